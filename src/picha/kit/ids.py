@@ -1,6 +1,7 @@
 """Identity as an argument: time-ordered UUIDs and random tokens from one replaceable source."""
 
 import os
+import random
 import secrets
 import time
 from uuid import UUID
@@ -30,3 +31,8 @@ class Ids:
 def base62(length: int) -> str:
     """Return `length` random base62 characters from the system's secure source."""
     return "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+def chance() -> float:
+    """Return a random number in [0, 1), to spread what would otherwise happen at once."""
+    return random.random()  # noqa: S311 - it guards nothing

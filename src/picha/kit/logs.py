@@ -19,9 +19,11 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|oauth)\s+\S+"), r"\1 ***"),
     (re.compile(r"(?i)(access_token|appsecret_proof|verify_token|signature|hash)=[^&\s\"']+"), r"\1=***"),
     (re.compile(r"\b[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{6,128}\b"), "bsuid.***"),
-    # Seven to eighteen digits that stand alone: a phone number as the send contract's pattern admits them. UUIDs are
-    # safe: a group of theirs is bounded by hyphens, which the look-around refuses.
-    (re.compile(r"(?<![\w.-])\+?[1-9]\d{6,17}(?![\w.-]|\.\d)"), "phone.***"),
+)
+# Seven to eighteen digits that stand alone are a phone number, as the send contract's pattern admits them. A UUID is
+# stepped over: its groups may be all digits.
+_PHONE = re.compile(
+    r"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})|(?<!\d)\+?[1-9]\d{6,17}(?!\d)"
 )
 _SECRET_KEYS = re.compile(r"(?i)token|secret|password|authorization|api_key|signature|phone|wamid|caption")
 
@@ -30,7 +32,7 @@ def redact(text: str) -> str:
     """Return `text` with everything that looks like a token, phone number, wamid or BSUID replaced by a mark."""
     for pattern, mark in _PATTERNS:
         text = pattern.sub(mark, text)
-    return text
+    return _PHONE.sub(lambda found: found[1] or "phone.***", text)
 
 
 def _clean(value: object) -> object:  # noqa: PLR0911 - one return a kind of value

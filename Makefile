@@ -1,0 +1,79 @@
+# Everything a person or a machine does here. `make demo` and `make test` need nothing but Python 3.11+, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
+UV_RUN := $(UV) --no-config --no-progress --quiet
+SERVER := $(VENV)/.server
+DEVELOPMENT := $(VENV)/.development
+
+.PHONY: help install check format lint types contracts fast test demo up bench docs lock audit clean
+
+help: ## What there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(DEVELOPMENT) ## Fill .venv with everything, locked by hash
+
+$(UV): requirements/uv.txt
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Picha needs Python 3.11 or newer; name one with PYTHON=")'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt
+	@$(UV_RUN) venv --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	@touch $(UV)
+
+$(SERVER): $(UV) requirements/server.txt requirements/build.txt pyproject.toml
+	@$(UV_RUN) pip install --python $(BIN)/python --require-hashes -r requirements/server.txt -r requirements/build.txt
+	@$(UV_RUN) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT): $(SERVER) requirements/dev.txt
+	@$(UV_RUN) pip install --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+check: $(DEVELOPMENT) format lint types contracts fast ## Format, lint, types, import contracts, fast tests
+
+format: $(DEVELOPMENT)
+	@$(BIN)/ruff format --check --quiet src tests bench
+
+lint: $(DEVELOPMENT)
+	@$(BIN)/ruff check --quiet src tests bench
+
+types: $(DEVELOPMENT)
+	@$(BIN)/mypy --no-error-summary
+
+contracts: $(DEVELOPMENT)
+	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.txt || (cat $(VENV)/contracts.txt; exit 1)
+
+fast: $(DEVELOPMENT)
+	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
+
+test: check ## Everything: check, then store and journeys against real programs
+	@$(BIN)/pytest -q -n 2 tests/store tests/journeys
+	@$(MAKE) --no-print-directory docs
+
+demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]
+	@$(BIN)/picha demo $(if $(IMAGE),--image "$(IMAGE)")
+
+up: $(SERVER) ## Start gateway and sandbox, and stay
+	@$(BIN)/picha up
+
+bench: $(DEVELOPMENT) ## Ratios to bare baselines, each measured in one run
+	@$(BIN)/python -m bench
+
+docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+audit: $(DEVELOPMENT) ## Known vulnerabilities among what is locked
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/server.txt
+
+LOCK := $(UV_RUN) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade
+lock: $(UV) ## Lock anew: the newest releases that are a week old
+	@week=$$(date -u -d '7 days ago' +%Y-%m-%dT00:00:00Z); \
+	$(LOCK) --exclude-newer $$week -o requirements/base.txt; \
+	$(LOCK) --exclude-newer $$week --extra server -o requirements/server.txt; \
+	$(LOCK) --exclude-newer $$week --extra server --group dev -o requirements/dev.txt; \
+	echo hatchling | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -c requirements/dev.txt -o requirements/build.txt; \
+	echo uv | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/uv.txt
+
+clean: ## Remove what was built; the data in .picha stays
+	@rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,37 @@
+"""The limits that Meta publishes for messages, media and webhooks, each once and with its unit.
+
+Sources: Meta's image messages page (caption, formats, size), media reference (lives of ids and URLs), webhooks overview
+(payload and retries), throughput page (messages per second, pair rate) and service-window page.
+"""
+
+from datetime import timedelta
+
+# Bytes of one image: 5 MB as Meta's clients count it, this many accepted and one more refused.
+IMAGE_MAX_BYTES = 5_242_880
+IMAGE_MIME_TYPES = ("image/jpeg", "image/png")
+
+# Unicode code points.
+CAPTION_MAX_CHARS = 1024
+CALLBACK_DATA_MAX_CHARS = 512
+
+# Bytes of any media object, sent or received.
+MEDIA_MAX_BYTES = 104_857_600
+
+WEBHOOK_MAX_BYTES = 3 * 1024 * 1024
+WEBHOOK_MAX_UPDATES = 1000
+WEBHOOK_RETRY_FOR = timedelta(days=7)
+
+SERVICE_WINDOW = timedelta(hours=24)
+
+MEDIA_URL_LIFE = timedelta(minutes=5)
+UPLOADED_MEDIA_LIFE = timedelta(days=30)
+INBOUND_MEDIA_LIFE = timedelta(days=7)
+LINK_CACHE = timedelta(minutes=10)
+
+# Per business number, in and out together; a number may be raised to 1,000.
+MESSAGES_PER_SECOND = 80
+# One message to one person every six seconds; a burst is borrowed and paid back.
+PAIR_INTERVAL = timedelta(seconds=6)
+PAIR_BURST = 45
+# No figure is published for uploads; this one stays far below the app's call limit.
+UPLOADS_PER_SECOND = 25

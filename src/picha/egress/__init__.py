@@ -1,0 +1,24 @@
+"""The guarded way out: fetch what a customer's address names, and nothing that is not theirs to name.
+
+`check_url` refuses what needs no DNS, `Fetcher` does the rest. Which addresses may be reached is an argument: a
+`Policy`.
+"""
+
+from picha.egress.errors import EgressError, Refused, TooLarge, Unreachable
+from picha.egress.fetch import Fetched, Fetcher
+from picha.egress.policy import LIVE, TEST, Policy
+from picha.egress.target import Target, check_url
+
+__all__ = [
+    "LIVE",
+    "TEST",
+    "EgressError",
+    "Fetched",
+    "Fetcher",
+    "Policy",
+    "Refused",
+    "Target",
+    "TooLarge",
+    "Unreachable",
+    "check_url",
+]

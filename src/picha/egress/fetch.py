@@ -1,0 +1,160 @@
+"""Fetch one URL: check, resolve, pin, connect, check again, read with a cap; every redirect from the start."""
+
+import asyncio
+import re
+import ssl
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import hdrs
+from yarl import URL
+
+from picha.egress.connecting import PinnedConnector
+from picha.egress.errors import EgressError, Refused, TooLarge, Unreachable
+from picha.egress.patience import Patience
+from picha.egress.policy import LIVE, Policy
+from picha.egress.resolving import Resolve, ask_system, pin
+from picha.egress.target import Target, check_url
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OK = 200
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_HEADERS = {hdrs.ACCEPT_ENCODING: "identity", hdrs.ACCEPT: "*/*", hdrs.USER_AGENT: "picha"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole answer: `content_type` as the server wrote it, `url_final` after redirects, `address` the last peer's."""
+
+    status: int
+    content_type: str | None
+    body: bytes
+    url_final: str
+    address: str
+
+
+class Fetcher:
+    """Fetches under a policy; an asynchronous context that lets `at_once` fetches run side by side.
+
+    `resolve` turns a name into addresses; it is the system's resolver unless a caller brings another.
+    """
+
+    def __init__(self, policy: Policy = LIVE, *, resolve: Resolve = ask_system, at_once: int = 64) -> None:
+        self._policy = policy
+        self._resolve = resolve
+        self._places = asyncio.Semaphore(at_once)
+        self._tls: ssl.SSLContext | None = None
+
+    async def __aenter__(self) -> Self:
+        # Reading the certificate store takes tens of milliseconds: once, and not on the loop.
+        self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tls = None
+
+    async def fetch(self, url: str, policy: Policy | None = None) -> Fetched:
+        """Return what `url` answers with status 200, its body at most `policy.max_bytes` long.
+
+        Raises:
+            Refused: the policy forbids the URL, one of its addresses, or where it redirects to.
+            TooLarge: the body is longer than `max_bytes`.
+            Unreachable: anything else that is not a whole answer of status 200 in time.
+        """
+        policy = policy or self._policy
+        target = check_url(url, policy)
+        async with self._places, Patience(policy) as patience:
+            for _ in range(policy.max_redirects + 1):
+                answer = await self._hop(target, policy, patience)
+                if isinstance(answer, Fetched):
+                    return answer
+                target = _next(target, answer, policy)
+        raise Unreachable("redirects", f"The server redirected more than {policy.max_redirects} times")
+
+    async def _hop(self, target: Target, policy: Policy, patience: Patience) -> Fetched | str:
+        if self._tls is None:
+            raise RuntimeError("a Fetcher is used inside `async with`")
+        patience.connecting()
+        peers: list[str] = []
+
+        def connected(peer: str) -> None:
+            peers.append(peer)
+            patience.answering()
+
+        connector = PinnedConnector(await pin(target, policy, self._resolve), connected)
+        try:
+            async with _session(connector) as session, _get(session, target.url, self._tls) as response:
+                return await _answer(response, policy, patience, peers)
+        except aiohttp.ClientError as error:
+            raise _told(error) from error
+
+
+def _session(connector: PinnedConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        headers=_HEADERS,
+    )
+
+
+def _get(session: aiohttp.ClientSession, url: URL, tls: ssl.SSLContext) -> "aiohttp.client._RequestContextManager":
+    return session.get(url, allow_redirects=False, ssl=tls)
+
+
+async def _answer(
+    response: aiohttp.ClientResponse, policy: Policy, patience: Patience, peers: list[str]
+) -> Fetched | str:
+    location = response.headers.get(hdrs.LOCATION)
+    if response.status in _REDIRECTS and location is not None:
+        return location
+    if response.status != _OK:
+        raise Unreachable("status", f"The server answered {_status(response)}")
+    if response.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+        raise Unreachable("encoding", "The server sent a compressed body although it was asked not to")
+    body = await _body(response, policy, patience)
+    return Fetched(response.status, response.headers.get(hdrs.CONTENT_TYPE), body, str(response.url), peers[-1])
+
+
+def _status(response: aiohttp.ClientResponse) -> str:
+    # The standard phrase, not the server's: a phrase is free text, and this sentence is shown.
+    phrase = aiohttp.http.RESPONSES.get(response.status, ("",))[0]
+    return f"{response.status} {phrase}".strip()
+
+
+async def _body(response: aiohttp.ClientResponse, policy: Policy, patience: Patience) -> bytes:
+    if (response.content_length or 0) > policy.max_bytes:
+        raise TooLarge(policy.max_bytes)
+    body = bytearray()
+    patience.reading(0)
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > policy.max_bytes:
+            raise TooLarge(policy.max_bytes)
+        patience.reading(len(body))
+    return bytes(body)
+
+
+def _next(here: Target, location: str, policy: Policy) -> Target:
+    try:
+        # Checked as text first: joining would quietly repair what must be refused.
+        onward = location if _ABSOLUTE.match(location) else str(here.url.join(URL(location, encoded=True)))
+        return check_url(onward, policy)
+    except Refused as refused:
+        raise Refused(refused.reason, f"The redirect was refused: {refused.detail}") from refused
+    except ValueError as error:
+        raise Unreachable("redirects", "The server redirected to something that is no URL") from error
+
+
+def _told(error: aiohttp.ClientError) -> EgressError:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return Unreachable("tls", "The server's certificate was not accepted")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unreachable("connect", "No connection could be made to the server")
+    return Unreachable("broken", "The server broke off or did not answer in HTTP")

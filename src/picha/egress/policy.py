@@ -1,0 +1,38 @@
+"""Which addresses may be reached, and how long and how much may be waited for."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from picha.kit import addresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What one fetch may do. Times are seconds, `max_bytes` counts the body on the wire, `min_rate` is bytes a second.
+
+    `ports` None admits every port. `allowed_networks` are reached although they are not public; they are for the
+    operator to name, never for a customer. The rate is an average over the body, judged after `rate_grace_s`.
+    """
+
+    schemes: frozenset[str] = frozenset({"https"})
+    ports: frozenset[int] | None = frozenset({443, 8443})
+    allow_loopback: bool = False
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    max_redirects: int = 3
+    connect_s: float = 5
+    first_byte_s: float = 10
+    total_s: float = 30
+    max_bytes: int = 32 * 1024 * 1024
+    min_rate: int = 1024
+    rate_grace_s: float = 5
+
+    def refusal(self, ip: IPv4Address | IPv6Address) -> str | None:
+        """Return why `ip` may not be connected to, or None when it may."""
+        if any(ip in network for network in self.allowed_networks):
+            return None
+        reason = addresses.refusal(ip)
+        return None if reason == "loopback" and self.allow_loopback else reason
+
+
+LIVE = Policy()
+TEST = Policy(schemes=frozenset({"http", "https"}), ports=None, allow_loopback=True)

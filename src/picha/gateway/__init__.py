@@ -1,0 +1,1 @@
+"""The product: takes image messages in, sends them once, and tells the truth about what happened."""

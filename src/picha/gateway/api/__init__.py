@@ -1,0 +1,1 @@
+"""The REST face: Karibu's routes and ours, from one table."""

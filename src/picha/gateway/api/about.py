@@ -1,0 +1,57 @@
+"""Who is there: the root, the version, the key check, health, and the inbox that is to come."""
+
+import asyncio
+
+from starlette.responses import HTMLResponse, Response
+
+from picha import __version__
+from picha.gateway.api.calls import Answer, Call, RefusedError
+from picha.karibu.errors import Code
+
+_READY_SECONDS = 2
+
+_INBOX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Picha inbox</title>
+<body style="font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem">
+<h1>The inbox is coming</h1>
+<p>Until it is here, conversations and pictures are read through the API:
+<code>GET /v1/whatsapp/messages</code> with your key in <code>X-API-Key</code>.</p></body></html>"""
+
+
+async def root(call: Call) -> Answer:
+    """Name the service."""
+    return Answer(
+        {"name": "picha", "version": __version__, "messages": str(call.request.base_url) + "v1/whatsapp/messages"}
+    )
+
+
+async def version(_call: Call) -> Answer:
+    """Tell the version."""
+    return Answer({"version": __version__})
+
+
+async def whoami(call: Call) -> Answer:
+    """Check a key: who it speaks for, and in which environment."""
+    caller = call.caller
+    return Answer(
+        {"valid": True, "workspace_id": caller.workspace_id, "app_id": caller.app_id, "environment": caller.environment}
+    )
+
+
+async def live(_call: Call) -> Answer:
+    """Answer as long as the process runs."""
+    return Answer({"status": "live"})
+
+
+async def ready(call: Call) -> Answer:
+    """Answer 200 when a request could be served now: the database answers."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            await call.services.pool.fetchval("SELECT 1")
+    except TimeoutError:
+        raise RefusedError(Code.UNAVAILABLE, "The database does not answer; requests are not accepted now.") from None
+    return Answer({"status": "ready"})
+
+
+async def inbox(_call: Call) -> Response:
+    """Say that the inbox is coming."""
+    return HTMLResponse(_INBOX, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})

@@ -1,0 +1,94 @@
+"""The application: every route of the table behind one entrance that identifies, envelopes and never leaks."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from picha.gateway.api.calls import Call, RefusedError, Services
+from picha.gateway.api.routes import ROUTES, Route
+from picha.gateway.metrics import REFUSED
+from picha.gateway.store.group import OverloadedError
+from picha.gateway.store.pool import UNREACHABLE
+from picha.karibu.errors import STATUS, Code, ErrorItem, encode_detail, encode_error, encode_ok
+from picha.kit.logs import logger
+
+_JSON = "application/json"
+_encoder = msgspec.json.Encoder()
+_BUSY = RefusedError(
+    Code.UNAVAILABLE,
+    "The gateway cannot store anything right now, so it accepted nothing. Try again in a moment.",
+    headers={"Retry-After": "1"},
+)
+
+
+def create_app(services: Services, routes: Sequence[Route] = ROUTES) -> Starlette:
+    """Build the ASGI application; both slash forms of every path are served, and nothing is redirected."""
+
+    async def not_routed(request: Request, error: Exception) -> Response:
+        return _refuse(_unrouted(error), services.ids.uuid(), is_enveloped=not request.url.path.startswith("/health"))
+
+    return Starlette(
+        routes=[
+            StarletteRoute(path, _entrance(route, services), methods=[route.method])
+            for route in routes
+            for path in dict.fromkeys((route.path, route.path.rstrip("/") + "/"))
+        ],
+        exception_handlers={HTTPException: not_routed},
+    )
+
+
+def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable[Response]]:
+    async def enter(request: Request) -> Response:
+        request_id = services.ids.uuid()
+        try:
+            call = Call(request, services, await services.keys.identify(request.headers.get("x-api-key")))
+            if route.needs_key:
+                _ = call.caller
+            answer = await route.handler(call)
+        except RefusedError as error:
+            return _refuse(error, request_id, is_enveloped=route.is_enveloped)
+        except (OverloadedError, *UNREACHABLE) as error:
+            logger("api").warning("a request was turned away", path=route.path, error=type(error).__name__)
+            return _refuse(_BUSY, request_id, is_enveloped=route.is_enveloped)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except Exception:  # noqa: BLE001 - the caller gets an envelope, the log gets the rest
+            logger("api").exception("a request failed", path=route.path, request_id=str(request_id))
+            return _failed(request_id, is_enveloped=route.is_enveloped)
+        if isinstance(answer, Response):
+            return answer
+        document = encode_ok(answer.data, request_id) if route.is_enveloped else _encoder.encode(answer.data)
+        headers = {**answer.headers, "X-Request-Id": str(request_id)}
+        return Response(document, answer.status, headers, _JSON)
+
+    return enter
+
+
+def _refuse(error: RefusedError, request_id: UUID, *, is_enveloped: bool) -> Response:
+    REFUSED.labels(error.code).inc()
+    document = encode_error([error.item], request_id) if is_enveloped else encode_detail(error.item.message)
+    headers = {**error.headers, "X-Request-Id": str(request_id)}
+    return Response(document, STATUS[error.code], headers, _JSON)
+
+
+def _failed(request_id: UUID, *, is_enveloped: bool) -> Response:
+    message = f"Something went wrong here. It is logged as request {request_id}; whether it took effect is not known."
+    document = (
+        encode_error([ErrorItem(Code.UNAVAILABLE, message)], request_id) if is_enveloped else encode_detail(message)
+    )
+    return Response(document, 500, {"X-Request-Id": str(request_id)}, _JSON)
+
+
+def _unrouted(error: Exception) -> RefusedError:
+    if isinstance(error, HTTPException) and error.status_code == STATUS[Code.METHOD_NOT_ALLOWED]:
+        allowed = (error.headers or {}).get("Allow", "")
+        return RefusedError(
+            Code.METHOD_NOT_ALLOWED, f"This path answers to {allowed or 'another method'}.", headers={"Allow": allowed}
+        )
+    return RefusedError(Code.NOT_FOUND, "There is nothing at this path; the paths are listed in the documentation.")

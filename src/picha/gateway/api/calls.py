@@ -1,0 +1,109 @@
+"""What a handler is given and what it answers."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+
+from picha.gateway.api.keys import Caller, KeyDesk
+from picha.gateway.api.links import Links
+from picha.gateway.hearing.intake import Intake
+from picha.gateway.pictures.intake import Album
+from picha.gateway.sending.accept import Accept
+from picha.gateway.store.pool import Pool
+from picha.karibu.errors import Code, ErrorItem
+from picha.kit.ids import Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers work with."""
+
+    pool: Pool
+    ids: Ids
+    keys: KeyDesk
+    accept: Accept
+    intake: Intake
+    album: Album
+    links: Links
+
+
+class RefusedError(Exception):
+    """A request is refused with one of the stable codes."""
+
+    def __init__(
+        self, code: Code, message: str, field: str | None = None, *, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code, self.item, self.headers = code, ErrorItem(code, message, field), headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A handler's success: data for the envelope, or for a bare body where the route says so."""
+
+    data: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one route."""
+
+    request: Request
+    services: Services
+    identified: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls.
+
+        Raises:
+            RefusedError: nobody we know.
+        """
+        if self.identified is None:
+            raise RefusedError(
+                Code.UNAUTHORIZED, "Send your API key in the X-API-Key header; this one is not valid here."
+            )
+        return self.identified
+
+    def path_id(self, name: str, otherwise: Code, message: str) -> UUID:
+        """Return the id in the path; what cannot be one names nothing that exists."""
+        try:
+            return UUID(self.request.path_params[name])
+        except ValueError:
+            raise RefusedError(otherwise, message) from None
+
+
+async def limited(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    """Yield the body's chunks; raises `RefusedError` as soon as there are more than `most` bytes."""
+    too_large = RefusedError(
+        Code.BODY_TOO_LARGE, f"The body is larger than the {most:,} bytes that this route takes; send less."
+    )
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > most:
+        raise too_large
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
+            raise too_large
+        yield chunk
+
+
+async def body(request: Request, most: int) -> bytes:
+    """Read the whole body, up to `most` bytes."""
+    return b"".join([chunk async for chunk in limited(request, most)])
+
+
+def demand_type(request: Request, wanted: str) -> None:
+    """Refuse a body that is not declared as `wanted`."""
+    got = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if got != wanted:
+        raise RefusedError(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"This route takes {wanted}, not {got[:80] or 'a body without Content-Type'}; set the Content-Type header.",
+        )

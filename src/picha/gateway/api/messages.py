@@ -1,0 +1,149 @@
+"""GET /v1/whatsapp/messages, one message, and its story."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.datastructures import QueryParams
+
+from picha.gateway.api.calls import Answer, Call, RefusedError
+from picha.gateway.api.showing import show
+from picha.gateway.store import views
+from picha.gateway.store.views import COUNT_TO, Filter, MessageView, Moment
+from picha.karibu.errors import Code
+from picha.karibu.reads import Message, Page, Timeline, TimelineItem
+
+_NOT_FOUND = "This workspace has no message with that id; use the `message_id` of a send or the `id` of a list item."
+_LIMIT = 100
+_LIMIT_MAX = 200
+_OFFSET_MAX = 10_000
+_STATUSES = frozenset({"pending", "sent", "delivered", "read", "failed", "received"})
+
+# What each moment of a message's story is called in words.
+_WORDS = {
+    "started": "Handing it to WhatsApp",
+    "accepted": "WhatsApp took it",
+    "rejected": "WhatsApp refused it",
+    "throttled": "WhatsApp asked for it later",
+    "not_sent": "WhatsApp could not be reached; nothing was sent",
+    "ambiguous": "No answer tells whether WhatsApp took it; waiting for evidence",
+    "sent": "WhatsApp sent it",
+    "delivered": "It reached the customer's phone",
+    "read": "The customer read it",
+    "failed": "WhatsApp gave it up",
+}
+
+
+async def get_message(call: Call) -> Answer:
+    """Tell all about one message."""
+    view = await _find(call)
+    shown = show(view, call.services.links, call.caller.workspace_id)
+    if view.reply_id is None:
+        return Answer(shown)
+    reply = await views.message(call.services.pool, call.caller.workspace_id, call.caller.environment, view.reply_id)
+    paired = show(reply, call.services.links, call.caller.workspace_id) if reply else None
+    return Answer(msgspec.structs.replace(shown, reply=msgspec.to_builtins(paired) if paired else None))
+
+
+async def list_messages(call: Call) -> Answer:
+    """List messages of both directions, newest first."""
+    asked = _filter(call.request.query_params)
+    found, total = await views.messages(call.services.pool, call.caller.workspace_id, call.caller.environment, asked)
+    items = [show(view, call.services.links, call.caller.workspace_id) for view in found]
+    page = Page[Message](
+        items=items,
+        total=min(total, COUNT_TO),
+        limit=asked.limit,
+        offset=asked.offset,
+        total_is_exact=total <= COUNT_TO,
+    )
+    return Answer(page)
+
+
+async def get_timeline(call: Call) -> Answer:
+    """Tell one message's story: decisions of ours, attempts, evidence from WhatsApp."""
+    view = await _find(call)
+    story = [_moment(moment) for moment in await views.story(call.services.pool, view.id)]
+    return Answer(Timeline(items=sorted([*_decisions(view), *story], key=lambda item: item.at)))
+
+
+async def _find(call: Call) -> MessageView:
+    message = call.path_id("message_id", Code.MESSAGE_NOT_FOUND, _NOT_FOUND)
+    view = await views.message(call.services.pool, call.caller.workspace_id, call.caller.environment, message)
+    if view is None:
+        raise RefusedError(Code.MESSAGE_NOT_FOUND, _NOT_FOUND)
+    return view
+
+
+def _decisions(view: MessageView) -> list[TimelineItem]:
+    first = "Accepted and stored" if view.is_outbound else "Received and stored"
+    items = [TimelineItem(at=view.created_at, kind="decision", text=first)]
+    decided = view.failed_at is not None and view.phase == "failed" and not view.provider_message_id
+    if decided and view.failed_at:
+        text = f"Failed: {view.error_detail}"
+        items.append(TimelineItem(at=view.failed_at, kind="decision", text=text, code=view.error_code))
+    return items
+
+
+def _moment(moment: Moment) -> TimelineItem:
+    text = _WORDS.get(moment.what, f"WhatsApp said: {moment.what}")
+    kind: Any = moment.kind
+    if moment.detail:
+        text = f"{text}: {moment.detail}"
+    return TimelineItem(at=moment.at, kind=kind, text=text, attempt=moment.attempt, code=moment.code)
+
+
+def _filter(query: QueryParams) -> Filter:
+    direction = _one_of(query, "direction", {"inbound", "outbound"})
+    return Filter(
+        conversation_id=_parsed(query, "conversation_id", UUID, "the UUID of a conversation"),
+        message_type=query["message_type"].lower() if query.get("message_type") else None,
+        statuses=_statuses(query),
+        is_outbound=None if direction is None else direction == "outbound",
+        since=_parsed(query, "since", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
+        until=_parsed(query, "until", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
+        limit=_number(query, "limit", _LIMIT, 1, _LIMIT_MAX),
+        offset=_number(query, "offset", 0, 0, _OFFSET_MAX),
+    )
+
+
+def _statuses(query: QueryParams) -> list[str] | None:
+    asked = [status.lower() for status in query.getlist("status")]
+    if unknown := [status for status in asked if status not in _STATUSES]:
+        raise _invalid("status", f"one of {', '.join(sorted(_STATUSES))}, not {unknown[0][:40]!r}")
+    return asked or None
+
+
+def _one_of(query: QueryParams, name: str, choices: set[str]) -> str | None:
+    value = query.get(name)
+    if value is not None and value.lower() not in choices:
+        raise _invalid(name, " or ".join(sorted(choices)))
+    return value.lower() if value is not None else None
+
+
+def _parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
+    value = query.get(name)
+    try:
+        return parse(value) if value else None
+    except ValueError:
+        raise _invalid(name, what) from None
+
+
+def _moment_of(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    return moment
+
+
+def _number(query: QueryParams, name: str, default: int, least: int, most: int) -> int:
+    value = query.get(name, str(default))
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < len(str(most)) + 2 else -1
+    if not least <= number <= most:
+        raise _invalid(name, f"a number from {least} to {most}")
+    return number
+
+
+def _invalid(name: str, what: str) -> RefusedError:
+    return RefusedError(Code.VALIDATION_ERROR, f"{name} is {what}.", name)

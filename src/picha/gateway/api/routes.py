@@ -1,0 +1,95 @@
+"""The one table of routes: it registers handlers and drives the tests that walk every route."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from picha.gateway.api import about, media, messages, sends, webhooks
+from picha.gateway.api.calls import Answer, Call
+from picha.karibu.errors import Code
+from picha.karibu.media import Media
+from picha.karibu.reads import Message, Page, Timeline
+from picha.karibu.sends import SendAccepted, SendImage
+
+Handler = Callable[[Call], Awaitable[Answer | Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `codes` are what it may refuse with beside those that every keyed or any route may."""
+
+    method: str
+    path: str
+    handler: Handler
+    body: type | None = None
+    answer: object = None
+    codes: tuple[Code, ...] = ()
+    needs_key: bool = True
+    is_enveloped: bool = True
+
+
+_MESSAGES = "/v1/whatsapp/messages"
+_MEDIA = "/v1/whatsapp/media"
+_JSON = (Code.MALFORMED_JSON, Code.VALIDATION_ERROR, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+
+ROUTES = (
+    Route("GET", "/", about.root, needs_key=False, is_enveloped=False),
+    Route("GET", "/version", about.version, needs_key=False, is_enveloped=False),
+    Route("GET", "/karibu/x-api-key", about.whoami, is_enveloped=False),
+    Route("GET", "/health/live", about.live, needs_key=False, is_enveloped=False),
+    Route("GET", "/health/ready", about.ready, codes=(Code.UNAVAILABLE,), needs_key=False, is_enveloped=False),
+    Route("GET", "/inbox", about.inbox, needs_key=False, is_enveloped=False),
+    Route(
+        "POST",
+        f"{_MESSAGES}/image",
+        sends.send_image,
+        body=SendImage,
+        answer=SendAccepted,
+        codes=(
+            *_JSON,
+            Code.CONVERSATION_NOT_FOUND,
+            Code.SENDER_NOT_FOUND,
+            Code.MEDIA_NOT_FOUND,
+            Code.MESSAGE_NOT_FOUND,
+            Code.WINDOW_CLOSED,
+            Code.SENDER_AMBIGUOUS,
+            Code.SENDER_INACTIVE,
+            Code.NOT_IMPLEMENTED,
+        ),
+    ),
+    Route("GET", _MESSAGES, messages.list_messages, answer=Page[Message], codes=(Code.VALIDATION_ERROR,)),
+    Route("GET", f"{_MESSAGES}/{{message_id}}", messages.get_message, answer=Message, codes=(Code.MESSAGE_NOT_FOUND,)),
+    Route(
+        "GET",
+        f"{_MESSAGES}/{{message_id}}/timeline",
+        messages.get_timeline,
+        answer=Timeline,
+        codes=(Code.MESSAGE_NOT_FOUND,),
+    ),
+    Route(
+        "POST",
+        _MEDIA,
+        media.upload,
+        answer=Media,
+        codes=(
+            Code.VALIDATION_ERROR,
+            Code.BODY_TOO_LARGE,
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            Code.IMAGE_NOT_SUPPORTED,
+            Code.IMAGE_TOO_LARGE,
+            Code.IMAGE_UNREADABLE,
+        ),
+    ),
+    Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, codes=(Code.MEDIA_NOT_FOUND,)),
+    # By key, or by the signed link that stands in `content.url`.
+    Route("GET", f"{_MEDIA}/{{file_id}}/content", media.content, codes=(Code.MEDIA_NOT_FOUND,), needs_key=False),
+    Route("GET", "/webhooks/whatsapp", webhooks.handshake, codes=(Code.UNAUTHORIZED,), needs_key=False),
+    Route(
+        "POST",
+        "/webhooks/whatsapp",
+        webhooks.deliver,
+        codes=(Code.UNAUTHORIZED, Code.BODY_TOO_LARGE),
+        needs_key=False,
+    ),
+)

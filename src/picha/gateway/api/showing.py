@@ -1,0 +1,62 @@
+"""From a stored message to the document that the API shows."""
+
+from uuid import UUID
+
+import msgspec
+
+from picha.gateway.api.links import Links
+from picha.gateway.store.views import MessageView
+from picha.karibu.reads import Content, ContentContext, Message, Referral
+
+
+def show(view: MessageView, links: Links, workspace: UUID) -> Message:
+    """Return the document of one message; its picture's link is made anew and holds ten minutes."""
+    return msgspec.convert(
+        {
+            "id": view.id,
+            "message_id": view.provider_message_id,
+            "provider_message_id": view.provider_message_id,
+            "conversation_id": view.conversation_id,
+            "sender_id": view.sender_id,
+            "sender": view.sender,
+            "recipient": view.recipient,
+            "is_outbound": view.is_outbound,
+            "message_type": view.message_type,
+            "status": view.status,
+            "phase": view.phase if view.is_outbound else None,
+            "attempts": view.attempts,
+            "content": _content(view, links, workspace),
+            "paired_message_id": view.reply_id,
+            "error_code": view.error_code,
+            "error_message": view.error_message,
+            "error_detail": view.error_detail,
+            "client_reference": view.client_reference,
+            "created_at": view.created_at,
+            "sent_at": view.sent_at,
+            "delivered_at": view.delivered_at,
+            "read_at": view.read_at,
+            "failed_at": view.failed_at,
+            "contact_profile_name": view.contact_name,
+        },
+        Message,
+    )
+
+
+def _content(view: MessageView, links: Links, workspace: UUID) -> Content:
+    facts, media = view.facts, view.facts.get("media") or {}
+    return Content(
+        caption=view.caption,
+        mime_type=view.mime_type or media.get("mime_type"),
+        sha256=view.digest.hex() if view.digest else None,
+        size_bytes=view.size_bytes,
+        width=view.width,
+        height=view.height,
+        file_id=str(view.file_id) if view.file_id else None,
+        media_url=view.media_url,
+        url=links.make(workspace, view.file_id) if view.file_id else None,
+        changes=view.changes or [],
+        state=msgspec.convert(view.image_state, type=Content.__annotations__["state"]) if view.image_state else None,
+        context=msgspec.convert(facts["context"], ContentContext) if "context" in facts else None,
+        referral=msgspec.convert(facts["referral"], Referral) if "referral" in facts else None,
+        body=facts.get("text"),
+    )

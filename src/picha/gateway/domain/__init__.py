@@ -1,0 +1,1 @@
+"""Pure decisions of the gateway: no input, no output, no clock. Time, chance and identity are arguments."""

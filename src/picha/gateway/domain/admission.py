@@ -1,0 +1,160 @@
+"""Whether a send is admitted: who sends, to whom, in which thread, with which picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from picha.gateway.domain import window
+
+
+@dataclass(frozen=True, slots=True)
+class SendImage:
+    """A business's command to send one picture. `environment` is the presented key's: test or live."""
+
+    workspace_id: UUID
+    app_id: UUID
+    environment: str
+    to: str | None = None
+    sender: str | None = None
+    sender_id: UUID | None = None
+    conversation_id: UUID | None = None
+    media_url: str | None = None
+    file_id: UUID | None = None
+    caption: str | None = None
+    reply_to: UUID | None = None
+    client_reference: str | None = None
+    recipient_identity_key_hash: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A business number as deciding needs it."""
+
+    id: UUID
+    account_id: UUID
+    environment: str
+    phone_number_id: str
+    display_number: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation as deciding needs it."""
+
+    id: UUID
+    sender_id: UUID
+    contact_id: UUID
+    window_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows that bears on one command.
+
+    `senders` are the workspace's of the command's environment; `threads` are those with the person named by `to`, or
+    the one named by `conversation_id`; `replied_to` is the provider's id of the message that `reply_to` names.
+    """
+
+    senders: Sequence[Sender]
+    threads: Sequence[Thread]
+    has_file: bool = False
+    replied_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command is not admitted; `code` is one of the API's stable codes."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A lawful send: the number it leaves from, its thread, and the provider id that it replies to."""
+
+    sender: Sender
+    thread: Thread
+    replied_to: str | None
+
+
+_NO_SENDER = Refusal(
+    "SENDER_NOT_FOUND",
+    "This workspace has no sender with that number or id; list yours with GET /v1/whatsapp/senders.",
+    "sender",
+)
+
+
+def _digits(number: str) -> str:
+    return "".join(character for character in number if character.isdigit())
+
+
+def _sender(command: SendImage, senders: Sequence[Sender]) -> Sender | Refusal:
+    """Resolve `sender` (number, then phone_number_id), then `sender_id`, then the only active one."""
+    if command.sender is not None:
+        wanted = _digits(command.sender)
+        found = [s for s in senders if s.display_number == wanted] or [
+            s for s in senders if s.phone_number_id == command.sender.strip()
+        ]
+    elif command.sender_id is not None:
+        found = [s for s in senders if s.id == command.sender_id]
+    else:
+        found = [s for s in senders if s.is_active]
+        if len(found) > 1:
+            return Refusal(
+                "SENDER_AMBIGUOUS",
+                f"This workspace has {len(found)} active senders; name one in `sender`, by number or phone_number_id.",
+                "sender",
+            )
+    return found[0] if found else _NO_SENDER
+
+
+def _thread(command: SendImage, known: Known) -> tuple[Sender, Thread | None] | Refusal:
+    """Find the number and the thread; `conversation_id` wins over `to` and `sender`."""
+    if command.conversation_id is None:
+        sender = _sender(command, known.senders)
+        if isinstance(sender, Refusal):
+            return sender
+        return sender, next((t for t in known.threads if t.sender_id == sender.id), None)
+    by_id: Mapping[UUID, Sender] = {s.id: s for s in known.senders}
+    for thread in known.threads:
+        if thread.id == command.conversation_id and thread.sender_id in by_id:
+            return by_id[thread.sender_id], thread
+    return Refusal(
+        "CONVERSATION_NOT_FOUND",
+        "This workspace has no conversation with that id; ids stand in GET /v1/whatsapp/messages.",
+        "conversation_id",
+    )
+
+
+def admit(command: SendImage, known: Known, now: Mapping[UUID, datetime]) -> Admitted | Refusal:
+    """Decide on one command; `now` tells the domain's moment of each sender's account."""
+    found = _thread(command, known)
+    if isinstance(found, Refusal):
+        return found
+    sender, thread = found
+    if not sender.is_active:
+        return Refusal("SENDER_INACTIVE", "This sender is switched off; use an active one.", "sender")
+    if command.file_id is not None and not known.has_file:
+        return Refusal(
+            "MEDIA_NOT_FOUND",
+            "There is no uploaded picture with that file_id, or it has expired; upload it to POST /v1/whatsapp/media.",
+            "file_id",
+        )
+    if command.reply_to is not None and known.replied_to is None:
+        return Refusal(
+            "MESSAGE_NOT_FOUND",
+            "reply_to names no message of this workspace that WhatsApp knows; use the `id` of a listed message.",
+            "reply_to",
+        )
+    if thread is None or not window.is_open(thread.window_until, now[sender.account_id]):
+        return Refusal(
+            "WINDOW_CLOSED",
+            "The 24-hour window with this customer is closed: a picture may go out only within 24 hours of what the "
+            "customer last wrote. Wait for the customer to write, or open the conversation with a template.",
+        )
+    return Admitted(sender, thread, known.replied_to)

@@ -1,0 +1,1 @@
+"""What Meta tells us: verify, keep, answer 200; then understand."""

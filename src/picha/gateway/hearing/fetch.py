@@ -1,0 +1,95 @@
+"""The hear lane: fetch the pictures that customers sent, check them, keep them. The caption is never lost."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from picha.cloudapi.media import digest_of
+from picha.gateway.domain.lane import Due
+from picha.gateway.domain.retry import backoff
+from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.graph import Graph, GraphCallError
+from picha.gateway.metrics import PICTURES
+from picha.gateway.pictures.intake import Album
+from picha.gateway.store import outbox, tenants
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import equip
+from picha.gateway.store.outbox import Picture
+from picha.kit.ids import chance
+
+_MOST = 64
+# With pauses that double up to five minutes, ten tries take about twenty minutes.
+_TRIES = 10
+
+
+class _Media(msgspec.Struct):
+    id: str
+    url: str | None = None
+    mime_type: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """The work of one number's hear lane."""
+
+    lease: Lease
+    album: Album
+    graph: Graph
+    book: AccountBook
+
+    async def opened(self) -> None:
+        """Nothing to clean up: a fetch that was cut off is simply made again."""
+
+    async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
+        """Return the oldest messages whose picture is not here yet; each is its own thread."""
+        waiting = await outbox.to_fetch(self.album.pool, self.lease.key, busy=busy, most=_MOST)
+        return [Due(one.id, one.id, one) for one in waiting]
+
+    async def perform(self, piece: Due) -> None:
+        """Fetch one picture and say what became of it; a failure is tried again, then told as unavailable."""
+        picture: Picture = piece.load
+        media = msgspec.convert(picture.facts["media"], _Media)
+        try:
+            data = await self._bytes(picture, media)
+        except GraphCallError as error:
+            if error.again and picture.tries + 1 < _TRIES:
+                await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+            else:
+                PICTURES.labels("meta", "unavailable").inc()
+                await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
+            return
+        file = await self.album.keep_received(picture.workspace_id, data, media.mime_type or "application/octet-stream")
+        state, detail = _compare(media.sha256, data)
+        PICTURES.labels("meta", state).inc()
+        await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)
+
+    async def _bytes(self, picture: Picture, media: _Media) -> bytes:
+        """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""
+        sender = await tenants.sender(self.album.pool, picture.sender_id)
+        if sender is None:
+            raise GraphCallError("The number that received the picture is no longer set up.", again=False)
+        account = await self.book.get(sender.account_id)
+        if media.url and not picture.tries:
+            try:
+                return await self.graph.download(account, media.url)
+            except GraphCallError:
+                pass
+        described = await self.graph.describe(account, sender.phone_number_id, media.id)
+        return await self.graph.download(account, described.url)
+
+
+def _compare(announced: str | None, data: bytes) -> tuple[str, str | None]:
+    """Return `stored`, or `mismatch` with its reason when the bytes are not those whose digest Meta announced."""
+    if announced is None:
+        return "stored", None
+    try:
+        expected = digest_of(announced)
+    except ValueError:
+        return "mismatch", "The webhook's sha256 is no digest, so the picture could not be checked against it."
+    if expected == hashlib.sha256(data).digest():
+        return "stored", None
+    return "mismatch", "The bytes that WhatsApp served are not those whose sha256 its webhook announced."

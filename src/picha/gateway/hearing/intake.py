@@ -1,0 +1,65 @@
+"""Take a webhook in: verify its signature, keep the raw bytes durably, only then let it be answered 200."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from picha.cloudapi import signature
+from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.store import raw
+from picha.gateway.store.group import GroupCommit
+from picha.gateway.store.pool import Pool
+from picha.gateway.store.raw import Raw
+from picha.kit.clock import Clock
+from picha.kit.ids import Ids
+
+SIGNATURE_HEADER = signature.HEADER
+
+
+class Taken(Enum):
+    """How a webhook was received."""
+
+    KEPT = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    raw: Raw
+    digest: bytes
+
+
+class Intake:
+    """Receives webhooks. Enter it as a context: its group commit runs inside."""
+
+    def __init__(self, pool: Pool, book: AccountBook, clock: Clock, ids: Ids) -> None:
+        self._book, self._clock, self._ids = book, clock, ids
+
+        async def keep(verified: Sequence[_Verified]) -> Sequence[None]:
+            await raw.keep(pool, [one.raw for one in verified], [one.digest for one in verified])
+            return [None] * len(verified)
+
+        self.group: GroupCommit[_Verified, None] = GroupCommit(keep)
+
+    async def take(self, body: bytes, header: str | None) -> Taken:
+        """Verify `body` against the app secrets and keep it; the same bytes again change nothing.
+
+        Raises:
+            OverloadedError: too many wait for the database; Meta tries again.
+        """
+        for account in await self._book.all():
+            if signature.verify([account.app_secret.reveal()], body, header):
+                kept = Raw(self._ids.uuid(), account.meta_app_id, body, self._clock.now())
+                await self.group.submit(_Verified(kept, hashlib.sha256(body).digest()))
+                return Taken.KEPT
+        return Taken.REFUSED
+
+    async def shakes_hands(self, mode: str | None, verify_token: str | None) -> bool:
+        """Tell whether a subscription's handshake names a verify token of ours; every account is compared."""
+        presented = (verify_token or "").encode("utf-8", "surrogatepass")
+        known = [
+            hmac.compare_digest(account.verify_token.reveal().encode(), presented) for account in await self._book.all()
+        ]
+        return mode == "subscribe" and any(known)

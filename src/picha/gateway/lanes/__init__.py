@@ -1,0 +1,1 @@
+"""Lease, fence, drain: the loop that every kind of work shares."""

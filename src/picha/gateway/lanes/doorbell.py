@@ -1,0 +1,76 @@
+"""Wake-ups between processes: NOTIFY is only a doorbell, and everyone looks every half second anyway."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import asyncpg
+
+from picha.gateway.store.pool import connect
+from picha.kit.logs import logger
+
+POLL_SECONDS = 0.5
+
+
+class Doorbell:
+    """Wakes those who wait on a channel. Clear the waiter, look for work, then wait: no ring in between is missed."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    @contextmanager
+    def waiter(self, channel: str) -> Iterator[asyncio.Event]:
+        """Lend an event that each ring of `channel` sets."""
+        event = asyncio.Event()
+        self._waiters[channel].add(event)
+        try:
+            yield event
+        finally:
+            self._waiters[channel].discard(event)
+
+    def ring(self, channel: str) -> None:
+        """Wake everyone who waits on `channel`."""
+        for event in self._waiters[channel]:
+            event.set()
+
+
+async def pause(waiter: asyncio.Event, seconds: float = POLL_SECONDS) -> bool:
+    """Wait until `waiter` is set, but no longer than `seconds`; tell whether it was."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waiter.wait()
+    return waiter.is_set()
+
+
+async def _listen(dsn: str, bell: Doorbell, channels: Iterable[str]) -> None:
+    """Hold one LISTEN connection, and a new one when it is lost; polling carries the work meanwhile."""
+    log = logger("lanes")
+    while True:
+        lost = asyncio.Event()
+        try:
+            connection = await connect(dsn)
+        except (OSError, asyncpg.PostgresError) as error:
+            log.warning("doorbell out of order, polling", error=str(error))
+            await asyncio.sleep(1)
+            continue
+        try:
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
+            for channel in channels:
+                await connection.add_listener(channel, lambda _c, _p, name, _x: bell.ring(name))
+            await lost.wait()
+        finally:
+            await connection.close(timeout=1)
+
+
+@asynccontextmanager
+async def doorbell(dsn: str, channels: Iterable[str]) -> AsyncIterator[Doorbell]:
+    """Open the process's doorbell on `channels`."""
+    bell = Doorbell()
+    listening = asyncio.create_task(_listen(dsn, bell, list(channels)))
+    try:
+        yield bell
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening

@@ -1,0 +1,145 @@
+"""Holds leases on one kind of lane and drains each of them until it is empty, lost, or the process stops."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from picha.gateway.domain.lane import Due, Lane
+from picha.gateway.lanes.doorbell import Doorbell, pause
+from picha.gateway.store import lanes
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.pool import UNREACHABLE, Pool
+from picha.kit.clock import Clock
+from picha.kit.logs import logger
+
+_IDLE_SECONDS = 1.0
+# Pieces started between two looks at the lease; for sends, attempts committed before their sockets open.
+_BATCH = 16
+
+
+class Work(Protocol):
+    """What one kind of lane does. `perform` records its piece's outcome itself; what it raises is a defect."""
+
+    async def opened(self) -> None:
+        """Clean up after an earlier owner, before anything is started."""
+
+    async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
+        """Return the oldest due pieces, none of the threads in `busy`."""
+        ...
+
+    async def perform(self, piece: Due) -> None:
+        """Do one piece and record its outcome."""
+
+
+class Keeper:
+    """One process's share of the lanes of one kind. `most` bounds the lanes held, `room` what flies in each."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        bell: Doorbell,
+        clock: Clock,
+        *,
+        kind: str,
+        owner: UUID,
+        work: Callable[[Lease], Work],
+        most: int = 64,
+        room: int = 64,
+    ) -> None:
+        self._pool, self._bell, self._clock = pool, bell, clock
+        self._kind, self._owner, self._work = kind, owner, work
+        self._most, self._room = most, room
+        self._channel = lanes.CHANNELS[kind]
+        # Every held lease with the steady moment up to which it surely holds.
+        self._held: dict[Lease, float] = {}
+        self._stopping = False
+        self._log = logger("lanes").bind(kind=kind)
+
+    def stop(self) -> None:
+        """Start nothing more; `run` returns once what flies has landed."""
+        self._stopping = True
+        self._bell.ring(self._channel)
+
+    async def run(self) -> None:
+        """Take lanes as they get work and drain them, until stopped."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            with self._bell.waiter(self._channel) as bell:
+                async with asyncio.TaskGroup() as drains:
+                    while not self._stopping:
+                        bell.clear()
+                        for lease in await self._take():
+                            drains.create_task(self._drain(lease))
+                        await pause(bell)
+        finally:
+            renewing.cancel()
+
+    async def _take(self) -> list[Lease]:
+        if len(self._held) >= self._most:
+            return []
+        asked_at = self._clock.monotonic()
+        try:
+            leases = await lanes.take(self._pool, self._kind, self._owner, most=self._most - len(self._held))
+        except UNREACHABLE as error:
+            self._log.warning("database unreachable, trying again", error=str(error))
+            return []
+        self._held.update(dict.fromkeys(leases, asked_at + lanes.LEASE_SECONDS))
+        return leases
+
+    async def _renew(self) -> None:
+        """Prolong every held lease; one that cannot be prolonged runs out by the steady clock."""
+        while True:
+            await asyncio.sleep(lanes.RENEW_SECONDS)
+            asked_at, asked = self._clock.monotonic(), list(self._held)
+            if not asked:
+                continue
+            try:
+                kept = await lanes.renew(self._pool, self._kind, asked)
+            except UNREACHABLE as error:
+                self._log.warning("leases not renewed", error=str(error))
+                continue
+            for lease in asked:
+                if lease in self._held:
+                    self._held[lease] = asked_at + lanes.LEASE_SECONDS if lease in kept else 0.0
+
+    def _may_begin(self, lease: Lease) -> bool:
+        return not self._stopping and self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
+
+    async def _drain(self, lease: Lease) -> None:
+        try:
+            await self._work_off(lease)
+            if self._held[lease]:
+                await lanes.release(self._pool, lease)
+        except UNREACHABLE as error:
+            self._log.warning("lane dropped, its lease runs out", error=str(error))
+        except Exception:  # noqa: BLE001 - a defect in one lane must not end the others
+            self._log.exception("lane dropped, its lease runs out")
+        finally:
+            del self._held[lease]
+
+    async def _work_off(self, lease: Lease) -> None:
+        """Start due pieces while the lease holds; return once nothing was due for a while and all has landed."""
+        work, lane = self._work(lease), Lane(room=self._room)
+        await work.opened()
+        with self._bell.waiter(self._channel) as wake:
+            async with asyncio.TaskGroup() as flights:
+                woken = True
+                while self._may_begin(lease) and (woken or lane.in_flight):
+                    wake.clear()
+                    if lane.is_hungry:
+                        lane.offer(await work.due(lane.busy_threads))
+                    started = lane.start(_BATCH)
+                    for piece in started:
+                        flights.create_task(self._fly(work, lane, piece, wake))
+                    woken = bool(started) or await pause(wake, _IDLE_SECONDS)
+
+    async def _fly(self, work: Work, lane: Lane, piece: Due, wake: asyncio.Event) -> None:
+        try:
+            await work.perform(piece)
+        except Exception:  # noqa: BLE001 - a defect in one piece must not end its lane
+            # The next owner of the lane finds the piece as it was left and treats it as such.
+            self._log.exception("work failed", id=str(piece.id))
+        finally:
+            lane.done(piece.id)
+            wake.set()

@@ -1,0 +1,50 @@
+"""What an answer to a send means. Ambiguous is the default: only what is certain is called so."""
+
+import msgspec
+
+from picha.cloudapi.error_kinds import OutcomeClass
+from picha.cloudapi.errors import GraphError, decode_error, lookup
+from picha.cloudapi.messages import decode_send_answer
+from picha.gateway.domain.outcomes import Accepted, Ambiguous, Outcome, Rejected, Throttled
+
+_OK = range(200, 300)
+
+
+def classify(status: int, body: bytes) -> Outcome:
+    """Return the outcome that a completely read answer tells.
+
+    A Graph error object decides by its code, whatever the HTTP status; a 2xx answer must name the message.
+    """
+    error = decode_error(body)
+    if error is not None:
+        return _by_code(error)
+    if status not in _OK:
+        return Ambiguous(f"WhatsApp answered HTTP {status} without saying what became of the message.")
+    try:
+        answer = decode_send_answer(body)
+    except msgspec.DecodeError:
+        return Ambiguous(f"WhatsApp answered HTTP {status}, but its answer names no message.")
+    contact = answer.contacts[0] if answer.contacts else None
+    return Accepted(
+        answer.messages[0].id,
+        wa_id=contact.wa_id if contact else None,
+        user_id=contact.user_id if contact else None,
+    )
+
+
+def _by_code(error: GraphError) -> Outcome:
+    code = str(error.code)
+    detail = explain(error.code, error.details or error.message)
+    match lookup(error.code).outcome:
+        case OutcomeClass.THROTTLED | OutcomeClass.NOT_PROCESSED:
+            return Throttled(code, detail)
+        case OutcomeClass.AMBIGUOUS:
+            return Ambiguous(detail, code)
+        case OutcomeClass.REJECTED:
+            return Rejected(code, lookup(error.code).title, detail)
+
+
+def explain(code: int, said: str) -> str:
+    """Return what Meta said about an error together with what to do about it."""
+    remedy = lookup(code).remedy
+    return f"{said.rstrip('. ')}. {remedy}" if said else remedy

@@ -1,0 +1,230 @@
+"""The Graph client: one call is one request. Nothing here retries or follows a redirect; the state machine decides."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from picha.cloudapi.errors import decode_error
+from picha.cloudapi.limits import MEDIA_MAX_BYTES
+from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
+from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, encode_send
+from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
+from picha.gateway.meta.classify import classify, explain
+from picha.gateway.store.tenants import Account, NewAccount
+from picha.kit.secrets import Secret
+
+# A connection the server has just closed makes a send ambiguous, so idle ones are dropped early.
+_IDLE_SECONDS = 10
+_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_connect=5)
+_ANSWER_MAX = 1024 * 1024
+_CONNECTIONS = 512
+# Hosts of Meta's that media URLs point to; the token goes nowhere else.
+_META_HOSTS = (".facebook.com", ".fbsbx.com", ".whatsapp.net", ".fbcdn.net")
+_OK = 200
+
+
+Credentials = Account | NewAccount
+
+
+class GraphCallError(Exception):
+    """An upload, a description or a download failed; `again` tells whether another try may help."""
+
+    def __init__(self, detail: str, *, again: bool, code: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail, self.again, self.code = detail, again, code
+
+
+class _Number(msgspec.Struct):
+    display_phone_number: str
+
+
+class Graph:
+    """Speaks Meta's language for every account; make it with `open_graph`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def send(self, account: Credentials, phone_number_id: str, message: ImageSend) -> Outcome:
+        """Hand one message to Meta and return what is known of it afterwards; raises nothing but cancellation."""
+        trace = SimpleNamespace(left=False)
+        try:
+            async with self._session.post(
+                f"{account.graph_url}/{phone_number_id}/messages",
+                data=encode_send(message),
+                params=_proof(account),
+                headers={**_bearer(account.access_token), "Content-Type": "application/json"},
+                allow_redirects=False,
+                trace_request_ctx=trace,
+            ) as response:
+                body = await _read(response, _ANSWER_MAX)
+                return classify(response.status, body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            what = type(error).__name__
+            if trace.left:
+                return Ambiguous(f"The connection to WhatsApp broke after the request had begun ({what}).")
+            return NotSent(f"WhatsApp could not be reached ({what}).")
+
+    async def upload(self, account: Credentials, phone_number_id: str, data: bytes, mime_type: str) -> str:
+        """Upload bytes for one number and return their media id. An upload that nobody uses reaches nobody.
+
+        Raises:
+            GraphCallError: Meta refused the bytes, or could not be reached.
+        """
+        form = aiohttp.FormData()
+        form.add_field("messaging_product", "whatsapp")
+        form.add_field("type", mime_type)
+        form.add_field("file", data, filename="picture." + mime_type.rpartition("/")[2], content_type=mime_type)
+        body = await self._ask("POST", f"{account.graph_url}/{phone_number_id}/media", account, data=form)
+        try:
+            return decode_upload_answer(body).id
+        except msgspec.DecodeError as error:
+            raise GraphCallError("WhatsApp's answer to the upload names no media id.", again=True) from error
+
+    async def display_number(self, account: Credentials, phone_number_id: str) -> str:
+        """Ask which phone number a phone_number_id is; raises `GraphCallError`."""
+        params = {"fields": "display_phone_number"}
+        body = await self._ask("GET", f"{account.graph_url}/{phone_number_id}", account, params=params)
+        try:
+            return msgspec.json.decode(body, type=_Number).display_phone_number
+        except msgspec.DecodeError as error:
+            raise GraphCallError("WhatsApp does not tell the number's digits.", again=True) from error
+
+    async def describe(self, account: Credentials, phone_number_id: str, media_id: str) -> MediaDescription:
+        """Ask for a fresh URL of a media id; raises `GraphCallError`."""
+        params = {"phone_number_id": phone_number_id}
+        body = await self._ask("GET", f"{account.graph_url}/{media_id}", account, params=params)
+        try:
+            return decode_description(body)
+        except msgspec.DecodeError as error:
+            raise GraphCallError("WhatsApp's description of the picture cannot be read.", again=True) from error
+
+    async def download(self, account: Credentials, url: str) -> bytes:
+        """Fetch media bytes from a URL of Meta's; raises `GraphCallError`, also for a host the token may not see."""
+        if not _may_see_token(account, url):
+            raise GraphCallError(
+                "The picture's URL does not point to a host of WhatsApp's, so it was not opened.", again=False
+            )
+        return await self._ask("GET", url, account, limit=MEDIA_MAX_BYTES, prove=False)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        account: Credentials,
+        *,
+        limit: int = _ANSWER_MAX,
+        prove: bool = True,
+        **request: Any,
+    ) -> bytes:
+        if prove:
+            request["params"] = {**request.get("params", {}), **_proof(account)}
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=_bearer(account.access_token),
+                allow_redirects=False,
+                trace_request_ctx=SimpleNamespace(),
+                **request,
+            ) as response:
+                body = await _read(response, limit)
+                if response.status == _OK:
+                    return body
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise GraphCallError(f"WhatsApp could not be reached ({type(error).__name__}).", again=True) from error
+        raise _refusal(response.status, body)
+
+
+def image(
+    *,
+    media_id: str,
+    phone: str | None,
+    user_id: str | None,
+    caption: str | None,
+    reply_to: str | None,
+    identity_key_hash: str | None,
+    token: str,
+) -> ImageSend:
+    """Compose a send by uploaded media id. A phone goes out as "+" and digits; a BSUID only ever in `recipient`."""
+    return ImageSend(
+        to=f"+{phone}" if phone else None,
+        recipient=None if phone else user_id,
+        image=ImageObject(id=media_id, caption=caption),
+        context=MessageContext(message_id=reply_to) if reply_to else None,
+        biz_opaque_callback_data=token,
+        recipient_identity_key_hash=identity_key_hash,
+    )
+
+
+def _bearer(token: Secret) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.reveal()}", "Accept-Encoding": "identity"}
+
+
+def _proof(account: Credentials) -> dict[str, str]:
+    """Prove that the caller holds the app secret too (Graph API, "Securing requests")."""
+    key, token = account.app_secret.reveal().encode(), account.access_token.reveal().encode()
+    return {"appsecret_proof": hmac.digest(key, token, "sha256").hex()}
+
+
+def _may_see_token(account: Credentials, url: str) -> bool:
+    try:
+        asked, graph = urlsplit(url), urlsplit(account.graph_url)
+        if (asked.scheme, asked.hostname, asked.port) == (graph.scheme, graph.hostname, graph.port):
+            return asked.username is None
+        host, port = asked.hostname or "", asked.port
+    except ValueError:
+        return False
+    return (
+        account.environment == "live"
+        and asked.scheme == "https"
+        and port in {None, 443}
+        and asked.username is None
+        and host.endswith(_META_HOSTS)
+    )
+
+
+def _refusal(status: int, body: bytes) -> GraphCallError:
+    error = decode_error(body)
+    if error is None:
+        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True)
+    # Which media failures pass by themselves is not documented; all but a refused token or permission are tried again.
+    return GraphCallError(
+        explain(error.code, error.details or error.message), again=status not in {401, 403}, code=error.code
+    )
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read the whole body; one that is longer than `limit` is as unreadable as one that was cut off."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        size += len(chunk)
+        if size > limit:
+            raise aiohttp.ClientPayloadError(f"more than {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@asynccontextmanager
+async def open_graph() -> AsyncIterator[Graph]:
+    """Open the process's client: no proxy from the environment, no redirects, no cookies, no retries."""
+
+    async def left(_session: object, context: Any, _params: object) -> None:
+        context.trace_request_ctx.left = True
+
+    trace = aiohttp.TraceConfig()
+    # Headers are written first: before this signal not one byte of the request has left.
+    trace.on_request_headers_sent.append(left)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+        timeout=_TIMEOUT,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        trace_configs=[trace],
+    ) as session:
+        yield Graph(session)

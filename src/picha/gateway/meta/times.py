@@ -1,0 +1,87 @@
+"""Domain time: for test accounts it is their sandbox's clock, so that "24 hours later" is true on both sides.
+
+Leases, retries and pace stay on real time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import aiohttp
+import msgspec
+
+from picha.gateway.meta.accounts import AccountBook
+from picha.kit.clock import Clock
+from picha.kit.logs import logger
+
+_POLL_SECONDS = 1.0
+_OK = 200
+
+
+class _Clock(msgspec.Struct):
+    now: datetime
+    frozen: bool = False
+
+
+class Times:
+    """Tells the time of an account: real, or its sandbox's as last asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._shifts: dict[UUID, timedelta] = {}
+        self._frozen: dict[UUID, datetime] = {}
+
+    def now(self, account: UUID) -> datetime:
+        """Return the domain's moment for `account`."""
+        return self._frozen.get(account) or self._clock.now() + self._shifts.get(account, timedelta(0))
+
+    def shifted(self, account: UUID, moment: datetime) -> datetime:
+        """Return a real `moment` of just now in the domain's time."""
+        return self._frozen.get(account) or moment + self._shifts.get(account, timedelta(0))
+
+    def learn(self, account: UUID, told: datetime, *, is_frozen: bool) -> None:
+        """Follow what the sandbox said its clock shows."""
+        self._shifts[account] = told - self._clock.now()
+        if is_frozen:
+            self._frozen[account] = told
+        else:
+            self._frozen.pop(account, None)
+
+
+async def _follow(times: Times, book: AccountBook) -> None:
+    timeout = aiohttp.ClientTimeout(total=2)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+        while True:
+            for account in [one for one in await book.all() if one.environment == "test"]:
+                origin = urlsplit(account.graph_url)
+                with suppress(aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+                    async with session.get(f"{origin.scheme}://{origin.netloc}/_sandbox/clock") as answer:
+                        if answer.status == _OK:
+                            told = msgspec.json.decode(await answer.read(), type=_Clock)
+                            times.learn(account.id, told.now, is_frozen=told.frozen)
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _keep_following(times: Times, book: AccountBook) -> None:
+    while True:
+        try:
+            await _follow(times, book)
+        except OSError as error:
+            logger("meta").warning("sandbox clocks not followed for now", error=str(error))
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+@asynccontextmanager
+async def follow_times(book: AccountBook, clock: Clock) -> AsyncIterator[Times]:
+    """Follow the clocks of every test account's sandbox, asked once a second."""
+    times = Times(clock)
+    following = asyncio.create_task(_keep_following(times, book))
+    try:
+        yield times
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following

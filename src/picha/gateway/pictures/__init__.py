@@ -1,0 +1,1 @@
+"""Pictures: taken in, looked at, uploaded to Meta once."""

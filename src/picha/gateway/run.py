@@ -1,0 +1,244 @@
+"""Composes the gateway: the roles api and worker, each from the settings, each ending when it is told or orphaned."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import prometheus_client
+import uvicorn
+import uvloop
+
+from picha.egress import Fetcher
+from picha.gateway.api.app import create_app
+from picha.gateway.api.calls import Services
+from picha.gateway.api.keys import KeyDesk
+from picha.gateway.api.links import Links
+from picha.gateway.blobs.local import LocalBlobs
+from picha.gateway.hearing.digest import Digest
+from picha.gateway.hearing.fetch import Fetching
+from picha.gateway.hearing.intake import Intake
+from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
+from picha.gateway.lanes.keeper import Keeper, Work
+from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.graph import open_graph
+from picha.gateway.meta.limits import IMAGE_MAX_BYTES
+from picha.gateway.meta.times import Times, follow_times
+from picha.gateway.metrics import GIVEN_UP
+from picha.gateway.pictures.intake import Album
+from picha.gateway.pictures.prepare import Preparing
+from picha.gateway.pictures.upload import Uploads
+from picha.gateway.sending.accept import Accept
+from picha.gateway.sending.dispatch import Desk, Dispatch
+from picha.gateway.settings import Settings, SettingsError
+from picha.gateway.store import lanes
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import decide
+from picha.gateway.store.pool import UNREACHABLE, Pool, open_pool
+from picha.gateway.store.vault import Vault, read_ring
+from picha.kit.clock import Clock, SystemClock
+from picha.kit.ids import Ids
+from picha.kit.logs import configure, logger
+
+_DRAIN_SECONDS = 10
+_SWEEP_SECONDS = 5
+_ORPHAN_POLL_SECONDS = 1
+_BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What both roles stand on."""
+
+    pool: Pool
+    vault: Vault
+    clock: Clock
+    ids: Ids
+    book: AccountBook
+    times: Times
+    album: Album
+
+
+@asynccontextmanager
+async def _ground(settings: Settings) -> AsyncIterator[_Ground]:
+    vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
+    async with open_pool(settings.database_url) as pool:
+        book = AccountBook(pool, vault, clock)
+        album = Album(pool, LocalBlobs(settings.home / "blobs"), clock, ids, max_bytes=IMAGE_MAX_BYTES)
+        async with follow_times(book, clock) as times:
+            yield _Ground(pool, vault, clock, ids, book, times, album)
+
+
+def _ring(settings: Settings) -> str:
+    if settings.keys:
+        return settings.keys
+    path = settings.keys_file or settings.home / "keys"
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise SettingsError(f"PICHA_KEYS_FILE: the key ring {path} cannot be read ({error.strerror}).") from error
+
+
+def serve_api(settings: Settings) -> None:
+    """Serve the REST API until SIGTERM, SIGINT, or the end of the parent that `picha up` named.
+
+    Raises:
+        SettingsError: the key ring cannot be read.
+        UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
+    """
+    configure(program="api", json=settings.log_json, level=settings.log_level)
+    uvloop.run(_api(settings))
+
+
+def serve_worker(settings: Settings) -> None:
+    """Work until SIGTERM, SIGINT, or the end of the parent: send, prepare and fetch pictures, digest webhooks.
+
+    Raises:
+        SettingsError: the key ring cannot be read.
+        UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
+    """
+    configure(program="worker", json=settings.log_json, level=settings.log_level)
+    uvloop.run(_worker(settings))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: it would end the process before our contexts are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _api(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        ground = await stack.enter_async_context(_ground(settings))
+        accept = Accept(ground.pool, ground.clock, ground.ids, ground.times)
+        intake = Intake(ground.pool, ground.book, ground.clock, ground.ids)
+        await stack.enter_async_context(accept.group)
+        await stack.enter_async_context(intake.group)
+        services = Services(
+            pool=ground.pool,
+            ids=ground.ids,
+            keys=KeyDesk(ground.pool, ground.clock),
+            accept=accept,
+            intake=intake,
+            album=ground.album,
+            links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
+        )
+        stack.enter_context(_metrics(settings.metrics_port))
+        server = _Server(
+            uvicorn.Config(
+                create_app(services),
+                host=settings.host,
+                port=settings.port,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+
+        async def leave_when_told() -> None:
+            await _told_to_stop(settings.parent_pid)
+            server.should_exit = True
+
+        leaving = asyncio.create_task(leave_when_told())
+        await server.serve()
+        leaving.cancel()
+
+
+async def _worker(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        ground = await stack.enter_async_context(_ground(settings))
+        bell = await stack.enter_async_context(
+            doorbell(settings.database_url, [*lanes.CHANNELS.values(), "picha_digest"])
+        )
+        graph = await stack.enter_async_context(open_graph())
+        fetcher = await stack.enter_async_context(Fetcher(at_once=32))
+        token_key = ground.vault.derive("callback tokens")
+        desk = Desk(
+            ground.pool,
+            graph=graph,
+            book=ground.book,
+            times=ground.times,
+            uploads=Uploads(ground.pool, ground.album.blobs, graph, ground.times),
+            ids=ground.ids,
+            token_key=token_key,
+        )
+        await stack.enter_async_context(desk.settlements)
+        await stack.enter_async_context(desk.beginnings)
+        stack.enter_context(_metrics(settings.worker_metrics_port))
+        workers: list[Keeper | Digest] = [
+            _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64),
+            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, ground.album, fetcher), room=16),
+            _keeper(ground, bell, lanes.HEAR, lambda lease: Fetching(lease, ground.album, graph, ground.book), room=8),
+            Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key),
+        ]
+        logger("run").info("working")
+        await _work(workers, desk, ground.pool, settings.parent_pid)
+    logger("run").info("stopped")
+
+
+def _keeper(ground: _Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int) -> Keeper:
+    owner = ground.ids.uuid()
+    return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room)
+
+
+async def _work(workers: Sequence[Keeper | Digest], desk: Desk, pool: Pool, parent: int) -> None:
+    """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    sweeping = asyncio.create_task(_sweep(pool))
+    told = asyncio.create_task(_told_to_stop(parent))
+    await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
+    desk.stopping.set()
+    for worker in workers:
+        worker.stop()
+    _, late = await asyncio.wait(running, timeout=_DRAIN_SECONDS)
+    for task in (*late, sweeping, told):
+        task.cancel()
+    await asyncio.gather(*late, sweeping, told, return_exceptions=True)
+    for task in running:
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+
+async def _sweep(pool: Pool) -> None:
+    """Give up, every few seconds, what stayed unknown for too long."""
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            GIVEN_UP.inc(await decide.give_up(pool))
+        except UNREACHABLE as error:
+            logger("run").warning("sweep put off, database unreachable", error=str(error))
+
+
+async def _told_to_stop(parent: int) -> None:
+    """Return at SIGTERM or SIGINT, or when the process `parent` is no longer ours."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, told.set)
+    while not await pause(told, _ORPHAN_POLL_SECONDS):
+        if parent and os.getppid() != parent:
+            return
+
+
+@contextmanager
+def _metrics(port: int) -> Iterator[None]:
+    """Serve Prometheus metrics on a loopback listener of their own."""
+    if not port:
+        yield
+        return
+    server, thread = prometheus_client.start_http_server(port, addr="127.0.0.1")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,1 @@
+"""Sends: accepted durably, then handed to Meta once."""

@@ -1,0 +1,173 @@
+"""The send lane: one number's queue, handed to Meta message by message.
+
+For each: the window read again, the picture's media id ready, the attempt committed, the socket opened, the outcome
+settled. No transaction is open while the socket is, and nothing here sends twice: only a certain "not sent" or
+"not processed" puts a message back into the queue.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from picha.gateway.blobs import BlobMissing
+from picha.gateway.domain import window
+from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.lane import Due
+from picha.gateway.domain.outcomes import NAMES, NotSent, Outcome
+from picha.gateway.domain.retry import backoff
+from picha.gateway.meta import tokens
+from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.graph import Graph, GraphCallError, image
+from picha.gateway.meta.times import Times
+from picha.gateway.metrics import OUTCOMES
+from picha.gateway.pictures.upload import Uploads
+from picha.gateway.store import outbox, tenants
+from picha.gateway.store.group import GroupCommit, OverloadedError
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import decide, equip
+from picha.gateway.store.ledger.begin import Beginning, begin
+from picha.gateway.store.ledger.settle import Settlement, settle
+from picha.gateway.store.outbox import Outgoing
+from picha.gateway.store.pool import UNREACHABLE, Pool
+from picha.gateway.store.tenants import Account
+from picha.kit.ids import Ids, chance
+from picha.kit.logs import logger
+
+_MOST = 256
+# A message is not handed over in the window's last minute: Meta's clock decides, and it is not ours.
+_WINDOW_MARGIN = timedelta(seconds=60)
+_UPLOAD_TRIES = 8
+_SETTLE_PAUSE = 0.5
+
+
+class Desk:
+    """What all send lanes of a process share. Enter `beginnings` and `settlements` as contexts."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        graph: Graph,
+        book: AccountBook,
+        times: Times,
+        uploads: Uploads,
+        ids: Ids,
+        token_key: bytes,
+    ) -> None:
+        self.pool, self.graph, self.book, self.times, self.uploads, self.ids = pool, graph, book, times, uploads, ids
+        self.token_key = token_key
+        self.stopping = asyncio.Event()
+
+        async def commit(batch: Sequence[Beginning]) -> Sequence[bool]:
+            return await begin(pool, batch)
+
+        async def record(batch: Sequence[Settlement]) -> Sequence[None]:
+            return await settle(pool, batch)
+
+        self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(commit, most=16)
+        self.settlements: GroupCommit[Settlement, None] = GroupCommit(record)
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """The work of one number's send lane."""
+
+    lease: Lease
+    desk: Desk
+    _sender: Sender = field(init=False)
+
+    async def opened(self) -> None:
+        """Mark as unknown what an earlier owner left in flight."""
+        sender = await tenants.sender(self.desk.pool, self.lease.key)
+        if sender is None:
+            raise LookupError("a lane's number is gone")
+        self._sender = sender
+        if orphans := await decide.orphan(self.desk.pool, self.lease):
+            logger("sending").warning("sends whose outcome was lost are unknown now", count=orphans)
+
+    async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
+        """Return the oldest due sends; a conversation is a thread, so its messages go one after the other."""
+        sends = await outbox.sends(self.desk.pool, self.lease.key, busy=busy, most=_MOST)
+        return [Due(one.id, one.conversation_id, one) for one in sends]
+
+    async def perform(self, piece: Due) -> None:
+        """Hand one message to Meta and settle what became of it."""
+        send: Outgoing = piece.load
+        account = await self.desk.book.get(self._sender.account_id)
+        if not await self._is_lawful(send, account):
+            return
+        media_id = await self._media_id(send, account)
+        if media_id is None:
+            return
+        attempt = self.desk.ids.uuid()
+        if not await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt)):
+            return
+        outcome = await self._send(send, account, media_id, attempt)
+        OUTCOMES.labels(NAMES[type(outcome)]).inc()
+        await self._settle(Settlement(send.id, attempt, outcome, again_after=backoff(send.tries + 1, chance=chance())))
+
+    async def _is_lawful(self, send: Outgoing, account: Account) -> bool:
+        now = self.desk.times.now(account.id)
+        if send.expires_at is not None and now >= send.expires_at:
+            await decide.refuse(
+                self.desk.pool,
+                send.id,
+                code="EXPIRED",
+                title="Expired",
+                detail="The message's expires_at passed before it could be sent.",
+            )
+            return False
+        if not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
+            await decide.refuse(
+                self.desk.pool,
+                send.id,
+                code="131047",
+                title="Re-engagement message",
+                detail="The 24-hour window closed before the message could be sent. Wait for the customer to write, or "
+                "open the conversation with a template.",
+            )
+            return False
+        return True
+
+    async def _media_id(self, send: Outgoing, account: Account) -> str | None:
+        """Return the picture's media id; None when it could not be had, and the message was put off or failed."""
+        try:
+            return await self.desk.uploads.media_id(account, self._sender, send.digest, send.mime_type)
+        except BlobMissing:
+            detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
+        except GraphCallError as error:
+            detail, code, again = error.detail, error.code, error.again
+        if again and send.tries + 1 < _UPLOAD_TRIES:
+            await equip.later(self.desk.pool, send.id, backoff(send.tries + 1, chance=chance()))
+        else:
+            await decide.refuse(
+                self.desk.pool, send.id, code=str(code or 131053), title="Media upload error", detail=detail
+            )
+        return None
+
+    async def _send(self, send: Outgoing, account: Account, media_id: str, attempt: UUID) -> Outcome:
+        if self.desk.stopping.is_set():
+            return NotSent("The worker was stopping, so the request was not begun.")
+        message = image(
+            media_id=media_id,
+            phone=send.phone,
+            user_id=send.user_id,
+            caption=send.caption,
+            reply_to=send.reply_to,
+            identity_key_hash=send.recipient_identity_key_hash,
+            token=tokens.make(self.desk.token_key, attempt),
+        )
+        return await self.desk.graph.send(account, self._sender.phone_number_id, message)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Record an outcome, however long the database is away: it is all that is known of the send."""
+        while True:
+            try:
+                await self.desk.settlements.submit(settlement)
+            except (*UNREACHABLE, OverloadedError) as error:
+                logger("sending").warning("an outcome waits for the database", error=str(error))
+                await asyncio.sleep(_SETTLE_PAUSE)
+            else:
+                return

@@ -1,0 +1,70 @@
+"""The gateway's settings: one frozen object, read once from the environment, every field with its help."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+_PREFIX = "PICHA_"
+
+
+class SettingsError(Exception):
+    """A setting is missing or makes no sense; the text names its variable and says what to put there."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `picha api` or `picha worker` process is told. Each field is read from PICHA_ and its name in capitals."""
+
+    database_url: Annotated[
+        str, Meta(description="PostgreSQL 15 or newer.", examples=["postgresql://picha@db.internal/picha"])
+    ]
+    home: Annotated[Path, Meta(description="Folder for blobs and keys.", examples=["/var/lib/picha"])] = Path(".picha")
+    keys: Annotated[
+        str, Meta(description="The master key ring itself, one `<id>:<base64>` a line; wins over keys_file.")
+    ] = ""
+    keys_file: Annotated[
+        Path | None, Meta(description="File with the master key ring, mode 0600.", examples=["/etc/picha/keys"])
+    ] = None
+    host: Annotated[str, Meta(description="Address the API listens on.", examples=["192.0.2.10"])] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")] = 8080
+    public_url: Annotated[
+        str,
+        Meta(description="Where callers reach the API, for links in answers.", examples=["https://api.shop.example"]),
+    ] = ""
+    metrics_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Loopback port of the API's metrics; 0 for none.")
+    ] = 0
+    worker_metrics_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Loopback port of the worker's metrics; 0 for none.")
+    ] = 0
+    log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
+    log_json: Annotated[bool, Meta(description="Log one JSON object a line.")] = False
+    parent_pid: Annotated[int, Meta(ge=0, description="Stop when this process is gone; set by `picha up`.")] = 0
+
+    @property
+    def base_url(self) -> str:
+        """The API's address for links, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environment`, by default the process's own.
+
+    Raises:
+        SettingsError: a variable is missing or wrong.
+    """
+    source = os.environ if environment is None else environment  # noqa: TID251 - the one place that reads it
+    given = {
+        name: source[variable]
+        for name in Settings.__struct_fields__
+        if source.get(variable := _PREFIX + name.upper(), "") != ""
+    }
+    try:
+        return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        text = str(error)
+        field = text.partition("`$.")[2].rstrip("`") or text.partition("required field `")[2].rstrip("`")
+        raise SettingsError(f"{_PREFIX}{field.upper()}: {text.partition(' - at')[0]}.") from error

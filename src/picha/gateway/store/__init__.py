@@ -1,0 +1,1 @@
+"""PostgreSQL and nothing else: no row shape leaves this room, and message state changes only through its ledger."""

@@ -1,0 +1,72 @@
+"""What accepting a batch of sends needs to know, read in one round a question for the whole batch."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from picha.gateway.domain.admission import Known, SendImage, Thread
+from picha.gateway.store import tenants
+from picha.gateway.store.pool import Connection, Pool
+
+_THREADS_BY_ID = """
+SELECT asked.place, id, sender_id, contact_id, window_until FROM conversation
+JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
+WHERE deleted_at IS NULL
+"""
+
+_THREADS_BY_PHONE = """
+SELECT asked.place, conversation.id, sender_id, contact_id, window_until
+FROM unnest($1::int[], $2::uuid[], $3::text[]) AS asked (place, workspace_id, phone)
+JOIN contact_address AS address
+    ON address.workspace_id = asked.workspace_id AND address.value = asked.phone AND kind IN ('wa_id', 'phone')
+JOIN conversation USING (contact_id) WHERE deleted_at IS NULL
+"""
+
+_FILES = """
+SELECT asked.place FROM file
+JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
+WHERE expires_at IS NULL OR expires_at > now()
+"""
+
+_REPLIES = """
+SELECT asked.place, provider_message_id FROM message
+JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
+WHERE provider_message_id IS NOT NULL
+"""
+
+
+def _asked(commands: Sequence[SendImage], field: str) -> tuple[list[int], list[UUID], list[object]]:
+    """Return places, workspaces and values of the commands that name `field`."""
+    named = [(place, one.workspace_id, value) for place, one in enumerate(commands) if (value := getattr(one, field))]
+    return [row[0] for row in named], [row[1] for row in named], [row[2] for row in named]
+
+
+async def _threads(connection: Connection, commands: Sequence[SendImage]) -> dict[int, list[Thread]]:
+    found: dict[int, list[Thread]] = defaultdict(list)
+    for query, field in ((_THREADS_BY_ID, "conversation_id"), (_THREADS_BY_PHONE, "to")):
+        asked = _asked(commands, field)
+        for row in await connection.fetch(query, *asked) if asked[0] else ():
+            thread = Thread(*list(row)[1:])
+            if thread not in found[row["place"]]:
+                found[row["place"]].append(thread)
+    return found
+
+
+async def known(pool: Pool, commands: Sequence[SendImage]) -> list[Known]:
+    """Return what the store knows about each command, in order."""
+    async with pool.acquire() as connection:
+        threads = await _threads(connection, commands)
+        files_asked, replies_asked = _asked(commands, "file_id"), _asked(commands, "reply_to")
+        files = {row[0] for row in await connection.fetch(_FILES, *files_asked)} if files_asked[0] else set()
+        replied = await connection.fetch(_REPLIES, *replies_asked) if replies_asked[0] else []
+    replies: dict[int, str] = {row[0]: row[1] for row in replied}
+    senders = await tenants.senders(pool, list({one.workspace_id for one in commands}))
+    return [
+        Known(
+            senders=[s for s in senders[one.workspace_id] if s.environment == one.environment],
+            threads=threads.get(place, []),
+            has_file=place in files,
+            replied_to=replies.get(place),
+        )
+        for place, one in enumerate(commands)
+    ]

@@ -1,0 +1,86 @@
+"""Pictures by file_id, and the ids that Meta gave their bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from picha.gateway.store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A stored picture and its facts. `changes` says what was altered on the way in."""
+
+    id: UUID
+    workspace_id: UUID
+    digest: bytes
+    mime_type: str
+    size_bytes: int
+    width: int | None
+    height: int | None
+    created_at: datetime
+    expires_at: datetime | None = None
+    changes: Sequence[str] = ()
+
+
+_COLUMNS = "id, workspace_id, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes"
+
+
+async def add(pool: Pool, file: File) -> None:
+    """Name bytes that already lie in the blob store."""
+    await pool.execute(
+        f"INSERT INTO file ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - constants
+        file.id,
+        file.workspace_id,
+        file.digest,
+        file.mime_type,
+        file.size_bytes,
+        file.width,
+        file.height,
+        file.created_at,
+        file.expires_at,
+        list(file.changes),
+    )
+
+
+async def find(pool: Pool, workspace: UUID, file: UUID) -> File | None:
+    """Look a picture up by (workspace, id)."""
+    row = await pool.fetchrow(
+        f"SELECT {_COLUMNS} FROM file WHERE workspace_id = $1 AND id = $2",  # noqa: S608 - constants
+        workspace,
+        file,
+    )
+    return File(*row) if row else None
+
+
+async def find_anywhere(pool: Pool, file: UUID) -> File | None:
+    """Look a picture up by id alone, for a signed link that must then hold for its workspace."""
+    row = await pool.fetchrow(f"SELECT {_COLUMNS} FROM file WHERE id = $1", file)  # noqa: S608 - constants
+    return File(*row) if row else None
+
+
+async def media_id(pool: Pool, sender: UUID, digest: bytes, *, alive_at: datetime) -> str | None:
+    """Return Meta's id for these bytes on this number, if it still lives at `alive_at`."""
+    found: str | None = await pool.fetchval(
+        "SELECT media_id FROM uploaded_media WHERE sender_id = $1 AND digest = $2 AND expires_at > $3",
+        sender,
+        digest,
+        alive_at,
+    )
+    return found
+
+
+async def remember_media_id(
+    pool: Pool, *, workspace: UUID, sender: UUID, digest: bytes, media_id: str, expires_at: datetime
+) -> None:
+    """Keep Meta's id for these bytes on this number, in place of an older one."""
+    await pool.execute(
+        "INSERT INTO uploaded_media (workspace_id, sender_id, digest, media_id, expires_at) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (sender_id, digest) DO UPDATE SET media_id = excluded.media_id, expires_at = excluded.expires_at",
+        workspace,
+        sender,
+        digest,
+        media_id,
+        expires_at,
+    )

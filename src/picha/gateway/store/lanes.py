@@ -1,0 +1,71 @@
+"""Leases on lanes: who works on what, for how long, and whether there is anything to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from picha.gateway.store.pool import Pool
+
+LEASE_SECONDS = 15
+# Nothing is begun with less than this left, so that an owner's last act ends before the next owner's first.
+MARGIN_SECONDS = 5
+RENEW_SECONDS = 5
+
+PREPARE, SEND, HEAR = "prepare", "send", "hear"
+CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear"}
+
+# Where each kind of lane finds its waiting work. The partial indexes hold nothing else.
+_WORK = {
+    PREPARE: "SELECT FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now()",
+    SEND: "SELECT FROM message WHERE sender_id = lane.key AND phase = 'queued' AND due_at <= now()",
+    HEAR: "SELECT FROM message WHERE sender_id = lane.key AND image_state = 'pending' AND NOT is_outbound"
+    " AND due_at <= now()",
+}
+
+_TAKE = """
+WITH free AS (
+    SELECT kind, key FROM lane
+    WHERE kind = $1 AND (leased_until IS NULL OR leased_until < clock_timestamp()) AND EXISTS ({work})
+    ORDER BY key LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE lane SET owner = $2, fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => $4)
+FROM free WHERE lane.kind = free.kind AND lane.key = free.key
+RETURNING lane.key, lane.fence
+"""
+
+_RENEW = """
+UPDATE lane SET leased_until = clock_timestamp() + make_interval(secs => $4)
+FROM unnest($2::uuid[], $3::bigint[]) AS held (key, fence)
+WHERE kind = $1 AND lane.key = held.key AND lane.fence = held.fence AND leased_until > clock_timestamp()
+RETURNING lane.key, lane.fence
+"""
+
+_RELEASE = "UPDATE lane SET owner = NULL, leased_until = NULL WHERE kind = $1 AND key = $2 AND fence = $3"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one lane. `key` is a sender's id, or a workspace's for prepare."""
+
+    kind: str
+    key: UUID
+    fence: int
+
+
+async def take(pool: Pool, kind: str, owner: UUID, *, most: int) -> list[Lease]:
+    """Lease up to `most` lanes of `kind` that have due work and no living owner."""
+    rows = await pool.fetch(_TAKE.format(work=_WORK[kind]), kind, owner, most, float(LEASE_SECONDS))
+    return [Lease(kind, row["key"], row["fence"]) for row in rows]
+
+
+async def renew(pool: Pool, kind: str, leases: Sequence[Lease]) -> set[Lease]:
+    """Prolong `leases` and return those that still hold; the others were lost and their owner must stop."""
+    rows = await pool.fetch(
+        _RENEW, kind, [one.key for one in leases], [one.fence for one in leases], float(LEASE_SECONDS)
+    )
+    return {Lease(kind, row["key"], row["fence"]) for row in rows}
+
+
+async def release(pool: Pool, lease: Lease) -> None:
+    """Give a lane back, so that any worker may take it at once."""
+    await pool.execute(_RELEASE, lease.kind, lease.key, lease.fence)

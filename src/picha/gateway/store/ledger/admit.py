@@ -1,0 +1,81 @@
+"""Take admitted sends into the outbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from picha.gateway.store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class NewSend:
+    """One admitted image send; exactly one of `file_id` and `media_url` is set."""
+
+    id: UUID
+    workspace_id: UUID
+    conversation_id: UUID
+    sender_id: UUID
+    contact_id: UUID
+    app_id: UUID
+    caption: str | None
+    media_url: str | None
+    file_id: UUID | None
+    reply_to: str | None
+    client_reference: str | None
+    recipient_identity_key_hash: str | None
+    expires_at: datetime | None
+    created_at: datetime
+
+
+# A send with a file is ready for its number's lane; one with a URL waits for its picture first.
+_ADMIT = """
+WITH new AS (
+    INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
+        phase, status, due_at, caption, media_url, file_id, image_state, reply_to, client_reference,
+        recipient_identity_key_hash, expires_at, created_at)
+    SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, 'image',
+        CASE WHEN file_id IS NULL THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(), caption, media_url,
+        file_id, CASE WHEN file_id IS NULL THEN 'pending' ELSE 'stored' END, reply_to, client_reference,
+        recipient_identity_key_hash, expires_at, created_at
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
+        $9::uuid[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[])
+        AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, reply_to,
+        client_reference, recipient_identity_key_hash, expires_at, created_at)
+    ORDER BY id
+    RETURNING conversation_id, phase, created_at
+), threads AS (
+    SELECT id, at FROM conversation
+    JOIN (SELECT conversation_id, max(created_at) AS at FROM new GROUP BY 1) AS last ON id = conversation_id
+    ORDER BY id FOR NO KEY UPDATE OF conversation
+), touched AS (
+    UPDATE conversation SET last_message_at = greatest(last_message_at, at), updated_at = now()
+    FROM threads WHERE conversation.id = threads.id
+)
+SELECT pg_notify(channel, '') FROM
+    (SELECT DISTINCT CASE phase WHEN 'queued' THEN 'picha_send' ELSE 'picha_prepare' END AS channel FROM new) AS bells
+"""
+
+
+async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
+    """Write a batch of sends in one statement and so one fsynced transaction; then they may be answered."""
+    columns = (
+        [getattr(send, name) for send in sends]
+        for name in (
+            "id",
+            "workspace_id",
+            "conversation_id",
+            "sender_id",
+            "contact_id",
+            "app_id",
+            "caption",
+            "media_url",
+            "file_id",
+            "reply_to",
+            "client_reference",
+            "recipient_identity_key_hash",
+            "expires_at",
+            "created_at",
+        )
+    )
+    await pool.execute(_ADMIT, *columns)

@@ -1,0 +1,67 @@
+"""Commit the attempt before the socket opens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from picha.gateway.store.lanes import MARGIN_SECONDS, Lease
+from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+# Fence and remaining lease are checked by the database's clock, and the row is held against a takeover.
+_HELD = """
+SELECT lane.key FROM lane JOIN unnest($1::uuid[], $2::bigint[]) AS mine (key, fence) USING (key, fence)
+WHERE kind = 'send' AND leased_until > clock_timestamp() + make_interval(secs => $3)
+ORDER BY lane.key FOR SHARE OF lane
+"""
+
+_BEGIN = """
+WITH due AS (
+    SELECT message.id, begun.attempt, begun.fence FROM message
+    JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) AS begun (message, attempt, sender, fence)
+        ON message.id = begun.message AND message.sender_id = begun.sender
+    WHERE phase = 'queued'
+    ORDER BY message.id FOR NO KEY UPDATE OF message
+), sending AS (
+    UPDATE message SET phase = 'sending', attempts = attempts + 1, due_at = NULL
+    FROM due WHERE message.id = due.id
+    RETURNING message.id, workspace_id, sender_id, attempts, attempt, fence
+)
+INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, started_at)
+SELECT attempt, workspace_id, id, sender_id, attempts, fence, clock_timestamp() FROM sending
+RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A message about to be sent under a lease, and the id its attempt will have."""
+
+    lease: Lease
+    message: UUID
+    attempt: UUID
+
+
+async def begin(pool: Pool, beginnings: Sequence[Beginning]) -> list[bool]:
+    """Commit one attempt for each message that still is queued; answer in order which ones may be sent now.
+
+    None may whose lease was lost or has under five seconds left.
+    """
+
+    async def work(connection: Connection) -> list[bool]:
+        leases = {one.lease for one in beginnings}
+        rows = await connection.fetch(
+            _HELD, [one.key for one in leases], [one.fence for one in leases], float(MARGIN_SECONDS)
+        )
+        held = {row["key"] for row in rows}
+        lawful = [one for one in beginnings if one.lease.key in held]
+        begun = await connection.fetch(
+            _BEGIN,
+            [one.message for one in lawful],
+            [one.attempt for one in lawful],
+            [one.lease.key for one in lawful],
+            [one.lease.fence for one in lawful],
+        )
+        attempts = {row["id"] for row in begun}
+        return [one.attempt in attempts for one in beginnings]
+
+    return await in_transaction(pool, work)

@@ -1,0 +1,50 @@
+"""Give a message its picture, or the reason why it has none."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from picha.gateway.store.pool import Pool
+
+_READY = """
+WITH ready AS (
+    UPDATE message SET phase = 'queued', image_state = 'stored', file_id = $2, due_at = clock_timestamp(), tries = 0
+    WHERE id = $1 AND phase = 'image_wait' RETURNING id
+)
+SELECT pg_notify('picha_send', '') FROM ready
+"""
+
+_REFUSED = """
+UPDATE message SET phase = 'failed', status = 'failed', image_state = 'unavailable', due_at = NULL,
+    error_code = $2, error_message = $3, error_detail = $4, failed_at = clock_timestamp()
+WHERE id = $1 AND phase = 'image_wait'
+"""
+
+_LATER = """
+UPDATE message SET tries = tries + 1, due_at = clock_timestamp() + $2::interval
+WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
+"""
+
+_RECEIVED = """
+UPDATE message SET image_state = $2, file_id = $3, error_detail = $4, due_at = NULL
+WHERE id = $1 AND NOT is_outbound AND image_state = 'pending'
+"""
+
+
+async def ready(pool: Pool, message: UUID, file: UUID) -> None:
+    """Record that an outbound message's picture lies in the blob store as `file`, and queue it for its number."""
+    await pool.execute(_READY, message, file)
+
+
+async def refused(pool: Pool, message: UUID, *, code: str, title: str, detail: str) -> None:
+    """Fail an outbound message whose picture could not be had."""
+    await pool.execute(_REFUSED, message, code, title, detail)
+
+
+async def later(pool: Pool, message: UUID, after: timedelta) -> None:
+    """Count one more fruitless look for a picture, either way, and look again `after` that long."""
+    await pool.execute(_LATER, message, after)
+
+
+async def received(pool: Pool, message: UUID, *, state: str, file: UUID | None, detail: str | None = None) -> None:
+    """Record what became of an inbound picture: `stored`, `mismatch` (kept, not as announced) or `unavailable`."""
+    await pool.execute(_RECEIVED, message, state, file, detail)

@@ -1,0 +1,96 @@
+"""Record what became of an attempt, and move its message accordingly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from picha.gateway.domain.outcomes import (
+    GIVE_UP_AFTER,
+    NAMES,
+    Accepted,
+    Ambiguous,
+    NotSent,
+    Outcome,
+    Rejected,
+    Throttled,
+)
+from picha.gateway.store.ledger import standing
+from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+# An outcome is written once. A certain one may replace `ambiguous`, never the other way round, and an attempt whose
+# wamid evidence has already bound stands as accepted.
+_ATTEMPTS = """
+UPDATE attempt SET finished_at = clock_timestamp(), outcome = seen.outcome, wamid = coalesce(attempt.wamid, seen.wamid),
+    code = seen.code, detail = seen.detail
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS seen (id, outcome, wamid, code, detail)
+WHERE attempt.id = seen.id
+    AND (attempt.outcome IS NULL OR attempt.outcome = 'ambiguous' AND seen.outcome <> 'ambiguous')
+RETURNING attempt.id, message_id, number
+"""
+
+# Only a message's newest attempt moves it, and only while nothing better is known.
+_MESSAGES = """
+UPDATE message SET phase = moved.phase, status = CASE moved.phase WHEN 'failed' THEN 'failed' ELSE status END,
+    due_at = clock_timestamp() + after, tries = CASE moved.phase WHEN 'queued' THEN tries + 1 ELSE tries END,
+    error_code = moved.code, error_message = title, error_detail = detail,
+    failed_at = CASE moved.phase WHEN 'failed' THEN clock_timestamp() END
+FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::interval[], $5::text[], $6::text[], $7::text[])
+    AS moved (id, number, phase, after, code, title, detail)
+WHERE message.id = moved.id AND message.phase IN ('sending', 'unknown') AND message.attempts = moved.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One attempt's outcome; `again_after` is when to try anew after a throttled or not_sent one."""
+
+    message: UUID
+    attempt: UUID
+    outcome: Outcome
+    again_after: timedelta = timedelta(0)
+
+
+async def settle(pool: Pool, settlements: Sequence[Settlement]) -> list[None]:
+    """Write a batch of outcomes in one transaction: attempts, messages, and the fold of evidence that came early."""
+
+    async def work(connection: Connection) -> list[None]:
+        by_attempt = {one.attempt: one for one in sorted(settlements, key=lambda one: one.attempt)}
+        wamids = [one.outcome.wamid for one in by_attempt.values() if isinstance(one.outcome, Accepted)]
+        await standing.lock_wamids(connection, wamids)
+        await standing.lock_messages(connection, [one.message for one in settlements])
+        rows = await connection.fetch(_ATTEMPTS, *zip(*map(_attempt, by_attempt.values()), strict=True))
+        moves = [_move(row["message_id"], row["number"], by_attempt[row["id"]]) for row in rows]
+        accepted = [row["message_id"] for row in rows if isinstance(by_attempt[row["id"]].outcome, Accepted)]
+        if others := [move for move in moves if move is not None]:
+            await connection.execute(_MESSAGES, *zip(*others, strict=True))
+        if accepted:
+            await standing.refold(connection, wamids=wamids, messages=accepted)
+        return [None] * len(settlements)
+
+    return await in_transaction(pool, work)
+
+
+def _attempt(one: Settlement) -> tuple[object, ...]:
+    outcome = one.outcome
+    name = NAMES[type(outcome)]
+    match outcome:
+        case Accepted(wamid):
+            return one.attempt, name, wamid, None, None
+        case NotSent(detail):
+            return one.attempt, name, None, None, detail
+        case Rejected() | Throttled() | Ambiguous():
+            return one.attempt, name, None, outcome.code, outcome.detail
+
+
+def _move(message: UUID, number: int, one: Settlement) -> tuple[object, ...] | None:
+    """Return the row that moves the message, or None where the fold does it."""
+    match one.outcome:
+        case Accepted():
+            return None
+        case Rejected(code, title, detail):
+            return message, number, "failed", None, code, title, detail
+        case Throttled() | NotSent():
+            return message, number, "queued", one.again_after, None, None, None
+        case Ambiguous():
+            return message, number, "unknown", GIVE_UP_AFTER, None, None, None

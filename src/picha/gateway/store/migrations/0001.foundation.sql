@@ -1,0 +1,244 @@
+-- The foundation: tenants, people, messages with their attempts and evidence, raw webhooks, files and lanes.
+
+-- Who owns what. Everything below leads with workspace_id, so that it can be spread by workspace one day.
+CREATE TABLE workspace (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE app (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Only the SHA-256 of a key is kept; public_id finds the row without it.
+CREATE TABLE api_key (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    app_id uuid NOT NULL REFERENCES app,
+    environment text NOT NULL CHECK (environment IN ('test', 'live')),
+    public_id text NOT NULL UNIQUE,
+    digest bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    revoked_at timestamptz
+);
+
+-- One WhatsApp business account at Meta, or at a sandbox. The three secrets are sealed (AES-256-GCM).
+CREATE TABLE account (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    environment text NOT NULL CHECK (environment IN ('test', 'live')),
+    waba_id text NOT NULL,
+    meta_app_id text NOT NULL,
+    graph_url text NOT NULL,
+    access_token bytea NOT NULL,
+    app_secret bytea NOT NULL,
+    verify_token bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (workspace_id, environment, waba_id)
+);
+
+-- A business phone number that sends and receives.
+CREATE TABLE sender (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    account_id uuid NOT NULL REFERENCES account,
+    environment text NOT NULL CHECK (environment IN ('test', 'live')),
+    phone_number_id text NOT NULL,
+    display_number text NOT NULL,
+    label text NOT NULL DEFAULT '',
+    is_default boolean NOT NULL DEFAULT false,
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (environment, phone_number_id)
+);
+CREATE INDEX sender_of_workspace ON sender (workspace_id);
+
+-- A person, and every address that was seen to reach that person: a phone, a wa_id, a business-scoped user id.
+CREATE TABLE contact (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    profile_name text,
+    identity_key_hash text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE contact_address (
+    workspace_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('phone', 'wa_id', 'bsuid')),
+    value text NOT NULL,
+    contact_id uuid NOT NULL REFERENCES contact,
+    PRIMARY KEY (workspace_id, kind, value)
+);
+CREATE INDEX contact_address_of_contact ON contact_address (contact_id);
+
+-- A thread: one sender and one contact. window_until is when the customer's 24 hours end.
+CREATE TABLE conversation (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    sender_id uuid NOT NULL REFERENCES sender,
+    contact_id uuid NOT NULL REFERENCES contact,
+    window_until timestamptz,
+    unread_count integer NOT NULL DEFAULT 0,
+    last_message_at timestamptz,
+    deleted_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (sender_id, contact_id)
+);
+CREATE INDEX conversation_recent ON conversation (workspace_id, last_message_at DESC);
+
+-- A picture the workspace may name by file_id. Bytes lie in the blob store under their digest.
+CREATE TABLE file (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    mime_type text NOT NULL,
+    size_bytes bigint NOT NULL,
+    width integer,
+    height integer,
+    changes jsonb NOT NULL DEFAULT '[]',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz
+);
+CREATE INDEX file_of_workspace ON file (workspace_id, id);
+
+-- Meta's id for bytes we uploaded, per number. It lives 30 days there.
+CREATE TABLE uploaded_media (
+    sender_id uuid NOT NULL REFERENCES sender,
+    digest bytea NOT NULL,
+    workspace_id uuid NOT NULL,
+    media_id text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (sender_id, digest)
+);
+
+-- One message, either way. Outbound rows are the outbox: due_at says when the lane that owns the phase looks again.
+CREATE TABLE message (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    conversation_id uuid NOT NULL REFERENCES conversation,
+    sender_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    app_id uuid,
+    is_outbound boolean NOT NULL,
+    message_type text NOT NULL,
+    phase text NOT NULL CHECK (phase IN
+        ('image_wait', 'queued', 'sending', 'unknown', 'submitted', 'failed', 'cancelled', 'received')),
+    status text NOT NULL CHECK (status IN ('pending', 'sent', 'delivered', 'read', 'failed', 'received')),
+    due_at timestamptz,
+    tries smallint NOT NULL DEFAULT 0,
+    attempts smallint NOT NULL DEFAULT 0,
+    -- what it says
+    caption text,
+    media_url text,
+    file_id uuid,
+    image_state text CHECK (image_state IN ('pending', 'stored', 'mismatch', 'unavailable')),
+    reply_to text,
+    client_reference text,
+    recipient_identity_key_hash text,
+    expires_at timestamptz,
+    facts jsonb,
+    -- what became of it
+    provider_message_id text,
+    error_code text,
+    error_message text,
+    error_detail text,
+    created_at timestamptz NOT NULL,
+    sent_at timestamptz,
+    delivered_at timestamptz,
+    read_at timestamptz,
+    failed_at timestamptz
+);
+CREATE INDEX message_of_workspace ON message (workspace_id, id DESC);
+CREATE INDEX message_of_conversation ON message (conversation_id, id DESC);
+-- Meta may deliver one inbound message twice, batched differently.
+CREATE UNIQUE INDEX message_inbound_once ON message (sender_id, provider_message_id) WHERE NOT is_outbound;
+-- One small index a lane kind: they hold only work that is waiting, so looking for work costs the same at any size.
+CREATE INDEX message_to_prepare ON message (workspace_id, due_at, id) WHERE phase = 'image_wait';
+CREATE INDEX message_to_send ON message (sender_id, due_at, id) WHERE phase = 'queued';
+CREATE INDEX message_to_fetch ON message (sender_id, due_at, id) WHERE image_state = 'pending' AND NOT is_outbound;
+CREATE INDEX message_unknown ON message (due_at) WHERE phase = 'unknown';
+
+-- One try to hand a message to Meta. The row is committed before the socket opens; outcome stays null until it is known.
+CREATE TABLE attempt (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    message_id uuid NOT NULL REFERENCES message,
+    sender_id uuid NOT NULL,
+    number smallint NOT NULL,
+    fence bigint NOT NULL,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    outcome text CHECK (outcome IN ('accepted', 'rejected', 'throttled', 'not_sent', 'ambiguous')),
+    wamid text,
+    code text,
+    detail text,
+    UNIQUE (message_id, number)
+);
+CREATE INDEX attempt_of_wamid ON attempt (wamid) WHERE wamid IS NOT NULL;
+CREATE INDEX attempt_open ON attempt (sender_id, fence) WHERE outcome IS NULL;
+
+-- Everything Meta told about a wamid, known to us or not. Append-only: a message's status is a fold over these rows.
+CREATE TABLE evidence (
+    wamid text NOT NULL,
+    status text NOT NULL,
+    provider_at timestamptz NOT NULL,
+    code integer NOT NULL DEFAULT 0,
+    title text,
+    detail text,
+    sender_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    attempt_id uuid,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (sender_id, wamid, status, provider_at, code)
+);
+CREATE INDEX evidence_of_attempt ON evidence (attempt_id) WHERE attempt_id IS NOT NULL;
+CREATE INDEX evidence_parked ON evidence (received_at) WHERE attempt_id IS NULL;
+
+-- Webhook bodies exactly as they came, kept before they are answered.
+CREATE TABLE raw_webhook (
+    id uuid PRIMARY KEY,
+    meta_app_id text NOT NULL,
+    digest bytea NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamptz NOT NULL,
+    digested_at timestamptz,
+    UNIQUE (meta_app_id, digest)
+);
+CREATE INDEX raw_webhook_to_digest ON raw_webhook (id) WHERE digested_at IS NULL;
+
+-- Items of webhooks that could not be understood: kept, counted, looked at by a person.
+CREATE TABLE quarantine (
+    id uuid PRIMARY KEY,
+    raw_id uuid NOT NULL REFERENCES raw_webhook,
+    path text NOT NULL,
+    reason text NOT NULL,
+    item bytea NOT NULL,
+    at timestamptz NOT NULL
+);
+
+-- Who works on what. A lane's fence grows with each new owner, so that an owner that lost it cannot act.
+CREATE TABLE lane (
+    kind text NOT NULL CHECK (kind IN ('prepare', 'send', 'hear')),
+    key uuid NOT NULL,
+    fence bigint NOT NULL DEFAULT 0,
+    owner uuid,
+    leased_until timestamptz,
+    PRIMARY KEY (kind, key)
+);
+
+-- The role the programs run as: rows, no DDL.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'picha_runtime') THEN
+        CREATE ROLE picha_runtime NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL; -- another database of the same server made it in this very moment
+END $$;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO picha_runtime;

@@ -1,0 +1,76 @@
+"""What waits to be worked on, read lane by lane."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from picha.gateway.store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A queued send with all that its sending needs."""
+
+    id: UUID
+    workspace_id: UUID
+    conversation_id: UUID
+    tries: int
+    phone: str | None
+    user_id: str | None
+    digest: bytes
+    mime_type: str
+    caption: str | None
+    reply_to: str | None
+    recipient_identity_key_hash: str | None
+    expires_at: datetime | None
+    window_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A message that waits for its picture: by URL for a send, by Meta's media for one received."""
+
+    id: UUID
+    workspace_id: UUID
+    sender_id: UUID
+    tries: int
+    media_url: str | None
+    facts: dict[str, Any]
+    environment: str
+
+
+# The phone a person is reached at is what webhooks call wa_id; a BSUID serves where no phone is known.
+_SENDS = """
+SELECT message.id, message.workspace_id, conversation_id, tries,
+    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'wa_id') AS phone,
+    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'bsuid') AS user_id,
+    file.digest, file.mime_type, caption, reply_to, recipient_identity_key_hash, message.expires_at, window_until
+FROM message JOIN file ON file.id = file_id JOIN conversation ON conversation.id = conversation_id
+WHERE message.sender_id = $1 AND phase = 'queued' AND due_at <= now() AND conversation_id <> ALL($2::uuid[])
+ORDER BY due_at, message.id LIMIT $3
+"""
+
+_PICTURES = """
+SELECT message.id, message.workspace_id, sender_id, tries, media_url, coalesce(facts, '{{}}') AS facts, environment
+FROM message JOIN sender ON sender.id = sender_id
+WHERE {where} AND due_at <= now() AND message.id <> ALL($2::uuid[]) ORDER BY due_at, message.id LIMIT $3
+"""
+_TO_PREPARE = _PICTURES.format(where="message.workspace_id = $1 AND phase = 'image_wait'")
+_TO_FETCH = _PICTURES.format(where="sender_id = $1 AND image_state = 'pending' AND NOT is_outbound")
+
+
+async def sends(pool: Pool, sender: UUID, *, busy: Iterable[UUID], most: int) -> list[Outgoing]:
+    """Return the oldest due sends of a number, none of the conversations in `busy`."""
+    return [Outgoing(*row) for row in await pool.fetch(_SENDS, sender, list(busy), most)]
+
+
+async def to_prepare(pool: Pool, workspace: UUID, *, busy: Iterable[UUID], most: int) -> list[Picture]:
+    """Return the oldest sends of a workspace whose picture is to be fetched from its URL."""
+    return [Picture(*row) for row in await pool.fetch(_TO_PREPARE, workspace, list(busy), most)]
+
+
+async def to_fetch(pool: Pool, sender: UUID, *, busy: Iterable[UUID], most: int) -> list[Picture]:
+    """Return the oldest received messages of a number whose picture is to be fetched from Meta."""
+    return [Picture(*row) for row in await pool.fetch(_TO_FETCH, sender, list(busy), most)]

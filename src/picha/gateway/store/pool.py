@@ -1,0 +1,88 @@
+"""Connections to PostgreSQL, opened in the role that may change rows and nothing more."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+import msgspec
+
+from picha.gateway.store.migrate import is_current
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+R = TypeVar("R")
+
+# The least PostgreSQL whose functions the store relies on.
+_OLDEST = 150000
+_RUNTIME_ROLE = "picha_runtime"
+_DEADLOCK_TRIES = 5
+
+# What is raised while the database cannot be reached, as opposed to refusing what it was asked.
+UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+
+
+class UnsafeDatabaseError(Exception):
+    """The database would acknowledge what it may lose, is too old, or lacks the schema."""
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open one connection outside the pool, for LISTEN."""
+    return await asyncpg.connect(dsn, server_settings={"role": _RUNTIME_ROLE})
+
+
+@asynccontextmanager
+async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
+    """Open up to `size` connections to `dsn` and check that the database keeps what it acknowledges.
+
+    Raises `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
+    PostgreSQL 15, or a migration is missing.
+    """
+    async with asyncpg.create_pool(
+        dsn, min_size=2, max_size=size, init=_prepare, server_settings={"role": _RUNTIME_ROLE}
+    ) as pool:
+        await _assert_safe(pool)
+        yield pool
+
+
+async def _assert_safe(pool: Pool) -> None:
+    row = await pool.fetchrow(
+        "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,"
+        " current_setting('server_version_num')::int AS version"
+    )
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    if row["version"] < _OLDEST:
+        raise UnsafeDatabaseError(f"PostgreSQL {row['version'] // 10000} is too old; use 15 or newer.")
+    if row["fsync"] != "on" or row["synchronous_commit"] in {"off", "local"}:
+        raise UnsafeDatabaseError(
+            f"fsync is {row['fsync']} and synchronous_commit is {row['synchronous_commit']}: an acknowledged message "
+            "could be lost. Set both to on in postgresql.conf (ALTER SYSTEM) and reload."
+        )
+    if not is_current(await applied(pool)):
+        raise UnsafeDatabaseError("The database lacks a migration; run `picha migrate`.")
+
+
+async def applied(pool: Pool) -> set[str]:
+    """Return the ids of the migrations that the database has."""
+    return {row[0] for row in await pool.fetch("SELECT migration_id FROM _yoyo_migration")}
+
+
+async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[R]]) -> R:
+    """Run `work` in one transaction, again when PostgreSQL chose it as the victim of a deadlock."""
+    for last in (*[False] * (_DEADLOCK_TRIES - 1), True):
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                return await work(connection)
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            if last:
+                raise
+    raise AssertionError  # pragma: no cover - the loop returns or raises

@@ -1,0 +1,92 @@
+"""Webhook bodies as they came: kept before the answer, read when they are digested."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+_KEEP = """
+WITH kept AS (
+    INSERT INTO raw_webhook (id, meta_app_id, digest, body, received_at)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bytea[], $5::timestamptz[])
+    ON CONFLICT (meta_app_id, digest) DO NOTHING RETURNING id
+)
+SELECT count(*), pg_notify('picha_digest', '') FROM kept HAVING count(*) > 0
+"""
+
+_TAKE = """
+SELECT id, meta_app_id, body, received_at FROM raw_webhook WHERE digested_at IS NULL
+ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+
+_DONE = "UPDATE raw_webhook SET digested_at = clock_timestamp() WHERE id = ANY($1::uuid[])"
+
+_QUARANTINE = """
+INSERT INTO quarantine (id, raw_id, path, reason, item, at)
+SELECT *, clock_timestamp() FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One verified webhook body; `meta_app_id` is the app whose secret verified it."""
+
+    id: UUID
+    meta_app_id: str
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An item that could not be understood: where it stood in its body, and why it was put aside."""
+
+    id: UUID
+    raw_id: UUID
+    path: str
+    reason: str
+    item: bytes
+
+
+async def keep(pool: Pool, raws: Sequence[Raw], digests: Sequence[bytes]) -> None:
+    """Store bodies durably, each content once; when it returns they may be answered 200."""
+    await pool.execute(
+        _KEEP,
+        [raw.id for raw in raws],
+        [raw.meta_app_id for raw in raws],
+        list(digests),
+        [raw.body for raw in raws],
+        [raw.received_at for raw in raws],
+    )
+
+
+async def digest(pool: Pool, work: Callable[[Connection, list[Raw]], Awaitable[None]], *, most: int) -> int:
+    """Run `work` on up to `most` bodies that nobody digested, in the transaction that marks them; return how many.
+
+    Several workers may do so at once: none takes what another holds.
+    """
+
+    async def step(connection: Connection) -> int:
+        rows = await connection.fetch(_TAKE, most)
+        raws = [Raw(row["id"], row["meta_app_id"], row["body"], row["received_at"]) for row in rows]
+        if raws:
+            await work(connection, raws)
+            await connection.execute(_DONE, [raw.id for raw in raws])
+        return len(raws)
+
+    return await in_transaction(pool, step)
+
+
+async def quarantine(connection: Connection, items: Sequence[Quarantined]) -> None:
+    """Put items aside, inside the caller's transaction."""
+    if items:
+        await connection.execute(
+            _QUARANTINE,
+            [item.id for item in items],
+            [item.raw_id for item in items],
+            [item.path for item in items],
+            [item.reason for item in items],
+            [item.item for item in items],
+        )

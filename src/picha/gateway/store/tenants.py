@@ -1,0 +1,237 @@
+"""Workspaces, apps, keys, accounts and senders: who may do what, through which number, with which secrets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.keys import PresentedKey
+from picha.gateway.store.pool import Connection, Pool
+from picha.gateway.store.vault import Vault
+from picha.kit.ids import Ids
+from picha.kit.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A stored API key: whose it is, and the SHA-256 that a presented key must have."""
+
+    workspace_id: UUID
+    app_id: UUID
+    environment: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A WhatsApp business account with its opened secrets."""
+
+    id: UUID
+    workspace_id: UUID
+    environment: str
+    waba_id: str
+    meta_app_id: str
+    graph_url: str
+    access_token: Secret
+    app_secret: Secret
+    verify_token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an inbound item belongs: the sender that a phone_number_id is, and its workspace."""
+
+    workspace_id: UUID
+    sender_id: UUID
+    environment: str
+    account_id: UUID
+
+
+async def find_key(pool: Pool, public_id: str) -> KeyRow | None:
+    """Look an unrevoked API key up by the public part of its text."""
+    row = await pool.fetchrow(
+        "SELECT workspace_id, app_id, environment, digest FROM api_key WHERE public_id = $1 AND revoked_at IS NULL",
+        public_id,
+    )
+    return KeyRow(*row) if row else None
+
+
+async def accounts(pool: Pool, vault: Vault) -> list[Account]:
+    """Return every account with its secrets opened."""
+    return [_account(row, vault) for row in await pool.fetch("SELECT * FROM account ORDER BY id")]
+
+
+def _account(row: asyncpg.Record, vault: Vault) -> Account:
+    def opened(column: str) -> Secret:
+        return vault.open(row[column], row["workspace_id"], "account", row["id"], column)
+
+    return Account(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        environment=row["environment"],
+        waba_id=row["waba_id"],
+        meta_app_id=row["meta_app_id"],
+        graph_url=row["graph_url"],
+        access_token=opened("access_token"),
+        app_secret=opened("app_secret"),
+        verify_token=opened("verify_token"),
+    )
+
+
+_SENDERS = """
+SELECT workspace_id, id, account_id, environment, phone_number_id, display_number, is_active FROM sender
+WHERE workspace_id = ANY($1::uuid[]) ORDER BY is_default DESC, id
+"""
+
+
+async def senders(pool: Pool, workspaces: Sequence[UUID]) -> dict[UUID, list[Sender]]:
+    """Return the senders of each workspace, the default one first."""
+    found: dict[UUID, list[Sender]] = {workspace: [] for workspace in workspaces}
+    for row in await pool.fetch(_SENDERS, list(workspaces)):
+        found[row["workspace_id"]].append(Sender(*list(row)[1:]))
+    return found
+
+
+async def sender(pool: Pool, sender_id: UUID) -> Sender | None:
+    """Return one sender."""
+    row = await pool.fetchrow(
+        "SELECT id, account_id, environment, phone_number_id, display_number, is_active FROM sender WHERE id = $1",
+        sender_id,
+    )
+    return Sender(*row) if row else None
+
+
+_ROUTES = """
+SELECT account.meta_app_id, phone_number_id, sender.workspace_id, sender.id, sender.environment, account_id
+FROM sender JOIN account ON account.id = account_id
+WHERE account.meta_app_id = ANY($1::text[]) AND phone_number_id = ANY($2::text[])
+"""
+
+
+async def routes(
+    connection: Connection, meta_apps: Sequence[str], numbers: Sequence[str]
+) -> dict[tuple[str, str], Route]:
+    """Find the senders that (Meta app, phone_number_id) name; a number bound to another app's secret is not found."""
+    rows = await connection.fetch(_ROUTES, list(meta_apps), list(numbers))
+    return {
+        (row["meta_app_id"], row["phone_number_id"]): Route(
+            row["workspace_id"], row["id"], row["environment"], row["account_id"]
+        )
+        for row in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A developer's app in its workspace."""
+
+    workspace_id: UUID
+    app_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account as it is set up."""
+
+    environment: str
+    waba_id: str
+    meta_app_id: str
+    graph_url: str
+    access_token: Secret
+    app_secret: Secret
+    verify_token: Secret
+
+
+async def first_app(pool: Pool) -> App | None:
+    """Return the oldest app, if there is any."""
+    row = await pool.fetchrow("SELECT workspace_id, id FROM app ORDER BY id LIMIT 1")
+    return App(*row) if row else None
+
+
+async def add_workspace(pool: Pool, ids: Ids, name: str) -> App:
+    """Make a workspace with one app of the same name, and the lane on which its pictures are prepared."""
+    app = App(ids.uuid(), ids.uuid())
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("INSERT INTO workspace (id, name) VALUES ($1, $2)", app.workspace_id, name)
+        await connection.execute(
+            "INSERT INTO app (id, workspace_id, name) VALUES ($1, $2, $3)", app.app_id, app.workspace_id, name
+        )
+        await connection.execute("INSERT INTO lane (kind, key) VALUES ('prepare', $1)", app.workspace_id)
+    return app
+
+
+async def add_key(pool: Pool, ids: Ids, app: App, key: PresentedKey) -> None:
+    """Let a key speak for an app; only its digest is stored."""
+    await pool.execute(
+        "INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        ids.uuid(),
+        app.workspace_id,
+        app.app_id,
+        key.environment,
+        key.public_id,
+        key.digest,
+    )
+
+
+_PUT_ACCOUNT = """
+INSERT INTO account (id, workspace_id, environment, waba_id, meta_app_id, graph_url, access_token, app_secret,
+    verify_token)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id) DO UPDATE SET meta_app_id = excluded.meta_app_id, graph_url = excluded.graph_url,
+    access_token = excluded.access_token, app_secret = excluded.app_secret, verify_token = excluded.verify_token
+"""
+
+_PUT_SENDER = """
+INSERT INTO sender (id, workspace_id, account_id, environment, phone_number_id, display_number, is_default)
+VALUES ($1, $2, $3, $4, $5, $6, true)
+ON CONFLICT (environment, phone_number_id) DO UPDATE SET display_number = excluded.display_number
+RETURNING id, display_number
+"""
+
+
+async def put_account(
+    pool: Pool, vault: Vault, ids: Ids, app: App, account: NewAccount, *, phone_number_id: str, display_number: str
+) -> str:
+    """Set up an account with one number and that number's lanes, or renew its secrets; return the number's digits."""
+    async with pool.acquire() as connection, connection.transaction():
+        known = await connection.fetchval(
+            "SELECT id FROM account WHERE workspace_id = $1 AND environment = $2 AND waba_id = $3",
+            app.workspace_id,
+            account.environment,
+            account.waba_id,
+        )
+        account_id = known or ids.uuid()
+
+        def sealed(column: str) -> bytes:
+            return vault.seal(getattr(account, column), app.workspace_id, "account", account_id, column)
+
+        await connection.execute(
+            _PUT_ACCOUNT,
+            account_id,
+            app.workspace_id,
+            account.environment,
+            account.waba_id,
+            account.meta_app_id,
+            account.graph_url,
+            sealed("access_token"),
+            sealed("app_secret"),
+            sealed("verify_token"),
+        )
+        row = await connection.fetchrow(
+            _PUT_SENDER,
+            ids.uuid(),
+            app.workspace_id,
+            account_id,
+            account.environment,
+            phone_number_id,
+            "".join(filter(str.isdigit, display_number)),
+        )
+        assert row is not None  # noqa: S101 - the upsert returns its row
+        await connection.execute(
+            "INSERT INTO lane (kind, key) VALUES ('send', $1), ('hear', $1) ON CONFLICT DO NOTHING", row["id"]
+        )
+    number: str = row["display_number"]
+    return number

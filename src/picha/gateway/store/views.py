@@ -1,0 +1,155 @@
+"""Reads take the short road: what the API shows, straight from the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from picha.gateway.store.pool import Pool
+
+# Counting stops here: nobody pages through more, and counting on would grow with the table.
+COUNT_TO = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as it is shown, with its sender, the customer and its picture's facts."""
+
+    id: UUID
+    conversation_id: UUID
+    sender_id: UUID
+    is_outbound: bool
+    message_type: str
+    phase: str
+    status: str
+    attempts: int
+    caption: str | None
+    media_url: str | None
+    file_id: UUID | None
+    image_state: str | None
+    facts: dict[str, Any]
+    provider_message_id: str | None
+    reply_to: str | None
+    client_reference: str | None
+    error_code: str | None
+    error_message: str | None
+    error_detail: str | None
+    created_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+    failed_at: datetime | None
+    sender: str
+    contact_name: str | None
+    identity_key_hash: str | None
+    recipient: str | None
+    digest: bytes | None
+    mime_type: str | None
+    size_bytes: int | None
+    width: int | None
+    height: int | None
+    changes: list[str] | None
+    reply_id: UUID | None
+
+
+# A message is paired with the first inbound message that quotes it.
+_MESSAGE = """
+SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, status, attempts, caption, media_url,
+    file_id, image_state, coalesce(facts, '{{}}') AS facts, provider_message_id, reply_to, client_reference, error_code,
+    error_message, error_detail, m.created_at, sent_at, delivered_at, read_at, failed_at,
+    sender.display_number AS sender, contact.profile_name AS contact_name, contact.identity_key_hash,
+    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = m.contact_id AND kind = 'wa_id') AS recipient,
+    file.digest, file.mime_type, file.size_bytes, file.width, file.height, file.changes,
+    CASE WHEN is_outbound AND provider_message_id IS NOT NULL THEN (
+        SELECT answer.id FROM message AS answer WHERE answer.conversation_id = m.conversation_id
+            AND answer.id > m.id AND NOT answer.is_outbound
+            AND answer.facts -> 'context' ->> 'message_id' = m.provider_message_id ORDER BY answer.id LIMIT 1
+    ) END AS reply_id
+FROM message AS m
+JOIN sender ON sender.id = m.sender_id JOIN contact ON contact.id = m.contact_id LEFT JOIN file ON file.id = m.file_id
+WHERE m.workspace_id = $1 AND sender.environment = $2 AND {where}
+"""
+_ONE = _MESSAGE.format(where="m.id = $3")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages to list; None leaves a field open."""
+
+    conversation_id: UUID | None = None
+    message_type: str | None = None
+    statuses: Sequence[str] | None = None
+    is_outbound: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
+    offset: int = 0
+
+
+_MATCHES = """
+    ($3::uuid IS NULL OR m.conversation_id = $3) AND ($4::text IS NULL OR m.message_type = $4)
+    AND ($5::text[] IS NULL OR m.status = ANY($5)) AND ($6::boolean IS NULL OR m.is_outbound = $6)
+    AND ($7::timestamptz IS NULL OR m.created_at >= $7) AND ($8::timestamptz IS NULL OR m.created_at < $8)
+    AND EXISTS (SELECT FROM conversation WHERE conversation.id = m.conversation_id AND deleted_at IS NULL)
+"""
+_LIST = _MESSAGE.format(where=_MATCHES) + "ORDER BY m.id DESC LIMIT $9 OFFSET $10"
+_COUNT = f"""
+SELECT count(*) FROM (
+    SELECT FROM message AS m JOIN sender ON sender.id = m.sender_id
+    WHERE m.workspace_id = $1 AND sender.environment = $2 AND {_MATCHES} LIMIT {COUNT_TO + 1}
+) AS counted
+"""  # noqa: S608 - constants of this module only
+
+
+async def message(pool: Pool, workspace: UUID, environment: str, message_id: UUID) -> MessageView | None:
+    """Look one message up by (workspace, environment, id)."""
+    row = await pool.fetchrow(_ONE, workspace, environment, message_id)
+    return MessageView(*row) if row else None
+
+
+async def messages(pool: Pool, workspace: UUID, environment: str, asked: Filter) -> tuple[list[MessageView], int]:
+    """List messages, newest first, with their number counted to `COUNT_TO` + 1."""
+    match = (
+        workspace,
+        environment,
+        asked.conversation_id,
+        asked.message_type,
+        asked.statuses,
+        asked.is_outbound,
+        asked.since,
+        asked.until,
+    )
+    rows = await pool.fetch(_LIST, *match, asked.limit, asked.offset)
+    return [MessageView(*row) for row in rows], await pool.fetchval(_COUNT, *match)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of a message's story: a decision of ours, an attempt, or evidence from Meta."""
+
+    at: datetime
+    kind: str
+    what: str
+    attempt: int | None
+    code: str | None
+    detail: str | None
+
+
+_STORY = """
+SELECT * FROM (
+    SELECT started_at AS at, 'attempt' AS kind, 'started' AS what, number AS attempt, NULL AS code, NULL AS detail
+    FROM attempt WHERE message_id = $1
+    UNION ALL
+    SELECT finished_at, 'attempt', outcome, number, code, detail FROM attempt
+    WHERE message_id = $1 AND finished_at IS NOT NULL
+    UNION ALL
+    SELECT received_at, 'evidence', evidence.status, number, nullif(evidence.code, 0)::text, evidence.detail
+    FROM evidence JOIN attempt ON attempt.id = attempt_id WHERE message_id = $1
+) AS story ORDER BY at, kind
+"""
+
+
+async def story(pool: Pool, message_id: UUID) -> list[Moment]:
+    """Return the attempts and the evidence of one message in order of time."""
+    return [Moment(*row) for row in await pool.fetch(_STORY, message_id)]

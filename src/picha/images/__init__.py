@@ -1,0 +1,1 @@
+"""Bytes in, facts or compliant bytes out: what a picture is, and whether WhatsApp takes it."""

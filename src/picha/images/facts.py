@@ -1,0 +1,58 @@
+"""What is known about a picture's bytes, and what is wrong with them."""
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal[
+    "jpeg", "png", "webp", "gif", "heic", "avif", "bmp", "tiff", "svg",
+    "pdf", "html", "zip", "json", "text", "empty", "unknown",
+]  # fmt: skip
+Colour = Literal["grey", "rgb", "rgba", "palette", "grey-alpha", "cmyk", "ycck"]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file's header says. None stands wherever the bytes that were read do not tell.
+
+    Sizes are pixels as stored, before `orientation` (1 to 8, as in EXIF) is applied; `bit_depth` is bits a channel.
+    """
+
+    kind: Kind
+    mime_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bit_depth: int | None = None
+    channels: int | None = None
+    colour: Colour | None = None
+    orientation: int | None = None
+    animated: bool | None = None
+    progressive: bool | None = None
+    has_icc: bool | None = None
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """A reason why a file cannot go as it is: a stable code, what was found, and what to do about it.
+
+    Codes: not_an_image, wrong_kind, too_large, animated, bit_depth, colour, coding, zero_size, too_many_parts,
+    truncated, corrupt.
+    """
+
+    code: str
+    message: str
+    remedy: str
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something worth knowing that keeps no file from going: trailing_bytes, stray_bytes or gps."""
+
+    code: str
+    message: str
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a walk over a whole file found; `end` is the offset behind the picture's last byte, in bytes."""
+
+    facts: Facts
+    flaws: tuple[Flaw, ...] = ()
+    notes: tuple[Note, ...] = ()
+    end: int

@@ -1,0 +1,138 @@
+"""What our API tells about messages. Every member is always written, as null where there is nothing to tell.
+
+Times are aware UTC and go out as RFC 3339 with a Z.
+"""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+
+T = TypeVar("T")
+
+MessageStatus = Literal["pending", "sent", "delivered", "read", "failed", "received"]
+Phase = Literal["image_wait", "queued", "sending", "unknown", "submitted", "failed", "cancelled"]
+MediaState = Literal["pending", "stored", "mismatch", "unavailable"]
+
+
+class ContentContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a message comes from: forwarded, forwarded often, or a reply to `message_id`."""
+
+    forwarded: bool | None = None
+    frequently_forwarded: bool | None = None
+    message_id: str | None = None
+
+
+class WelcomeMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The greeting of an advertisement."""
+
+    text: str | None = None
+
+
+class Referral(msgspec.Struct, frozen=True, kw_only=True):
+    """The advertisement that a message was started from, in the names of Meta's image webhook reference."""
+
+    source_url: str | None = None
+    source_id: str | None = None
+    source_type: str | None = None
+    body: str | None = None
+    headline: str | None = None
+    media_type: str | None = None
+    image_url: str | None = None
+    video_url: str | None = None
+    thumbnail_url: str | None = None
+    ctwa_clid: str | None = None
+    welcome_message: WelcomeMessage | None = None
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message holds, in both directions.
+
+    `sha256` is hexadecimal, `url` is signed and lives ten minutes, `media_url` is the caller's own on sends and null on
+    messages received, `changes` tells what was done to the picture. `body` is the text of a text message.
+    """
+
+    caption: str | None = None
+    mime_type: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    file_id: str | None = None
+    media_url: str | None = None
+    url: str | None = None
+    changes: list[str] = []
+    state: MediaState | None = None
+    context: ContentContext | None = None
+    referral: Referral | None = None
+    body: str | None = None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message, as a list item and by itself.
+
+    `id` is ours and the one to use in paths; `message_id` is, as Karibu has it in lists, the provider's, and
+    `provider_message_id` says the same without the trap. A message received has status `received` and no `phase`.
+    `waiting_for` is the message that goes first, `attempts` a count, `error_code` Meta's number or a word of ours.
+    """
+
+    id: UUID
+    message_id: str | None = None
+    provider_message_id: str | None = None
+    conversation_id: UUID
+    sender_id: UUID
+    sender: str
+    recipient: str | None = None
+    is_outbound: bool
+    message_type: str = "image"
+    status: MessageStatus
+    phase: Phase | None = None
+    waiting_for: UUID | None = None
+    attempts: int = 0
+    content: Content
+    reply: dict[str, Any] | None = None
+    paired_message_id: UUID | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    error_detail: str | None = None
+    client_reference: str | None = None
+    created_at: datetime
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    contact_profile_name: str | None = None
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A part of a list; `total` is exact to 10,000, and 10,000 with `total_is_exact` false beyond."""
+
+    items: list[T]
+    total: int
+    limit: int
+    offset: int
+    total_is_exact: bool = True
+
+
+class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a message's life: a decision of ours, an attempt at sending, or evidence from the provider."""
+
+    at: datetime
+    kind: Literal["decision", "attempt", "evidence"]
+    text: str
+    attempt: int | None = None
+    code: str | None = None
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """The life of a message, oldest first."""
+
+    items: list[TimelineItem]
+
+
+class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a read receipt for a message received."""
+
+    message_id: UUID
+    status: str = "read"

@@ -1,0 +1,162 @@
+"""The request to send an image and its answer (`POST /v1/whatsapp/messages/image`)."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from picha.karibu.errors import Code
+from picha.karibu.shape import Malformed, parse_object
+
+__all__ = [
+    "CAPTION_MAX_CHARS",
+    "Malformed",
+    "SendAccepted",
+    "SendImage",
+    "decode_send_image",
+    "encode_send_image",
+]
+
+CAPTION_MAX_CHARS = 1024
+MEDIA_URL_MAX_CHARS = 2083
+
+_TO = re.compile(r"\+?[1-9][0-9]{6,17}\Z")
+_PLACE = re.compile(r"at `\$\.(\w+)")
+
+OnUnknown = Literal["hold", "resend"]
+ImagePolicy = Literal["auto", "strict"]
+MediaMode = Literal["upload", "link"]
+Priority = Literal["high", "normal"]
+
+
+class SendImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One image to send.
+
+    Karibu's fields: exactly one source (`media_url` or `file_id`), a `caption` of at most 1024 code points (empty is
+    none), and a target: `conversation_id`, which wins, or `to` with an optional `sender` (number or phone_number_id;
+    `sender_id` is its deprecated form). The other fields are ours; `image_policy` None means the sender's own.
+    """
+
+    media_url: Annotated[str, Meta(min_length=1, max_length=MEDIA_URL_MAX_CHARS)] | None = None
+    file_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    caption: Annotated[str, Meta(max_length=CAPTION_MAX_CHARS)] | None = None
+    to: str | None = None
+    sender: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    sender_id: UUID | None = None
+    conversation_id: UUID | None = None
+    reply_to: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    client_reference: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    on_unknown: OnUnknown = "hold"
+    image_policy: ImagePolicy | None = None
+    media_mode: MediaMode = "upload"
+    priority: Priority = "normal"
+    preflight: bool = False
+    recipient_identity_key_hash: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+
+    @property
+    def digits(self) -> str | None:
+        """The recipient's number without its plus sign."""
+        return self.to.removeprefix("+") if self.to else None
+
+
+class SendAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a 202: the message is stored and will be sent; `message_id` is ours.
+
+    `idempotent_replay` is written only on a replay, and then true.
+    """
+
+    message_id: UUID
+    conversation_id: UUID
+    sender_id: UUID
+    sender: str
+    provider_message_id: str | None = None
+    status: str = "pending"
+    idempotent_replay: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+# What to do about a field of a wrong type, length or value.
+_HELP = {
+    "media_url": f"media_url is the picture's https address, 1 to {MEDIA_URL_MAX_CHARS} characters of text.",
+    "file_id": "file_id is the id that an upload answered with: text of 1 to 64 characters.",
+    "caption": f"caption is text of at most {CAPTION_MAX_CHARS} characters: shorten it, or leave it out.",
+    "to": "to is a phone number in international form: 7 to 18 digits that do not start with 0, with or without a +.",
+    "sender": "sender is one of your numbers or its phone_number_id: text of 1 to 64 characters.",
+    "sender_id": "sender_id is the UUID of one of your senders; prefer sender.",
+    "conversation_id": "conversation_id is the UUID of a conversation: take it from a send or from the list.",
+    "reply_to": "reply_to is the id of the message that this one answers: text of 1 to 512 characters.",
+    "client_reference": "client_reference is your own name for the message: text of 1 to 255 characters.",
+    "expires_at": "expires_at is a time with its zone, such as 2026-01-31T12:00:00Z.",
+    "on_unknown": "on_unknown is hold or resend.",
+    "image_policy": "image_policy is auto or strict.",
+    "media_mode": "media_mode is upload or link.",
+    "priority": "priority is high or normal.",
+    "preflight": "preflight is true or false.",
+    "recipient_identity_key_hash": "recipient_identity_key_hash is the hash from the contact: 1 to 128 characters.",
+}
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_send_image(send: SendImage) -> bytes:
+    """Return the JSON body of a send; fields at their default are left out."""
+    return _encoder.encode(send)
+
+
+def decode_send_image(body: bytes) -> SendImage:
+    """Return the send that `body` asks for; fields it does not know are ignored and null is the same as absent.
+
+    Both `to` and `conversation_id` may be there; the conversation wins, and `to` is then not even checked.
+
+    Raises:
+        Malformed: the shape is wrong. `MALFORMED_JSON` without a field when it is no JSON of ours (see
+            `shape.parse_object`), `VALIDATION_ERROR` otherwise, with field `media_url` for no source or two, `to` for
+            no target, and the field's own name for a wrong type, length or value.
+    """
+    members = {name: value for name, value in parse_object(body).items() if value is not None}
+    if members.get("caption") == "":
+        del members["caption"]
+    try:
+        send = msgspec.convert(members, SendImage)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        raise _invalid(place[1] if place else None) from None
+    _check_text(members)
+    _check_source(send)
+    _check_target(send)
+    return send
+
+
+def _check_text(members: dict[str, object]) -> None:
+    for name in _HELP:
+        value = members.get(name)
+        if isinstance(value, str) and "\0" in value:
+            raise Malformed(Code.VALIDATION_ERROR, f"{name} holds a NUL character: remove it.", name)
+
+
+def _check_source(send: SendImage) -> None:
+    if send.media_url is None and send.file_id is None:
+        message = "The message has no picture: give media_url, or file_id of an upload."
+    elif send.media_url is not None and send.file_id is not None:
+        message = "The message has two pictures: give either media_url or file_id, not both."
+    else:
+        return
+    raise Malformed(Code.VALIDATION_ERROR, message, "media_url")
+
+
+def _check_target(send: SendImage) -> None:
+    if send.conversation_id is not None:
+        return
+    if send.to is None:
+        message = "The message has no recipient: give to (a phone number), or conversation_id."
+        raise Malformed(Code.VALIDATION_ERROR, message, "to")
+    if not _TO.match(send.to):
+        raise _invalid("to")
+
+
+def _invalid(field: str | None) -> Malformed:
+    message = _HELP.get(field or "", "A field has the wrong type: compare the body with the reference.")
+    return Malformed(Code.VALIDATION_ERROR, message, field)

@@ -1,0 +1,54 @@
+"""Fixtures that every room's tests share: one real PostgreSQL for the run, and a fresh database for each test."""
+
+import itertools
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from picha.gateway.store.embedded import EmbeddedPostgres
+
+_NUMBERS = itertools.count(1)
+_TEMPLATE = "picha_template"
+
+
+def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    with psycopg.connect(server.dsn_of("postgres"), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _fresh(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{next(_NUMBERS)}"
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.dsn_of(name)
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One running server for the session; under xdist each worker is a session and has its own."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    with server.running():
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+    """The name of a database with the newest schema and no rows, to make others from."""
+    from picha.gateway.store.migrate import migrate  # noqa: PLC0415 - tests without a database need no migrations
+
+    _execute(postgres_server, f"CREATE DATABASE {_TEMPLATE}")
+    migrate(postgres_server.dsn_of(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def empty_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """The address of a database of the test's own with nothing in it."""
+    yield from _fresh(postgres_server, "template1")
+
+
+@pytest.fixture
+def database(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
+    """The address of a database of the test's own with the newest schema and no rows."""
+    yield from _fresh(postgres_server, migrated_template)

@@ -1,0 +1,147 @@
+"""A workspace with one number, and shorthands for putting people, pictures and messages into it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
+from picha.gateway.domain.outcomes import Outcome
+from picha.gateway.store import files, lanes, tenants, views
+from picha.gateway.store.files import File
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import receive, witness
+from picha.gateway.store.ledger.admit import NewSend, admit
+from picha.gateway.store.ledger.begin import Beginning, begin
+from picha.gateway.store.ledger.settle import Settlement, settle
+from picha.gateway.store.pool import Pool, in_transaction, open_pool
+from picha.gateway.store.tenants import App, NewAccount
+from picha.gateway.store.vault import Vault
+from picha.gateway.store.views import MessageView
+from picha.kit.ids import Ids
+from picha.kit.secrets import Secret
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+VAULT = Vault({"masterky": b"m" * 32})
+PNID = "106540352242922"
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@dataclass
+class Ground:
+    pool: Pool
+    app: App
+    sender: UUID
+    ids: Ids = field(default_factory=Ids)
+
+    async def customer_writes(
+        self, phone: str = "16505551234", wamid: str = "wamid.IN1", *, image_state: str | None = "pending"
+    ) -> int:
+        message = MessageReceived(
+            workspace_id=self.app.workspace_id,
+            sender_id=self.sender,
+            wamid=wamid,
+            person=Person({"wa_id": phone, "phone": phone}, name="Sheena Nelson"),
+            message_type="image",
+            provider_at=NOON,
+            received_at=NOON,
+            window_until=NOON + timedelta(hours=24),
+            caption="Taj Mahal",
+            image_state=image_state,
+            facts={"media": {"id": "1003383421387256"}},
+        )
+        return await in_transaction(self.pool, lambda connection: receive.messages(connection, [message], self.ids))
+
+    async def picture(self) -> UUID:
+        file = File(self.ids.uuid(), self.app.workspace_id, b"d" * 32, "image/jpeg", 1000, 10, 10, NOON)
+        await files.add(self.pool, file)
+        return file.id
+
+    async def send(self, *, file: UUID | None = None, media_url: str | None = None, phone: str = "16505551234") -> UUID:
+        thread = await self.pool.fetchrow(
+            "SELECT conversation.id, contact_id FROM conversation JOIN contact_address USING (contact_id)"
+            " WHERE kind = 'wa_id' AND value = $1",
+            phone,
+        )
+        assert thread is not None
+        message = NewSend(
+            id=self.ids.uuid(),
+            workspace_id=self.app.workspace_id,
+            conversation_id=thread["id"],
+            sender_id=self.sender,
+            contact_id=thread["contact_id"],
+            app_id=self.app.app_id,
+            caption="Your receipt",
+            media_url=media_url,
+            file_id=None if media_url else file or await self.picture(),
+            reply_to=None,
+            client_reference=None,
+            recipient_identity_key_hash=None,
+            expires_at=None,
+            created_at=NOON,
+        )
+        await admit(self.pool, [message])
+        return message.id
+
+    async def lease(self, kind: str = lanes.SEND) -> Lease:
+        taken = await lanes.take(self.pool, kind, self.ids.uuid(), most=10)
+        assert len(taken) == 1
+        return taken[0]
+
+    async def begin(self, lease: Lease, message: UUID) -> UUID:
+        attempt = self.ids.uuid()
+        assert await begin(self.pool, [Beginning(lease, message, attempt)]) == [True]
+        return attempt
+
+    async def settle(self, message: UUID, attempt: UUID, outcome: Outcome) -> None:
+        await settle(self.pool, [Settlement(message, attempt, outcome)])
+
+    async def meta_says(
+        self, wamid: str, *statuses: str, code: int = 0, attempt: UUID | None = None, seconds: float = 0
+    ) -> None:
+        seen = [
+            StatusSeen(
+                workspace_id=self.app.workspace_id,
+                sender_id=self.sender,
+                wamid=wamid,
+                status=status,
+                provider_at=at(seconds + n),
+                received_at=at(seconds + n),
+                code=code,
+                title="Media upload error" if code else "",
+                detail="It could not be read." if code else "",
+                attempt=attempt,
+            )
+            for n, status in enumerate(statuses)
+        ]
+        await in_transaction(self.pool, lambda connection: witness.statuses(connection, seen))
+
+    async def see(self, message: UUID) -> MessageView:
+        view = await views.message(self.pool, self.app.workspace_id, "test", message)
+        assert view is not None
+        return view
+
+
+@asynccontextmanager
+async def open_ground(dsn: str) -> AsyncIterator[Ground]:
+    ids = Ids()
+    async with open_pool(dsn) as pool:
+        app = await tenants.add_workspace(pool, ids, "Shop")
+        account = NewAccount(
+            environment="test",
+            waba_id="102290129340398",
+            meta_app_id="670843887433847",
+            graph_url="http://127.0.0.1:9/v25.0",
+            access_token=Secret("EAAtoken"),
+            app_secret=Secret("secret"),
+            verify_token=Secret("verify"),
+        )
+        await tenants.put_account(
+            pool, VAULT, ids, app, account, phone_number_id=PNID, display_number="+1 555-078-3881"
+        )
+        sender = await pool.fetchval("SELECT id FROM sender")
+        yield Ground(pool, app, sender, ids)
