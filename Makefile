@@ -7,7 +7,7 @@ UV_RUN := $(UV) --no-config --no-progress --quiet
 SERVER := $(VENV)/.server
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: help install check format lint types contracts fast test demo up bench docs lock audit clean
+.PHONY: help install check format lint types contracts generated fast test demo up bench docs reference lock audit clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,19 +30,22 @@ $(DEVELOPMENT): $(SERVER) requirements/dev.txt
 	@$(UV_RUN) pip install --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-check: $(DEVELOPMENT) format lint types contracts fast ## Format, lint, types, import contracts, fast tests
+check: format lint types contracts generated fast ## Format, lint, types, import contracts, fast tests
 
 format: $(DEVELOPMENT)
-	@$(BIN)/ruff format --check --quiet src tests bench
+	@$(BIN)/ruff format --check --quiet src tests bench tools
 
 lint: $(DEVELOPMENT)
-	@$(BIN)/ruff check --quiet src tests bench
+	@$(BIN)/ruff check --quiet src tests bench tools
 
 types: $(DEVELOPMENT)
 	@$(BIN)/mypy --no-error-summary
 
 contracts: $(DEVELOPMENT)
 	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.txt || (cat $(VENV)/contracts.txt; exit 1)
+
+generated: $(DEVELOPMENT)
+	@$(BIN)/python -m tools.reference --check
 
 fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
@@ -62,6 +65,9 @@ bench: $(DEVELOPMENT) ## Ratios to bare baselines, each measured in one run
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+reference: $(DEVELOPMENT) ## Write the generated pages of docs/reference
+	@$(BIN)/python -m tools.reference
 
 audit: $(DEVELOPMENT) ## Known vulnerabilities among what is locked
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/server.txt

@@ -121,6 +121,7 @@ async def _api(settings: Settings) -> None:
         services = Services(
             pool=ground.pool,
             ids=ground.ids,
+            times=ground.times,
             keys=KeyDesk(ground.pool, ground.clock),
             accept=accept,
             intake=intake,

@@ -34,26 +34,3 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     contact: ConversationContact
     created_at: datetime
     updated_at: datetime
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """How many conversations there are; `unassigned` is 0, since nothing is assigned to anybody here."""
-
-    total: int
-    open: int
-    unread: int
-    unassigned: int = 0
-
-
-class MarkedRead(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to marking a conversation read in the inbox."""
-
-    conversation_id: UUID
-    messages_marked_read: int
-
-
-class Deleted(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to deleting a conversation."""
-
-    conversation_id: UUID
-    deleted: bool = True

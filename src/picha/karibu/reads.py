@@ -129,10 +129,3 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """The life of a message, oldest first."""
 
     items: list[TimelineItem]
-
-
-class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a read receipt for a message received."""
-
-    message_id: UUID
-    status: str = "read"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.hearing.intake import Intake
+from picha.gateway.meta.times import Times
 from picha.gateway.pictures.intake import Album
 from picha.gateway.sending.accept import Accept
 from picha.gateway.store.pool import Pool
@@ -23,6 +24,7 @@ class Services:
 
     pool: Pool
     ids: Ids
+    times: Times
     keys: KeyDesk
     accept: Accept
     intake: Intake

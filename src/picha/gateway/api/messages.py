@@ -1,5 +1,6 @@
 """GET /v1/whatsapp/messages, one message, and its story."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,8 +17,8 @@ from picha.karibu.reads import Message, Page, Timeline, TimelineItem
 
 _NOT_FOUND = "This workspace has no message with that id; use the `message_id` of a send or the `id` of a list item."
 _LIMIT = 100
-_LIMIT_MAX = 200
-_OFFSET_MAX = 10_000
+LIMIT_MAX = 200
+OFFSET_MAX = 10_000
 _STATUSES = frozenset({"pending", "sent", "delivered", "read", "failed", "received"})
 
 # What each moment of a message's story is called in words.
@@ -39,9 +40,9 @@ async def get_message(call: Call) -> Answer:
     """Tell all about one message."""
     view = await _find(call)
     shown = show(view, call.services.links, call.caller.workspace_id)
-    if view.reply_id is None:
+    if view.paired_id is None or not view.is_outbound:
         return Answer(shown)
-    reply = await views.message(call.services.pool, call.caller.workspace_id, call.caller.environment, view.reply_id)
+    reply = await views.message(call.services.pool, call.caller.workspace_id, call.caller.environment, view.paired_id)
     paired = show(reply, call.services.links, call.caller.workspace_id) if reply else None
     return Answer(msgspec.structs.replace(shown, reply=msgspec.to_builtins(paired) if paired else None))
 
@@ -64,8 +65,9 @@ async def list_messages(call: Call) -> Answer:
 async def get_timeline(call: Call) -> Answer:
     """Tell one message's story: decisions of ours, attempts, evidence from WhatsApp."""
     view = await _find(call)
-    story = [_moment(moment) for moment in await views.story(call.services.pool, view.id)]
-    return Answer(Timeline(items=sorted([*_decisions(view), *story], key=lambda item: item.at)))
+    story = await views.story(call.services.pool, view.id)
+    items = [*_decisions(view, story), *map(_moment, story)]
+    return Answer(Timeline(items=sorted(items, key=lambda item: item.at)))
 
 
 async def _find(call: Call) -> MessageView:
@@ -76,11 +78,12 @@ async def _find(call: Call) -> MessageView:
     return view
 
 
-def _decisions(view: MessageView) -> list[TimelineItem]:
+def _decisions(view: MessageView, story: Sequence[Moment]) -> list[TimelineItem]:
+    """Tell what we concluded ourselves; a failure that WhatsApp told stands in the story already."""
     first = "Accepted and stored" if view.is_outbound else "Received and stored"
     items = [TimelineItem(at=view.created_at, kind="decision", text=first)]
-    decided = view.failed_at is not None and view.phase == "failed" and not view.provider_message_id
-    if decided and view.failed_at:
+    told = any(moment.what in {"rejected", "failed"} for moment in story)
+    if view.phase == "failed" and view.failed_at and not told:
         text = f"Failed: {view.error_detail}"
         items.append(TimelineItem(at=view.failed_at, kind="decision", text=text, code=view.error_code))
     return items
@@ -103,8 +106,8 @@ def _filter(query: QueryParams) -> Filter:
         is_outbound=None if direction is None else direction == "outbound",
         since=_parsed(query, "since", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
         until=_parsed(query, "until", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
-        limit=_number(query, "limit", _LIMIT, 1, _LIMIT_MAX),
-        offset=_number(query, "offset", 0, 0, _OFFSET_MAX),
+        limit=_number(query, "limit", _LIMIT, 1, LIMIT_MAX),
+        offset=_number(query, "offset", 0, 0, OFFSET_MAX),
     )
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from picha.gateway.api import about, media, messages, sends, webhooks
+from picha.gateway.api import about, conversations, media, messages, senders, sends, webhooks
 from picha.gateway.api.calls import Answer, Call
+from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
 from picha.karibu.media import Media
 from picha.karibu.reads import Message, Page, Timeline
+from picha.karibu.senders import Sender
 from picha.karibu.sends import SendAccepted, SendImage
 
 Handler = Callable[[Call], Awaitable[Answer | Response]]
@@ -66,6 +68,22 @@ ROUTES = (
         messages.get_timeline,
         answer=Timeline,
         codes=(Code.MESSAGE_NOT_FOUND,),
+    ),
+    Route(
+        "GET",
+        "/v1/whatsapp/conversations/{conversation_id}",
+        conversations.get_conversation,
+        answer=Conversation,
+        codes=(Code.CONVERSATION_NOT_FOUND,),
+    ),
+    Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], is_enveloped=False),
+    Route(
+        "GET",
+        "/v1/whatsapp/senders/{sender_id}",
+        senders.get_sender,
+        answer=Sender,
+        codes=(Code.SENDER_NOT_FOUND,),
+        is_enveloped=False,
     ),
     Route(
         "POST",

@@ -6,7 +6,7 @@ import msgspec
 
 from picha.gateway.api.links import Links
 from picha.gateway.store.views import MessageView
-from picha.karibu.reads import Content, ContentContext, Message, Referral
+from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral
 
 
 def show(view: MessageView, links: Links, workspace: UUID) -> Message:
@@ -26,7 +26,7 @@ def show(view: MessageView, links: Links, workspace: UUID) -> Message:
             "phase": view.phase if view.is_outbound else None,
             "attempts": view.attempts,
             "content": _content(view, links, workspace),
-            "paired_message_id": view.reply_id,
+            "paired_message_id": view.paired_id,
             "error_code": view.error_code,
             "error_message": view.error_message,
             "error_detail": view.error_detail,
@@ -55,7 +55,7 @@ def _content(view: MessageView, links: Links, workspace: UUID) -> Content:
         media_url=view.media_url,
         url=links.make(workspace, view.file_id) if view.file_id else None,
         changes=view.changes or [],
-        state=msgspec.convert(view.image_state, type=Content.__annotations__["state"]) if view.image_state else None,
+        state=msgspec.convert(view.image_state, MediaState | None),
         context=msgspec.convert(facts["context"], ContentContext) if "context" in facts else None,
         referral=msgspec.convert(facts["referral"], Referral) if "referral" in facts else None,
         body=facts.get("text"),

@@ -20,9 +20,10 @@ class Person:
 class MessageReceived:
     """A customer's message reached one of our numbers.
 
-    `window_until` is when the window it opens ends, or None if it opens none. `image_state` is `pending` when there is
-    a picture to fetch, `unavailable` when an image message came without one, None for other kinds. `facts` is what the
-    message carries beside its caption: `media` (id, url, mime_type, sha256), `context`, `referral`, `text`.
+    `window_until` is when the window it opens ends, or None if it opens none. `reply_to` is the wamid it quotes.
+    `image_state` is `pending` when there is a picture to fetch, `unavailable` when an image message came without one,
+    None for other kinds. `facts` is what the message carries beside its caption: `media` (id, url, mime_type, sha256),
+    `context`, `referral`, `text`.
     """
 
     workspace_id: UUID
@@ -34,6 +35,7 @@ class MessageReceived:
     received_at: datetime
     window_until: datetime | None
     caption: str | None = None
+    reply_to: str | None = None
     image_state: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 

@@ -49,9 +49,9 @@ class Intake:
         Raises:
             OverloadedError: too many wait for the database; Meta tries again.
         """
-        for account in await self._book.all():
-            if signature.verify([account.app_secret.reveal()], body, header):
-                kept = Raw(self._ids.uuid(), account.meta_app_id, body, self._clock.now())
+        for meta_app_id, secret in await self._book.app_secrets():
+            if signature.verify([secret.reveal()], body, header):
+                kept = Raw(self._ids.uuid(), meta_app_id, body, self._clock.now())
                 await self.group.submit(_Verified(kept, hashlib.sha256(body).digest()))
                 return Taken.KEPT
         return Taken.REFUSED

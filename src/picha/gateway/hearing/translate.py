@@ -72,6 +72,7 @@ def _message(item: MessageItem, route: Route, received_at: datetime, domain_at: 
         if message.type in _OPENS_NO_WINDOW
         else window.closes_at(provider_at, domain_at, SERVICE_WINDOW),
         caption=_clean(caption) if caption else None,
+        reply_to=_clean(message.context.id) if message.context and message.context.id else None,
         image_state=state,
         facts=_facts(item),
     )

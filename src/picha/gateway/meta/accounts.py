@@ -7,6 +7,7 @@ from picha.gateway.store.pool import Pool
 from picha.gateway.store.tenants import Account, accounts
 from picha.gateway.store.vault import Vault
 from picha.kit.clock import Clock
+from picha.kit.secrets import Secret
 
 _FRESH_SECONDS = 1.0
 
@@ -25,6 +26,10 @@ class AccountBook:
             self._known = {account.id: account for account in await accounts(self._pool, self._vault)}
             self._read_at = self._clock.monotonic()
         return self._known.values()
+
+    async def app_secrets(self) -> Iterable[tuple[str, Secret]]:
+        """Return each Meta app's id with each secret that verifies its webhooks, however many accounts share them."""
+        return {(account.meta_app_id, account.app_secret) for account in await self.all()}
 
     async def get(self, account: UUID) -> Account:
         """Return one account; raises `LookupError` for an id that has none."""

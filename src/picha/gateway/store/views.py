@@ -42,7 +42,6 @@ class MessageView:
     failed_at: datetime | None
     sender: str
     contact_name: str | None
-    identity_key_hash: str | None
     recipient: str | None
     digest: bytes | None
     mime_type: str | None
@@ -50,22 +49,23 @@ class MessageView:
     width: int | None
     height: int | None
     changes: list[str] | None
-    reply_id: UUID | None
+    paired_id: UUID | None
 
 
-# A message is paired with the first inbound message that quotes it.
+# A send is paired with the first received message that quotes it, a received message with the send that it quotes.
 _MESSAGE = """
 SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, status, attempts, caption, media_url,
     file_id, image_state, coalesce(facts, '{{}}') AS facts, provider_message_id, reply_to, client_reference, error_code,
     error_message, error_detail, m.created_at, sent_at, delivered_at, read_at, failed_at,
-    sender.display_number AS sender, contact.profile_name AS contact_name, contact.identity_key_hash,
+    sender.display_number AS sender, contact.profile_name AS contact_name,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = m.contact_id AND kind = 'wa_id') AS recipient,
     file.digest, file.mime_type, file.size_bytes, file.width, file.height, file.changes,
-    CASE WHEN is_outbound AND provider_message_id IS NOT NULL THEN (
-        SELECT answer.id FROM message AS answer WHERE answer.conversation_id = m.conversation_id
-            AND answer.id > m.id AND NOT answer.is_outbound
-            AND answer.facts -> 'context' ->> 'message_id' = m.provider_message_id ORDER BY answer.id LIMIT 1
-    ) END AS reply_id
+    CASE WHEN is_outbound THEN (
+        SELECT min(answer.id::text)::uuid FROM message AS answer WHERE answer.conversation_id = m.conversation_id
+            AND NOT answer.is_outbound AND answer.reply_to = m.provider_message_id
+    ) ELSE (
+        SELECT message_id FROM attempt WHERE attempt.wamid = m.reply_to AND attempt.sender_id = m.sender_id LIMIT 1
+    ) END AS paired_id
 FROM message AS m
 JOIN sender ON sender.id = m.sender_id JOIN contact ON contact.id = m.contact_id LEFT JOIN file ON file.id = m.file_id
 WHERE m.workspace_id = $1 AND sender.environment = $2 AND {where}

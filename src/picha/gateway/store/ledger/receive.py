@@ -37,9 +37,9 @@ ON CONFLICT (sender_id, contact_id) DO UPDATE SET deleted_at = NULL RETURNING id
 
 _MESSAGE = """
 INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase, status,
-    due_at, caption, image_state, facts, provider_message_id, created_at)
+    due_at, caption, image_state, facts, provider_message_id, created_at, reply_to)
 VALUES ($1, $2, $3, $4, $5, false, $6, 'received', 'received', CASE WHEN $8 = 'pending' THEN clock_timestamp() END,
-    $7, $8, $9, $10, $11)
+    $7, $8, $9, $10, $11, $12)
 ON CONFLICT (sender_id, provider_message_id) WHERE NOT is_outbound DO NOTHING RETURNING id
 """
 
@@ -100,6 +100,7 @@ async def _message(connection: Connection, one: MessageReceived, contact: UUID, 
         one.facts,
         one.wamid,
         one.received_at,
+        one.reply_to,
     )
     if inserted:
         await connection.execute(_OPEN, thread, one.window_until, one.received_at)

@@ -162,6 +162,8 @@ CREATE UNIQUE INDEX message_inbound_once ON message (sender_id, provider_message
 CREATE INDEX message_to_prepare ON message (workspace_id, due_at, id) WHERE phase = 'image_wait';
 CREATE INDEX message_to_send ON message (sender_id, due_at, id) WHERE phase = 'queued';
 CREATE INDEX message_to_fetch ON message (sender_id, due_at, id) WHERE image_state = 'pending' AND NOT is_outbound;
+-- Which received message quotes a given one.
+CREATE INDEX message_quoting ON message (conversation_id, reply_to) WHERE NOT is_outbound AND reply_to IS NOT NULL;
 CREATE INDEX message_unknown ON message (due_at) WHERE phase = 'unknown';
 
 -- One try to hand a message to Meta. The row is committed before the socket opens; outcome stays null until it is known.

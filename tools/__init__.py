@@ -1,0 +1,1 @@
+"""What keeps the repository true: generators of reference pages."""
