@@ -45,8 +45,9 @@ def routes() -> str:
         for route in ROUTES
     ]
     text = (
-        "Keys go into `X-API-Key`. Both slash forms of every path are served; nothing redirects. Beside its own codes, "
-        "a keyed route may answer UNAUTHORIZED, and any route UNAVAILABLE. Unknown fields of a JSON body are ignored.\n\n"
+        "Keys go into `X-API-Key`. Both slash forms of every path are served; nothing redirects. Beside its own "
+        "codes, a keyed route may answer UNAUTHORIZED, and any route UNAVAILABLE. Unknown fields of a JSON body are "
+        "ignored.\n\n"
     )
     return "# Routes\n\n" + text + table(["route", "access", "answer", "what it does", "may refuse with"], rows)
 
@@ -59,8 +60,8 @@ def errors() -> str:
         for code, status in STATUS.items()
     ]
     text = (
-        "An error is `{success: false, data: null, errors: [{code, message, field}], request_id}`. The message says what "
-        "to do next; the code is stable. Bare routes answer `{detail}`.\n\n"
+        "An error is `{success: false, data: null, errors: [{code, message, field}], request_id}`. The message says "
+        "what to do next; the code is stable. Bare routes answer `{detail}`.\n\n"
     )
     return "# Error codes\n\n" + text + table(["code", "HTTP", "routes"], rows)
 

@@ -14,6 +14,7 @@ from picha.kit.clock import Clock
 from picha.kit.logs import logger
 
 _IDLE_SECONDS = 1.0
+_REST_SECONDS = 1.0
 # Pieces started between two looks at the lease; for sends, attempts committed before their sockets open.
 _BATCH = 16
 
@@ -138,8 +139,9 @@ class Keeper:
         try:
             await work.perform(piece)
         except Exception:  # noqa: BLE001 - a defect in one piece must not end its lane
-            # The next owner of the lane finds the piece as it was left and treats it as such.
+            # The piece lies in the store as it was left; it rests here, so that it is not tried again at once.
             self._log.exception("work failed", id=str(piece.id))
+            await asyncio.sleep(_REST_SECONDS)
         finally:
             lane.done(piece.id)
             wake.set()

@@ -14,10 +14,12 @@ import aiohttp
 import msgspec
 
 from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.store.pool import UNREACHABLE
 from picha.kit.clock import Clock
 from picha.kit.logs import logger
 
 _POLL_SECONDS = 1.0
+_TIMEOUT = aiohttp.ClientTimeout(total=2)
 _OK = 200
 
 
@@ -51,34 +53,33 @@ class Times:
             self._frozen.pop(account, None)
 
 
+async def _ask(times: Times, book: AccountBook) -> None:
+    """Ask every test account's sandbox once; one that does not answer keeps its last shift."""
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as session:
+        for account in [one for one in await book.all() if one.environment == "test"]:
+            origin = urlsplit(account.graph_url)
+            with suppress(aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+                async with session.get(f"{origin.scheme}://{origin.netloc}/_sandbox/clock") as answer:
+                    if answer.status == _OK:
+                        told = msgspec.json.decode(await answer.read(), type=_Clock)
+                        times.learn(account.id, told.now, is_frozen=told.frozen)
+
+
 async def _follow(times: Times, book: AccountBook) -> None:
-    timeout = aiohttp.ClientTimeout(total=2)
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-        while True:
-            for account in [one for one in await book.all() if one.environment == "test"]:
-                origin = urlsplit(account.graph_url)
-                with suppress(aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
-                    async with session.get(f"{origin.scheme}://{origin.netloc}/_sandbox/clock") as answer:
-                        if answer.status == _OK:
-                            told = msgspec.json.decode(await answer.read(), type=_Clock)
-                            times.learn(account.id, told.now, is_frozen=told.frozen)
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-async def _keep_following(times: Times, book: AccountBook) -> None:
     while True:
+        await asyncio.sleep(_POLL_SECONDS)
         try:
-            await _follow(times, book)
-        except OSError as error:
+            await _ask(times, book)
+        except UNREACHABLE as error:
             logger("meta").warning("sandbox clocks not followed for now", error=str(error))
-            await asyncio.sleep(_POLL_SECONDS)
 
 
 @asynccontextmanager
 async def follow_times(book: AccountBook, clock: Clock) -> AsyncIterator[Times]:
-    """Follow the clocks of every test account's sandbox, asked once a second."""
+    """Follow the clocks of every test account's sandbox, asked now and then once a second."""
     times = Times(clock)
-    following = asyncio.create_task(_keep_following(times, book))
+    await _ask(times, book)
+    following = asyncio.create_task(_follow(times, book))
     try:
         yield times
     finally:

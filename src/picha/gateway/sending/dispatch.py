@@ -102,9 +102,17 @@ class Dispatch:
         if media_id is None:
             return
         attempt = self.desk.ids.uuid()
-        if not await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt)):
-            return
-        outcome = await self._send(send, account, media_id, attempt)
+        try:
+            may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt))
+        except (*UNREACHABLE, OverloadedError) as error:
+            # The attempt may be committed although nobody said so; certain is that nothing was sent.
+            outcome: Outcome = NotSent(
+                f"The attempt could not be recorded ({type(error).__name__}), so it was not made."
+            )
+        else:
+            if not may_send:
+                return
+            outcome = await self._send(send, account, media_id, attempt)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         await self._settle(Settlement(send.id, attempt, outcome, again_after=backoff(send.tries + 1, chance=chance())))
 

@@ -1,0 +1,130 @@
+"""The loop that drains lanes, against a real PostgreSQL: every piece once, nothing after the lease is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from tests.store.ground import Ground
+
+from picha.gateway.domain.lane import Due
+from picha.gateway.lanes.doorbell import doorbell
+from picha.gateway.lanes.keeper import Keeper
+from picha.gateway.store import lanes, outbox
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import decide
+from picha.kit.clock import SystemClock
+
+CAP = 20
+
+
+class Tally:
+    """Notes what was performed, and lets a test wait for a number of pieces."""
+
+    def __init__(self) -> None:
+        self.done: list[UUID] = []
+        self._landed = asyncio.Semaphore(0)
+
+    def note(self, piece: UUID) -> None:
+        self.done.append(piece)
+        self._landed.release()
+
+    async def reaches(self, count: int) -> None:
+        async with asyncio.timeout(CAP):
+            for _ in range(count):
+                await self._landed.acquire()
+
+
+class Sending:
+    """Work that ends a send by refusing it, and notes who did what; it fails where it is told to."""
+
+    def __init__(self, lease: Lease, ground: Ground, tally: Tally, *, failing: set[UUID]) -> None:
+        self.lease, self.ground, self.tally, self.failing = lease, ground, tally, failing
+
+    async def opened(self) -> None:
+        await decide.orphan(self.ground.pool, self.lease)
+
+    async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
+        sends = await outbox.sends(self.ground.pool, self.lease.key, busy=busy, most=50)
+        return [Due(one.id, one.conversation_id) for one in sends]
+
+    async def perform(self, piece: Due) -> None:
+        if piece.id in self.failing:
+            self.failing.discard(piece.id)
+            raise RuntimeError("a defect")
+        await decide.refuse(self.ground.pool, piece.id, code="EXPIRED", title="Expired", detail="For the test.")
+        self.tally.note(piece.id)
+
+
+@asynccontextmanager
+async def keeping(ground: Ground, database: str, tally: Tally, failing: Iterable[UUID] = ()) -> AsyncIterator[Keeper]:
+    defects = set(failing)
+    async with doorbell(database, lanes.CHANNELS.values()) as bell:
+        keeper = Keeper(
+            ground.pool,
+            bell,
+            SystemClock(),
+            kind=lanes.SEND,
+            owner=ground.ids.uuid(),
+            work=lambda lease: Sending(lease, ground, tally, failing=defects),
+        )
+        running = asyncio.create_task(keeper.run())
+        try:
+            yield keeper
+        finally:
+            keeper.stop()
+            await asyncio.wait_for(running, CAP)
+
+
+async def test_sends_of_many_people_are_each_performed_once_and_in_order_for_each(
+    ground: Ground, database: str
+) -> None:
+    phones = [f"1650555000{n}" for n in range(4)]
+    for phone in phones:
+        await ground.customer_writes(phone, f"wamid.{phone}", image_state=None)
+    file = await ground.picture()
+    tally = Tally()
+
+    async with keeping(ground, database, tally):
+        sent = {phone: [await ground.send(file=file, phone=phone) for _ in range(5)] for phone in phones}
+        await tally.reaches(20)
+
+    assert sorted(tally.done) == sorted(message for messages in sent.values() for message in messages)
+    for messages in sent.values():
+        assert [message for message in tally.done if message in messages] == messages
+
+
+async def test_two_keepers_share_the_work_without_doing_any_twice(ground: Ground, database: str) -> None:
+    await ground.customer_writes(image_state=None)
+    file = await ground.picture()
+    tally = Tally()
+
+    async with keeping(ground, database, tally), keeping(ground, database, tally):
+        sent = [await ground.send(file=file) for _ in range(20)]
+        await tally.reaches(20)
+
+    assert sorted(tally.done) == sorted(sent)
+
+
+async def test_a_defect_in_one_piece_neither_ends_the_lane_nor_loses_the_piece(ground: Ground, database: str) -> None:
+    await ground.customer_writes(image_state=None)
+    file = await ground.picture()
+    sent = [await ground.send(file=file) for _ in range(3)]
+    tally = Tally()
+
+    async with keeping(ground, database, tally, {sent[0]}):
+        await tally.reaches(3)
+
+    assert sorted(tally.done) == sorted(sent)
+
+
+async def test_a_stopped_keeper_gives_its_lane_back_at_once(ground: Ground, database: str) -> None:
+    await ground.customer_writes(image_state=None)
+    tally = Tally()
+    async with keeping(ground, database, tally):
+        await ground.send()
+        await tally.reaches(1)
+
+    await ground.send()
+
+    assert (await ground.lease()).fence == 2
