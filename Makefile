@@ -17,7 +17,7 @@ install: $(DEVELOPMENT) ## Fill .venv with everything, locked by hash
 $(UV): requirements/uv.txt
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Picha needs Python 3.11 or newer; name one with PYTHON=")'
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt
 	@$(UV_RUN) venv --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 	@touch $(UV)
 
@@ -78,7 +78,7 @@ lock: $(UV) ## Lock anew: the newest releases that are a week old
 	$(LOCK) --exclude-newer $$week -o requirements/base.txt; \
 	$(LOCK) --exclude-newer $$week --extra server -o requirements/server.txt; \
 	$(LOCK) --exclude-newer $$week --extra server --group dev -o requirements/dev.txt; \
-	echo hatchling | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -c requirements/dev.txt -o requirements/build.txt; \
+	printf "editables\nhatchling\n" | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/build.txt; \
 	echo uv | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/uv.txt
 
 clean: ## Remove what was built; the data in .picha stays
