@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from picha.gateway.domain import keys
+from picha.gateway.domain.keys import compose, parse
 from picha.gateway.meta.graph import open_graph
 from picha.gateway.store import tenants
 from picha.gateway.store.pool import open_pool
 from picha.gateway.store.tenants import NewAccount
-from picha.gateway.store.vault import Vault, ensure_ring, keep_private
+from picha.gateway.store.vault import Vault, ensure_ring, keep_private, read_ring
 from picha.kit.ids import Ids, base62
 from picha.kit.secrets import Secret
 
@@ -30,21 +30,18 @@ class TestWorkspace:
     phone_number_id: str
 
 
-def ensure_keys(path: Path) -> None:
-    """Make the master key ring at `path` if there is none."""
-    ensure_ring(path)
-
-
-def ensure_test_workspace(dsn: str, *, home: Path, sandbox: Mapping[str, str]) -> TestWorkspace:
+def ensure_test_workspace(dsn: str, *, home: Path, sandbox: Mapping[str, str], keys: str = "") -> TestWorkspace:
     """Make, or find again, the workspace whose only sender is the sandbox's number.
 
-    `sandbox` is its ready line. The API key's text is kept in `home` (mode 0600) because the database has only its
-    digest. Running it again changes only where the sandbox is found.
+    `sandbox` is its ready line, `keys` the master key ring where it does not lie in `home`. The API key's text is kept
+    in `home` (mode 0600) because the database has only its digest. Running it again changes only where the sandbox is
+    found.
 
     Raises:
         GraphCallError: the sandbox does not tell its number.
+        VaultError: the key ring cannot be read.
     """
-    vault, text = Vault(ensure_ring(home / "keys")), _key_text(home / "api-key")
+    vault, text = Vault(read_ring(keys) if keys else ensure_ring(home / "keys")), _key_text(home / "api-key")
     account = NewAccount(
         environment="test",
         waba_id=sandbox["waba_id"],
@@ -63,7 +60,7 @@ async def _ensure(dsn: str, vault: Vault, text: str, account: NewAccount, phone_
         display_number = await graph.display_number(account, phone_number_id)
     async with open_pool(dsn) as pool:
         app = await tenants.first_app(pool) or await tenants.add_workspace(pool, ids, "Default")
-        if (key := keys.parse(text)) and await tenants.find_key(pool, key.public_id) is None:
+        if (key := parse(text)) and await tenants.find_key(pool, key.public_id) is None:
             await tenants.add_key(pool, ids, app, key)
         number = await tenants.put_account(
             pool, vault, ids, app, account, phone_number_id=phone_number_id, display_number=display_number
@@ -73,8 +70,8 @@ async def _ensure(dsn: str, vault: Vault, text: str, account: NewAccount, phone_
 
 def _key_text(path: Path) -> str:
     """Read the key of an earlier run, or keep a new one, readable by its owner only."""
-    if path.exists() and keys.parse(text := path.read_text().strip()):
+    if path.exists() and parse(text := path.read_text().strip()):
         return text
-    text = keys.compose("test", base62(8), base62(32))
+    text = compose("test", base62(8), base62(32))
     keep_private(path, text + "\n")
     return text

@@ -101,6 +101,9 @@ def configure(*, program: str, json: bool, level: str = "info") -> None:
 
 
 def logger(room: str) -> structlog.typing.FilteringBoundLogger:
-    """Return the logger of one room; its name stands in every line as `room`."""
-    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(room).bind(room=room)
+    """Return the logger of one room; its name stands in every line as `room`.
+
+    It stays lazy, so that a module may make it at import: binding here would freeze the defaults, which do not redact.
+    """
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(room, room=room)
     return bound

@@ -1,0 +1,133 @@
+"""The four programs that `picha up` keeps: postgres, sandbox, api and worker, each with its command and environment."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from picha.cli.supervise import Child
+from picha.gateway.store.embedded import ENVIRONMENT, EmbeddedPostgres
+from picha.kit import launch
+
+LOOPBACK = "127.0.0.1"
+_DRAIN_S = 12.0
+
+
+class PortBusyError(RuntimeError):
+    """The port that was asked for is in use."""
+
+    def __init__(self, port: int, flag: str) -> None:
+        super().__init__(
+            f"port {port} is in use. Stop the program that uses it, or choose another with {flag} N "
+            "(0 takes a free one)."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Where everything of one `picha up` is: its home, its database and its ports, all of them resolved.
+
+    `keys` is the master key ring where it does not lie in the home.
+    """
+
+    home: Path
+    database_url: str
+    host: str
+    port: int
+    sandbox_port: int
+    metrics_port: int
+    worker_metrics_port: int
+    keys: str = ""
+
+    @property
+    def api_address(self) -> str:
+        """The IP address or name at which programs on this machine reach the API."""
+        return LOOPBACK if self.host in {"0.0.0.0", ""} else self.host  # noqa: S104 - compared, not bound
+
+    @property
+    def api_url(self) -> str:
+        """The address of the API for programs on this machine, without a trailing slash."""
+        return f"http://{self.api_address}:{self.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """The address of the sandbox, without a trailing slash."""
+        return f"http://{LOOPBACK}:{self.sandbox_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """The address of the API's metrics."""
+        return f"http://{LOOPBACK}:{self.metrics_port}/metrics"
+
+
+def usable_port(host: str, port: int, flag: str) -> int:
+    """Return `port` if a program may listen on it now, or a free one for 0.
+
+    Raises `PortBusyError`, whose text names `flag`, the option that chooses another.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            raise PortBusyError(port, flag) from problem
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+def postgres(server: EmbeddedPostgres) -> Child:
+    """Return the embedded server as a child; SIGINT is its fast shutdown."""
+    return Child(
+        name="postgres",
+        command=server.command,
+        environment=ENVIRONMENT,
+        before=server.prepare,
+        stop_signal=signal.SIGINT,
+    )
+
+
+def sandbox(plan: Plan) -> Child:
+    """Return the sandbox as a child; its ready line tells its credentials."""
+    flags = ["--home", str(plan.home / "sandbox"), "--host", LOOPBACK, "--port", str(plan.sandbox_port)]
+    callback = f"{plan.api_url}/webhooks/whatsapp"
+    return Child(
+        name="sandbox",
+        command=_command("sandbox", *flags, "--callback", callback, "--json"),
+        environment=_environment(plan),
+        patience_s=5.0,
+        is_telling=True,
+    )
+
+
+def api(plan: Plan) -> Child:
+    """Return the REST API as a child; it has ten seconds to answer what it was asked, and a little to close."""
+    return Child(name="api", command=_command("api"), environment=_environment(plan), patience_s=_DRAIN_S)
+
+
+def worker(plan: Plan) -> Child:
+    """Return the worker as a child; it has ten seconds to finish what it began, and a little to close."""
+    return Child(name="worker", command=_command("worker"), environment=_environment(plan), patience_s=_DRAIN_S)
+
+
+def _command(*arguments: str) -> Callable[[], list[str]]:
+    return lambda: launch.tied([sys.executable, "-P", "-m", "picha.cli", *arguments])
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    inherited = dict(os.environ)  # noqa: TID251 - handed on to children, not read
+    return inherited | {
+        "PICHA_DATABASE_URL": plan.database_url,
+        "PICHA_HOME": str(plan.home),
+        "PICHA_KEYS": plan.keys,
+        "PICHA_KEYS_FILE": str(plan.home / "keys"),
+        "PICHA_HOST": plan.host,
+        "PICHA_PORT": str(plan.port),
+        "PICHA_METRICS_PORT": str(plan.metrics_port),
+        "PICHA_WORKER_METRICS_PORT": str(plan.worker_metrics_port),
+        "PICHA_LOG_JSON": "true",
+        "PICHA_PARENT_PID": str(os.getpid()),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,95 @@
+"""The `picha` program: every command by its name. Commands import their rooms when they run, so that help is quick."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+import picha
+from picha.cli.sandbox import sandbox
+from picha.cli.up import up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from picha.gateway.settings import Settings
+
+program = typer.Typer(
+    name="picha",
+    help="WhatsApp image messages: a gateway with a REST API, a faithful local Cloud API, and an inbox.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a plain traceback reads better in a log, and shows no values
+)
+
+
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer passes it by position
+    if asked:
+        typer.echo(picha.__version__)
+        raise typer.Exit
+
+
+@program.callback()
+def _every_command(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """WhatsApp image messages: a gateway with a REST API, a faithful local Cloud API, and an inbox."""
+    del version
+
+
+def _refuse(problem: Exception) -> NoReturn:
+    sys.stderr.write(f"picha: {problem}\n")
+    raise typer.Exit(1)
+
+
+def _settings() -> "Settings":
+    from picha.gateway import settings  # noqa: PLC0415 - see the module's first lines
+
+    try:
+        return settings.load()
+    except settings.SettingsError as problem:
+        _refuse(problem)
+
+
+def _serve(role: "Callable[[Settings], None]") -> None:
+    """Run a role; what an operator can mend is said in a sentence."""
+    from picha.gateway.settings import SettingsError  # noqa: PLC0415 - see the module's first lines
+    from picha.gateway.store.pool import UnsafeDatabaseError  # noqa: PLC0415 - see the module's first lines
+    from picha.gateway.store.vault import VaultError  # noqa: PLC0415 - see the module's first lines
+
+    try:
+        role(_settings())
+    except (SettingsError, UnsafeDatabaseError, VaultError, OSError) as problem:
+        _refuse(problem)
+
+
+@program.command()
+def api() -> None:
+    """Run the REST API. Settings come from PICHA_ variables; PICHA_DATABASE_URL is the one that must be given."""
+    from picha.gateway.run import serve_api  # noqa: PLC0415 - see the module's first lines
+
+    _serve(serve_api)
+
+
+@program.command()
+def worker() -> None:
+    """Run a worker: it sends, hears and tells. Any number may run on one database."""
+    from picha.gateway.run import serve_worker  # noqa: PLC0415 - see the module's first lines
+
+    _serve(serve_worker)
+
+
+@program.command()
+def migrate() -> None:
+    """Bring the database at PICHA_DATABASE_URL to the newest schema, and print what was applied."""
+    from picha.gateway.store.migrate import migrate as bring_to_newest  # noqa: PLC0415 - see the module's first lines
+
+    applied = bring_to_newest(_settings().database_url)
+    typer.echo("\n".join(applied) if applied else "The database is up to date.")
+
+
+program.command()(up)
+program.command()(sandbox)

@@ -1,0 +1,130 @@
+"""`picha sandbox`: run the local Cloud API alone."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from picha.kit import filelock, logs
+from picha.sandbox.dialect import Dialect
+
+if TYPE_CHECKING:
+    from picha.sandbox.ready import Ready
+    from picha.sandbox.settings import Settings
+
+_HINT = """The sandbox is ready. Use it in place of https://graph.facebook.com:
+
+  {base_url}
+
+Send a picture to Sheena Nelson, who has just written:
+
+  curl {base_url}/v24.0/{phone_number_id}/messages -H 'Authorization: Bearer {access_token}' \\
+    -H 'Content-Type: application/json' -d '{{"messaging_product": "whatsapp", "to": "+16505551234", \
+"type": "image", "image": {{"id": "1479537139650973", "caption": "The best succulent ever?"}}}}'
+
+Write to the business as she would:
+
+  {inbound}
+
+App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
+
+
+def _ladder(text: str) -> tuple[int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 7 for part in parts):  # noqa: PLR2004 - sent, delivered, read
+        raise typer.BadParameter("three numbers of milliseconds, such as 150,400,1000", param_hint="--ladder")
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def sandbox(
+    *,
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="PICHA_SANDBOX_HOME", help="Folder to keep everything in; none: forget it all."),
+    ] = None,
+    host: Annotated[str, typer.Option(envvar="PICHA_SANDBOX_HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="PICHA_SANDBOX_PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 0,
+    seed: Annotated[
+        str | None, typer.Option(envvar="PICHA_SANDBOX_SEED", help="Makes credentials and ids the same every time.")
+    ] = None,
+    callback: Annotated[
+        str | None, typer.Option(envvar="PICHA_SANDBOX_CALLBACK", help="URL that webhooks go to.")
+    ] = None,
+    verify_token: Annotated[
+        str | None, typer.Option(envvar="PICHA_SANDBOX_VERIFY_TOKEN", help="Verify token of the callback.")
+    ] = None,
+    ladder: Annotated[
+        str, typer.Option(envvar="PICHA_SANDBOX_LADDER", help="Pauses before sent, delivered and read, in ms.")
+    ] = "150,400,1000",
+    dialect: Annotated[
+        Dialect, typer.Option(envvar="PICHA_SANDBOX_DIALECT", help="Which year's webhooks to write.")
+    ] = Dialect.Y2026,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="PICHA_SANDBOX_JSON", help="Print one line of JSON when ready.")
+    ] = False,
+) -> None:
+    """Run a local WhatsApp Cloud API for image messages until it is told to stop.
+
+    Point a program's Graph base URL at it. What was accepted is on disk in the home before it is answered, and a
+    sandbox that was killed goes on where it was.
+    """
+    from picha.sandbox.journal import JournalDamaged  # noqa: PLC0415 - as the program's other commands: help is quick
+    from picha.sandbox.settings import Settings  # noqa: PLC0415 - as above
+
+    logs.configure(program="sandbox", json=as_json)
+    settings = Settings(
+        home=home,
+        host=host,
+        port=port,
+        seed=seed,
+        callback=callback,
+        verify_token=verify_token,
+        ladder=_ladder(ladder),
+        dialect=dialect,
+    )
+    try:
+        _run(settings, as_json=as_json)
+    except (filelock.HeldByOtherError, JournalDamaged, OSError) as why:
+        typer.echo(f"picha sandbox: {why}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _run(settings: "Settings", *, as_json: bool) -> None:
+    import uvloop  # noqa: PLC0415 - as above
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_told(settings, as_json=as_json))
+
+
+async def _until_told(settings: "Settings", *, as_json: bool) -> None:
+    from picha.sandbox.run import serve  # noqa: PLC0415 - as above
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def tell(ready: "Ready") -> None:
+        sys.stdout.write((_line(ready) if as_json else _hint(ready)) + "\n")
+        sys.stdout.flush()
+
+    await serve(settings, tell, stop)
+
+
+def _line(ready: "Ready") -> str:
+    import msgspec  # noqa: PLC0415 - as above
+
+    return msgspec.json.encode(ready).decode()
+
+
+def _hint(ready: "Ready") -> str:
+    import msgspec  # noqa: PLC0415 - as above
+
+    from picha.sandbox import pages  # noqa: PLC0415 - as above
+
+    return _HINT.format(inbound=pages.inbound_command(ready), **msgspec.structs.asdict(ready))

@@ -1,0 +1,61 @@
+"""Bytes by digest: one file for each picture, however many media ids stand for it."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_CHUNK = 1 << 20
+
+
+class Blobs:
+    """A folder of files named by the SHA-256 of what they hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, digest: str) -> Path:
+        """Return where the bytes with this hexadecimal SHA-256 are, or would be."""
+        return self._folder / digest[:2] / digest
+
+    def read(self, digest: str) -> bytes:
+        """Return the bytes with this hexadecimal SHA-256.
+
+        Raises:
+            FileNotFoundError: they were never kept.
+        """
+        return self.path(digest).read_bytes()
+
+    def keep(self, chunks: Iterator[bytes]) -> str:
+        """Store the bytes durably and return their hexadecimal SHA-256; the same bytes twice are one file."""
+        digest = hashlib.sha256()
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix="new-")
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fdatasync(file.fileno())
+        home = self.path(digest.hexdigest())
+        home.parent.mkdir(mode=0o700, exist_ok=True)
+        Path(name).rename(home)
+        for folder in (home.parent, self._folder):
+            self._fsync(folder)
+        return home.name
+
+    @staticmethod
+    def _fsync(folder: Path) -> None:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield what is left of an open file, a mebibyte at a time."""
+    while chunk := file.read(_CHUNK):
+        yield chunk

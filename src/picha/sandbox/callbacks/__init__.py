@@ -1,0 +1,1 @@
+"""How the business is told: the documents, their signed delivery until taken, and the handshake of a new address."""

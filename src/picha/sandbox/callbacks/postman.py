@@ -1,0 +1,101 @@
+"""Delivery of webhooks: signed, one item a POST, tried until taken or until seven days are over.
+
+Every address has lanes of its own, so that a slow receiver delays nobody else. What tells of one message keeps its
+order on the first try; a failed delivery leaves the lane and is tried again by itself, so order is not promised.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import aiohttp
+
+from picha.cloudapi import signature
+from picha.cloudapi.limits import WEBHOOK_RETRY_FOR
+from picha.kit.logs import logger
+from picha.sandbox.background import Background
+from picha.sandbox.clock import from_stamp
+from picha.sandbox.ground import Ground
+from picha.sandbox.records import WebhookQueued, WebhookSettled
+
+_LANES = 16
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_BACK_OFF_S = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
+_TAKEN = 200
+_log = logger("sandbox")
+
+
+def _pauses() -> Iterator[timedelta]:
+    """Yield the pause before each new try, without end."""
+    for seconds in _BACK_OFF_S:
+        yield timedelta(seconds=seconds)
+    while True:
+        yield timedelta(seconds=_BACK_OFF_S[-1])
+
+
+class Postman:
+    """Takes queued webhooks, which are on disk already, to their addresses."""
+
+    def __init__(self, ground: Ground, session: aiohttp.ClientSession, app_secret: str) -> None:
+        _, self._journal, _, self._clock = ground
+        self._session = session
+        self._app_secret = app_secret
+        self._lanes: dict[tuple[str, int], asyncio.Queue[WebhookQueued]] = {}
+        self._work = Background("a webhook was lost on its way")
+
+    def post(self, queued: WebhookQueued) -> None:
+        """Start the delivery of a webhook; it goes on in the background."""
+        place = (queued.url, zlib.crc32(queued.about.encode()) % _LANES)
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = asyncio.Queue()
+            self._work.start(self._walk(lane))
+        lane.put_nowait(queued)
+
+    async def close(self) -> None:
+        """Stop; what is still owed is in the journal and goes out after the next start."""
+        await self._work.close()
+
+    async def _walk(self, lane: asyncio.Queue[WebhookQueued]) -> None:
+        while True:
+            queued = await lane.get()
+            http = await self._try(queued)
+            if http == _TAKEN:
+                self._work.start(self._settle(queued, 1, http, taken=True))
+            else:
+                self._work.start(self._insist(queued, http))
+
+    async def _insist(self, queued: WebhookQueued, http: int | None) -> None:
+        deadline = from_stamp(queued.at) + WEBHOOK_RETRY_FOR
+        for attempts, pause in enumerate(_pauses(), 2):
+            last: datetime = self._clock.now()
+            if last >= deadline:
+                _log.warning("webhook given up", attempts=attempts - 1, http=http)
+                await self._settle(queued, attempts - 1, http, taken=False)
+                return
+            await self._clock.sleep_until(min(last + pause, deadline))
+            http = await self._try(queued)
+            if http == _TAKEN:
+                await self._settle(queued, attempts, http, taken=True)
+                return
+
+    async def _settle(self, queued: WebhookQueued, attempts: int, http: int | None, *, taken: bool) -> None:
+        at = self._clock.now().timestamp()
+        await self._journal.append(WebhookSettled(id=queued.id, at=at, attempts=attempts, taken=taken, http=http))
+
+    async def _try(self, queued: WebhookQueued) -> int | None:
+        body = queued.body.encode("ascii")
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "facebookexternalua",
+            signature.HEADER: signature.sign(self._app_secret, body),
+        }
+        try:
+            async with self._session.post(
+                queued.url, data=body, headers=headers, allow_redirects=False, timeout=_TIMEOUT
+            ) as answer:
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as why:
+            _log.info("webhook not taken", why=type(why).__name__)
+            return None

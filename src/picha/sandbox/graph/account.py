@@ -1,0 +1,156 @@
+"""The calls about the business itself: its number, its account, its app, and where webhooks go.
+
+Sources: Meta's phone number reference, webhook override page and app subscriptions reference.
+"""
+
+import hmac
+
+import aiohttp
+
+from picha.cloudapi.media import SuccessAnswer
+from picha.sandbox import credentials, refusals
+from picha.sandbox.callbacks.handshake import shake
+from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID, Credentials
+from picha.sandbox.graph.calls import Answer, answer
+from picha.sandbox.ground import Ground
+from picha.sandbox.records import CallbackSet
+from picha.sandbox.rules import Document
+
+_APP_LINK = f"https://www.facebook.com/games/?app_id={APP_ID}"
+_NUMBER_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")
+
+
+class Account:
+    """Answers for the one number, account and app that a sandbox has."""
+
+    def __init__(self, ground: Ground, session: aiohttp.ClientSession, ours: Credentials) -> None:
+        self._world, self._journal, self._chance, _ = ground
+        self._session = session
+        self._ours = ours
+
+    def app_token(self, wanted: Document) -> Answer:
+        """Return the app's access token for its id and secret (`grant_type=client_credentials`).
+
+        Raises:
+            Refusal: id or secret are not the app's.
+        """
+        client_id, secret = str(wanted.get("client_id", "")), str(wanted.get("client_secret", ""))
+        if client_id != APP_ID:
+            raise refusals.Refusal(
+                400, 101, "Error validating application. Cannot get application info due to a system error."
+            )
+        if not hmac.compare_digest(secret.encode("utf-8", "surrogatepass"), self._ours.app_secret.encode()):
+            raise refusals.Refusal(400, 1, "Error validating client secret.")
+        return answer({"access_token": self._ours.app_token, "token_type": "bearer"})
+
+    def number(self, fields: str | None) -> Answer:
+        """Return what Graph tells of the phone number: the usual fields, or those asked for, and always its id."""
+        everything: Document = {
+            "id": PHONE_NUMBER_ID,
+            "display_phone_number": credentials.DISPLAY_PHONE_NUMBER,
+            "verified_name": credentials.VERIFIED_NAME,
+            "quality_rating": "GREEN",
+            "code_verification_status": "VERIFIED",
+            "name_status": "APPROVED",
+            "status": "CONNECTED",
+            "throughput": {"level": "STANDARD"},
+            "platform_type": "CLOUD_API",
+            "is_on_biz_app": False,
+            "whatsapp_business_manager_messaging_limit": "TIER_250",
+            "webhook_configuration": self._webhook_configuration(),
+            "health_status": _healthy("PHONE_NUMBER", PHONE_NUMBER_ID),
+        }
+        return answer(_chosen(everything, fields, _NUMBER_FIELDS))
+
+    def account(self, fields: str | None) -> Answer:
+        """Return what Graph tells of the business account."""
+        everything: Document = {
+            "id": WABA_ID,
+            "name": credentials.VERIFIED_NAME,
+            "health_status": _healthy("WABA", WABA_ID),
+        }
+        return answer(_chosen(everything, fields, ("id", "name")))
+
+    def subscribed_apps(self) -> Answer:
+        """Return the app that hears of the account, with the address that overrides the app's own."""
+        app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": "Picha sandbox"}}
+        override = self._url("account")
+        return answer({"data": [app | ({"override_callback_uri": override} if override else {})]})
+
+    def subscriptions(self) -> Answer:
+        """Return the app's own subscription, if an address is set."""
+        url = self._url("app")
+        fields = [{"name": "messages", "version": "v24.0"}]
+        active = {"object": "whatsapp_business_account", "callback_url": url, "active": True, "fields": fields}
+        return answer({"data": [active] if url else []})
+
+    async def configure_number(self, wanted: Document) -> Answer:
+        """Set, or with an empty address take away, the number's own callback.
+
+        Raises:
+            Refusal: the configuration is not there or the address failed the handshake.
+        """
+        configuration = wanted.get("webhook_configuration")
+        if not isinstance(configuration, dict):
+            raise refusals.missing("webhook_configuration")
+        return await self._set(CallbackSet(scope="number", **_override(configuration)))
+
+    async def subscribe_account(self, wanted: Document) -> Answer:
+        """Set the account's callback, or take it away when none is given.
+
+        Raises:
+            Refusal: the address failed the handshake.
+        """
+        return await self._set(CallbackSet(scope="account", **_override(wanted)))
+
+    async def subscribe_app(self, wanted: Document) -> Answer:
+        """Set the app's callback.
+
+        Raises:
+            Refusal: something is missing or the address failed the handshake.
+        """
+        if wanted.get("object") != "whatsapp_business_account":
+            raise refusals.one_of("object", ("whatsapp_business_account",), str(wanted.get("object"))[:100])
+        url, token = _text(wanted, "callback_url"), _text(wanted, "verify_token")
+        if not url:
+            raise refusals.missing("callback_url")
+        return await self._set(CallbackSet(scope="app", url=url, verify_token=token))
+
+    async def unsubscribe(self, scope: str) -> Answer:
+        """Take the app's or the account's callback away."""
+        return await self._set(CallbackSet(scope="app" if scope == "app" else "account", url=""))
+
+    async def _set(self, callback: CallbackSet) -> Answer:
+        if callback.url:
+            await shake(self._session, callback.url, callback.verify_token, self._chance.digits(10))
+        await self._journal.append(callback)
+        return answer(SuccessAnswer(success=True))
+
+    def _url(self, scope: str) -> str:
+        callback = self._world.callbacks.get(scope)
+        return callback.url if callback else ""
+
+    def _webhook_configuration(self) -> dict[str, str]:
+        places = {"phone_number": "number", "whatsapp_business_account": "account", "application": "app"}
+        return {name: url for name, scope in places.items() if (url := self._url(scope))}
+
+
+def _override(wanted: Document) -> dict[str, str]:
+    return {"url": _text(wanted, "override_callback_uri"), "verify_token": _text(wanted, "verify_token")}
+
+
+def _text(wanted: Document, key: str) -> str:
+    value = wanted.get(key)
+    if value is not None and not isinstance(value, str):
+        raise refusals.wrong_type(key, "a string")
+    return value or ""
+
+
+def _chosen(everything: Document, fields: str | None, usual: tuple[str, ...]) -> Document:
+    names = usual if fields is None else ("id", *(name.strip() for name in fields.split(",")))
+    return {name: everything[name] for name in names if name in everything}
+
+
+def _healthy(kind: str, object_id: str) -> Document:
+    entity = {"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"}
+    return {"can_send_message": "AVAILABLE", "entities": [entity]}

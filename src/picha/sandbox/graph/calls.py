@@ -1,0 +1,82 @@
+"""A request on its way in and an answer on its way out, between the face and the handlers behind it."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from picha.cloudapi.errors import encode_error
+from picha.sandbox import refusals
+from picha.sandbox.chance import Chance
+from picha.sandbox.refusals import Refusal
+from picha.sandbox.rules import Document
+
+BODY_MAX_BYTES = 1 << 20
+_HEADERS = {"Cache-Control": "private, no-cache, no-store, must-revalidate", "Pragma": "no-cache"}
+
+
+class Answer:
+    """A response, and the wamid of the send whose statuses may start once the response has left."""
+
+    def __init__(self, response: Response, wamid: str | None = None) -> None:
+        self.response = response
+        self.wamid = wamid
+
+
+def answer(document: Any, wamid: str | None = None) -> Answer:
+    """Return an answer 200 with `document` as JSON."""
+    body = msgspec.json.encode(document)
+    return Answer(Response(body, media_type="application/json", headers=_HEADERS), wamid)
+
+
+def refused(refusal: Refusal, chance: Chance) -> Response:
+    """Return the response that spells a refusal, with a trace id of its own."""
+    error = msgspec.structs.replace(refusal.error, fbtrace_id="A" + chance.base62(22))
+    return Response(encode_error(error), refusal.http, media_type="application/json", headers=_HEADERS)
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request that is not an upload.
+
+    Raises:
+        Refusal: it is longer than a mebibyte.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            raise refusals.malformed(f"The request body has more than {BODY_MAX_BYTES:,} bytes.")
+    return bytes(body)
+
+
+def read_document(body: bytes, content_type: str) -> Document:
+    """Return the parameters in a body of JSON, or of a form in which nested values are JSON; an empty one has none.
+
+    Raises:
+        Refusal: the body cannot be read.
+    """
+    if not body.strip():
+        return {}
+    if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded" and body[:1] != b"{":
+        return _read_form(body)
+    document = _read_json(body)
+    if not isinstance(document, dict):
+        raise refusals.malformed("The request body is not a JSON object.")
+    return document
+
+
+def _read_form(body: bytes) -> Document:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise refusals.malformed("The request body is not a form.") from None
+    return {key: _read_json(value.encode()) if value[:1] in ("{", "[") else value for key, value in pairs}
+
+
+def _read_json(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+        raise refusals.malformed(f"The request body is not valid JSON: {why}") from None

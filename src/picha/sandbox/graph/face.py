@@ -1,0 +1,191 @@
+"""Graph itself: who may call, trouble on purpose, and an answer in Graph's words whatever happens."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from picha.kit.logs import logger
+from picha.kit.secrets import Secret
+from picha.sandbox import refusals
+from picha.sandbox.chance import Chance
+from picha.sandbox.courier import Courier
+from picha.sandbox.credentials import Credentials
+from picha.sandbox.faults import Effect, Faults
+from picha.sandbox.graph import roads
+from picha.sandbox.graph.account import Account
+from picha.sandbox.graph.calls import Answer, read_body, read_document, refused
+from picha.sandbox.graph.media import Media
+from picha.sandbox.graph.messages import Messages
+from picha.sandbox.graph.roads import Road
+from picha.sandbox.graph.spoiling import spoil
+from picha.sandbox.refusals import Refusal
+from picha.sandbox.rules import Document
+
+_PUNCTUATION = re.compile(r"[ ()+\-]")
+_BEARER = re.compile(r"(?i)(?:bearer|oauth) +(\S+) *\Z")
+_log = logger("sandbox")
+
+
+class Call(NamedTuple):
+    """A request that may be answered: its object, and the parameters of its query and body."""
+
+    request: Request
+    object_id: str
+    document: Document
+
+
+Handlers = Mapping[str, Callable[[Call], Awaitable[Answer]]]
+
+
+def handlers(messages: Messages, media: Media, account: Account) -> Handlers:
+    """Return who answers on each road."""
+
+    async def app_token(call: Call) -> Answer:
+        return account.app_token(call.document)
+
+    async def number(call: Call) -> Answer:
+        return account.number(call.request.query_params.get("fields"))
+
+    async def whole_account(call: Call) -> Answer:
+        return account.account(call.request.query_params.get("fields"))
+
+    async def subscribed_apps(_call: Call) -> Answer:
+        return account.subscribed_apps()
+
+    async def subscriptions(_call: Call) -> Answer:
+        return account.subscriptions()
+
+    def owner(call: Call) -> str | None:
+        return call.request.query_params.get("phone_number_id")
+
+    return {
+        "messages": lambda call: messages.take(call.object_id, call.document),
+        "media": lambda call: media.upload(call.object_id, call.request),
+        "describe": lambda call: media.describe(call.object_id, owner(call)),
+        "delete": lambda call: media.delete(call.object_id, owner(call)),
+        "download": lambda call: media.download(call.request),
+        "number": number,
+        "account": whole_account,
+        "app_token": app_token,
+        "configure_number": lambda call: account.configure_number(call.document),
+        "subscribed_apps": subscribed_apps,
+        "subscribe_account": lambda call: account.subscribe_account(call.document),
+        "unsubscribe_account": lambda _call: account.unsubscribe("account"),
+        "subscriptions": subscriptions,
+        "subscribe_app": lambda call: account.subscribe_app(call.document),
+        "unsubscribe_app": lambda _call: account.unsubscribe("app"),
+    }
+
+
+class Face:
+    """The ASGI application that programs take for graph.facebook.com."""
+
+    def __init__(
+        self, answering: Handlers, courier: Courier, faults: Faults, chance: Chance, ours: Credentials
+    ) -> None:
+        self._handlers = answering
+        self._courier = courier
+        self._faults = faults
+        self._chance = chance
+        self._user_token = Secret(ours.access_token)
+        self._app_token = Secret(ours.app_token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        road = roads.find(request.method, request.url.path)
+        answer: Answer | None
+        try:
+            body = await read_body(request) if request.method == "POST" and road.name != "media" else b""
+            effect = self._faults.strike(road.name, road.object_id, _recipients(road, body))
+            if effect is None or effect.is_processed:
+                answer = await self._answer(request, road, body)
+            else:
+                answer = None if effect.error is None else self._say(refusals.of_code(effect.error))
+        except ClientDisconnect:
+            return
+        except Refusal as refusal:
+            answer, effect = self._say(refusal), None
+        await self._give(answer, effect, scope, receive, send)
+
+    async def _give(
+        self, answer: Answer | None, effect: Effect | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Give the answer, spoilt or not; the statuses of a send start only when that is over."""
+        wamid = answer.wamid if answer else None
+        if effect is not None and effect.hang and wamid is not None:
+            # This answer never comes: the send goes its way while the client waits.
+            self._courier.begin(wamid)
+            wamid = None
+        try:
+            if effect is not None:
+                await spoil(effect, answer.response if answer else None, scope, receive, send)
+            elif answer is not None:
+                await answer.response(scope, receive, send)
+        finally:
+            if wamid is not None:
+                self._courier.begin(wamid)
+
+    async def _answer(self, request: Request, road: Road, body: bytes) -> Answer:
+        try:
+            document = self._admit(request, road, body)
+            return await self._handlers[road.name](Call(request, road.object_id, document))
+        except Refusal as refusal:
+            return self._say(refusal)
+        except ClientDisconnect:
+            raise
+        except Exception:  # noqa: BLE001 - the last door: whatever breaks, the client hears Graph
+            # A fault of the sandbox itself is still told in Graph's form, as Meta tells its own.
+            _log.exception("a request failed", road=road.name)
+            return self._say(refusals.of_code(131000))
+
+    def _admit(self, request: Request, road: Road, body: bytes) -> Document:
+        """Return the parameters of a request with a good token and a road; the token is judged first."""
+        content_type = request.headers.get("content-type", "")
+        query = dict(request.query_params)
+        token = _header_token(request) or query.pop("access_token", None)
+        if token is not None:
+            self._check(token, road)
+        document = read_document(body, content_type)
+        if token is None and road.name != "app_token":
+            self._check(document.pop("access_token", None), road)
+        if road.refusal is not None:
+            raise road.refusal
+        return document if road.name == "messages" else query | document
+
+    def _check(self, token: object, road: Road) -> None:
+        if not isinstance(token, str):
+            raise refusals.no_token()
+        is_app = road.name in ("subscriptions", "subscribe_app", "unsubscribe_app") and self._app_token.matches(token)
+        if not is_app and road.name != "app_token" and not self._user_token.matches(token):
+            raise refusals.bad_token()
+
+    def _say(self, refusal: Refusal) -> Answer:
+        return Answer(refused(refusal, self._chance))
+
+
+def _header_token(request: Request) -> str | None:
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    match = _BEARER.match(header)
+    return match[1] if match else header
+
+
+def _recipients(road: Road, body: bytes) -> frozenset[str]:
+    """Return the recipients a send names, for matching rules; a body that cannot be read names none."""
+    if road.name != "messages":
+        return frozenset()
+    try:
+        document = read_document(body, "application/json")
+    except Refusal:
+        return frozenset()
+    named = (document.get("to"), document.get("recipient"))
+    return frozenset(
+        _PUNCTUATION.sub("", name) if name[:1] not in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else name
+        for name in named
+        if isinstance(name, str)
+    )

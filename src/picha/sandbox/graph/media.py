@@ -1,0 +1,174 @@
+"""Media: upload, describe, delete and download, as Meta's media reference has them.
+
+An upload is looked at when it comes in, and taken all the same if it is no proper image: Meta tells of that only when
+it is sent. What no kind of media may be is refused at once.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import FileResponse
+
+from picha.cloudapi.limits import IMAGE_MAX_BYTES, MEDIA_MAX_BYTES, UPLOADED_MEDIA_LIFE
+from picha.cloudapi.media import MediaDescription, SuccessAnswer, UploadAnswer, digest_text
+from picha.sandbox import pictures, refusals
+from picha.sandbox.blobs import Blobs, chunks_of
+from picha.sandbox.graph.calls import Answer, answer
+from picha.sandbox.ground import Ground
+from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.records import MediaDeleted, MediaStored
+
+# What the other parts and the boundaries of a form may take besides the file.
+_FORM_MAX_BYTES = MEDIA_MAX_BYTES + (1 << 16)
+
+
+class Media:
+    """Keeps and gives out the files of the business and of those who write to it."""
+
+    def __init__(self, ground: Ground, blobs: Blobs, urls: MediaUrls) -> None:
+        self._world, self._journal, self._chance, self._clock = ground
+        self._blobs = blobs
+        self._urls = urls
+
+    async def upload(self, phone_number_id: str, request: Request) -> Answer:
+        """Return the new media id of the file in a multipart form; the form's parts may come in any order.
+
+        Raises:
+            Refusal: the form cannot be read, lacks something, is too large, or its file is of no media type.
+        """
+        form = await _read_form(request)
+        try:
+            file = _checked(form, request)
+            media = await self._store(phone_number_id, file)
+        finally:
+            await form.close()
+        await self._journal.append(media)
+        return answer(UploadAnswer(id=media.id))
+
+    async def describe(self, media_id: str, phone_number_id: str | None) -> Answer:
+        """Return type, size, digest and a fresh download address of media.
+
+        Raises:
+            Refusal: there is no such media, or `phone_number_id` is not its owner.
+        """
+        media = self._find(media_id, phone_number_id, "get")
+        description = MediaDescription(
+            url=self._urls.make(media_id, self._clock.now()),
+            mime_type=media.mime_type,
+            sha256=digest_text(bytes.fromhex(media.digest)),
+            file_size=str(media.size),
+            id=media_id,
+        )
+        return answer(description)
+
+    async def delete(self, media_id: str, phone_number_id: str | None) -> Answer:
+        """Delete media.
+
+        Raises:
+            Refusal: there is no such media, or `phone_number_id` is not its owner.
+        """
+        self._find(media_id, phone_number_id, "delete")
+        await self._journal.append(MediaDeleted(id=media_id))
+        return answer(SuccessAnswer(success=True))
+
+    async def download(self, request: Request) -> Answer:
+        """Return the bytes behind a download address.
+
+        Raises:
+            Refusal: the address was not made here, has died, or its media has.
+        """
+        query = request.query_params
+        media_id = query.get("mid", "")
+        is_good = self._urls.check(media_id, query.get("ext", ""), query.get("hash", ""), self._clock.now())
+        media = self._world.live_media(media_id) if is_good else None
+        if media is None:
+            raise refusals.Refusal(404, 100, "(#100) The media URL is not valid or has expired.")
+        # No "inline": what somebody uploaded never runs in a browser that opens the address.
+        response = FileResponse(
+            self._blobs.path(media.digest), media_type=media.mime_type, headers={"X-Content-Type-Options": "nosniff"}
+        )
+        return Answer(response)
+
+    def _find(self, media_id: str, phone_number_id: str | None, method: str) -> MediaStored:
+        media = self._world.live_media(media_id, phone_number_id)
+        if media is None:
+            raise refusals.no_such_object(media_id, method)
+        return media
+
+    async def _store(self, phone_number_id: str, file: UploadFile) -> MediaStored:
+        digest = await asyncio.to_thread(self._blobs.keep, chunks_of(file.file))
+        mime_type = _type_of(file)
+        size = file.size or 0
+        now = self._clock.now()
+        return MediaStored(
+            id=self._chance.digits(16),
+            phone_number_id=phone_number_id,
+            digest=digest,
+            mime_type=mime_type,
+            size=size,
+            at=now.timestamp(),
+            expires_at=(now + UPLOADED_MEDIA_LIFE).timestamp(),
+            flaw=await asyncio.to_thread(self._flaw, digest, mime_type, size),
+        )
+
+    def _flaw(self, digest: str, mime_type: str, size: int) -> str | None:
+        if size > IMAGE_MAX_BYTES:
+            return pictures.too_large(size)
+        return pictures.flaw_of(self._blobs.read(digest), mime_type)
+
+
+async def _read_form(request: Request) -> FormData:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise refusals.missing("file")
+    stream = request.stream()
+    try:
+        return await MultiPartParser(request.headers, _counted(stream), max_files=4, max_fields=32).parse()
+    except MultiPartException as why:
+        await _read_on(stream)
+        raise refusals.malformed(why.message) from None
+    except refusals.Refusal:
+        await _read_on(stream)
+        raise
+
+
+async def _read_on(stream: AsyncIterator[bytes]) -> None:
+    """Read to the end, so that a client that is still writing hears the answer."""
+    async for _ in stream:
+        pass
+
+
+async def _counted(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in stream:
+        size += len(chunk)
+        if size > _FORM_MAX_BYTES:
+            raise _too_large()
+        yield chunk
+
+
+def _checked(form: FormData, request: Request) -> UploadFile:
+    product = form.get("messaging_product") or request.query_params.get("messaging_product")
+    if product is None:
+        raise refusals.missing("messaging_product")
+    if product != "whatsapp":
+        raise refusals.one_of("messaging_product", ("whatsapp",), str(product)[:100])
+    file = form.get("file")
+    if not isinstance(file, UploadFile) or not file.size:
+        raise refusals.missing("file")
+    if _type_of(file) not in refusals.UPLOAD_TYPES:
+        raise refusals.bad_upload_type(_type_of(file)[:100])
+    if file.size > MEDIA_MAX_BYTES:
+        raise _too_large()
+    return file
+
+
+def _type_of(file: UploadFile) -> str:
+    declared = file.content_type or "application/octet-stream"
+    return declared.partition(";")[0].strip().lower()
+
+
+def _too_large() -> refusals.Refusal:
+    return refusals.parameter("Param file is too large.", details=f"A file has at most {MEDIA_MAX_BYTES:,} bytes.")

@@ -1,0 +1,86 @@
+"""`POST /<PHONE_NUMBER_ID>/messages`: judge a wish against the world, write the ledger's line, and only then answer."""
+
+from picha.cloudapi.media import SuccessAnswer
+from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, make_wamid
+from picha.sandbox import refusals, rules
+from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER
+from picha.sandbox.graph.calls import Answer, answer
+from picha.sandbox.ground import Ground
+from picha.sandbox.records import MediaStored, SendAccepted
+from picha.sandbox.rules import Document, ReadMark, Wish
+
+_WINDOW_CLOSED = (
+    131047,
+    "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
+)
+_KEY_CHANGED = (137000, "The recipient's identity key hash does not match the one in the request.")
+_MEDIA_UPLOAD_ERROR = 131053
+
+
+class Messages:
+    """Takes sends and read marks for one phone number."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._world, self._journal, self._chance, self._clock = ground
+
+    async def take(self, phone_number_id: str, body: Document) -> Answer:
+        """Return the answer to a body, durable before it is given.
+
+        Raises:
+            Refusal: a rule is broken, or the media or message named is not there.
+        """
+        wish = rules.read(body)
+        if isinstance(wish, ReadMark):
+            return self._mark(wish)
+        accepted = self._accept(phone_number_id, wish)
+        await self._journal.append(accepted)
+        sent = SentMessage(id=accepted.wamid)
+        return answer(SendAnswer(contacts=[self._contact(wish, accepted)], messages=[sent]), accepted.wamid)
+
+    def _mark(self, mark: ReadMark) -> Answer:
+        if mark.message_id not in self._world.heard:
+            raise refusals.of_code(131009, "Parameter 'message_id' is not the id of a received message.")
+        return answer(SuccessAnswer(success=True))
+
+    def _accept(self, phone_number_id: str, wish: Wish) -> SendAccepted:
+        if wish.to == DISPLAY_PHONE_NUMBER:
+            raise refusals.of_code(131021)
+        media = None
+        if wish.media_id is not None:
+            media = self._world.live_media(wish.media_id, phone_number_id)
+            if media is None:
+                raise refusals.bad_attachment()
+        to = wish.to or self._world.wa_id_of(wish.recipient or "")
+        return SendAccepted(
+            wamid=make_wamid(to or wish.recipient or "", outbound=True, token_hex=self._chance.token_hex(9)),
+            phone_number_id=phone_number_id,
+            type=wish.type,
+            at=self._clock.now().timestamp(),
+            to=to,
+            recipient=wish.recipient,
+            sha256=None if media is None else media.digest,
+            media_id=wish.media_id,
+            link=wish.link,
+            caption=wish.caption,
+            text=wish.text,
+            context_id=wish.context_id,
+            biz_opaque_callback_data=wish.callback_data,
+            identity_key_hash=wish.identity_key_hash,
+            doom=self._doom(phone_number_id, wish, to, media),
+        )
+
+    def _doom(
+        self, phone_number_id: str, wish: Wish, to: str | None, media: MediaStored | None
+    ) -> tuple[int, str] | None:
+        """Return the failure that is certain already; Meta tells of it by webhook, not in the answer."""
+        if to is None or not self._world.is_window_open(phone_number_id, to):
+            return _WINDOW_CLOSED
+        if wish.identity_key_hash not in (None, self._world.person(to).identity_key_hash):
+            return _KEY_CHANGED
+        flaw = None if media is None else media.flaw
+        return None if flaw is None else (_MEDIA_UPLOAD_ERROR, flaw)
+
+    def _contact(self, wish: Wish, accepted: SendAccepted) -> SendContact:
+        if wish.to is not None:
+            return SendContact(input=wish.to_as_given or wish.to, wa_id=accepted.to)
+        return SendContact(input=wish.recipient or "", user_id=wish.recipient)

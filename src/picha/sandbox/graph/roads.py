@@ -1,0 +1,57 @@
+"""Which path leads where: any version or none, a trailing slash or none. Pure."""
+
+import re
+from typing import NamedTuple
+
+from picha.sandbox import refusals
+from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
+from picha.sandbox.refusals import Refusal
+
+_PATH = re.compile(r"(?:/v\d+\.\d+)?/([^/]+)(?:/([^/]+))?/?\Z")
+_KINDS = {PHONE_NUMBER_ID: "number", WABA_ID: "account", APP_ID: "app"}
+_PLACES = frozenset({"oauth", "whatsapp_business"})
+
+_ROADS = {
+    ("POST", "number", "messages"): "messages",
+    ("POST", "number", "media"): "media",
+    ("GET", "number", ""): "number",
+    ("POST", "number", ""): "configure_number",
+    ("GET", "media", ""): "describe",
+    ("DELETE", "media", ""): "delete",
+    ("GET", "whatsapp_business", "attachments"): "download",
+    ("GET", "account", ""): "account",
+    ("GET", "account", "subscribed_apps"): "subscribed_apps",
+    ("POST", "account", "subscribed_apps"): "subscribe_account",
+    ("DELETE", "account", "subscribed_apps"): "unsubscribe_account",
+    ("GET", "app", "subscriptions"): "subscriptions",
+    ("POST", "app", "subscriptions"): "subscribe_app",
+    ("DELETE", "app", "subscriptions"): "unsubscribe_app",
+    ("GET", "oauth", "access_token"): "app_token",
+    ("POST", "oauth", "access_token"): "app_token",
+}
+_EDGES = frozenset(edge for _, _, edge in _ROADS)
+
+
+class Road(NamedTuple):
+    """Where a request goes; `refusal` stands in when it leads nowhere, and `name` is then empty."""
+
+    name: str
+    object_id: str
+    refusal: Refusal | None = None
+
+
+def find(method: str, path: str) -> Road:
+    """Return the road of a request; HEAD goes the way of GET."""
+    match = _PATH.match(path)
+    if match is None:
+        return Road("", "", refusals.unknown_path(path))
+    object_id, edge = match[1], match[2] or ""
+    kind = object_id if object_id in _PLACES else _KINDS.get(object_id, "media")
+    name = _ROADS.get(("GET" if method == "HEAD" else method, kind, edge))
+    if edge not in _EDGES:
+        return Road("", object_id, refusals.unknown_path(f"/{edge}"))
+    if kind == "media" and not (object_id.isascii() and object_id.isdigit()):
+        return Road("", object_id, refusals.unknown_path(f"/{object_id}"))
+    if name is None:
+        return Road("", object_id, refusals.no_such_object(object_id, method))
+    return Road(name, object_id)

@@ -1,0 +1,147 @@
+"""What the journal holds: one struct for each thing that can happen to the world, and nothing that can be worked out.
+
+Times are Unix seconds of the sandbox's clock. A record once released keeps its tag and the meaning of its fields.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record"):
+    """A line of the journal."""
+
+
+class Born(Record, frozen=True, kw_only=True, omit_defaults=True, tag="born"):
+    """The world began: its seed, from which every credential is derived."""
+
+    seed: str
+
+
+class ClockPlaced(Record, frozen=True, kw_only=True, omit_defaults=True, tag="clock"):
+    """The clock was moved: seconds it is ahead of the machine's, and the moment it stands still at, if it does."""
+
+    shift: float
+    frozen_at: float | None = None
+
+
+class MediaStored(Record, frozen=True, kw_only=True, omit_defaults=True, tag="media"):
+    """A file became media of a phone number; `flaw` says why WhatsApp would not send it as an image."""
+
+    id: str
+    phone_number_id: str
+    digest: str
+    mime_type: str
+    size: int
+    at: float
+    expires_at: float
+    flaw: str | None = None
+
+
+class MediaDeleted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="media-deleted"):
+    """Media was deleted by its owner."""
+
+    id: str
+
+
+class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="heard"):
+    """A person wrote to the business; this opens the window."""
+
+    id: str
+    phone_number_id: str
+    wa_id: str
+    user_id: str
+    type: str
+    at: float
+    name: str | None = None
+    identity_key_hash: str | None = None
+    media_id: str | None = None
+
+
+class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="send"):
+    """A send was accepted and given a wamid: the line of the ledger, on disk before the answer and every webhook.
+
+    `doom` is the failure already certain, if one is; `link` is still to be fetched.
+    """
+
+    wamid: str
+    phone_number_id: str
+    type: str
+    at: float
+    to: str | None = None
+    recipient: str | None = None
+    sha256: str | None = None
+    media_id: str | None = None
+    link: str | None = None
+    caption: str | None = None
+    text: str | None = None
+    context_id: str | None = None
+    biz_opaque_callback_data: str | None = None
+    identity_key_hash: str | None = None
+    doom: tuple[int, str] | None = None
+
+
+class LinkFetched(Record, frozen=True, kw_only=True, omit_defaults=True, tag="link"):
+    """The picture behind a send's link was fetched: its SHA-256 in hexadecimal, or the failure and its details."""
+
+    wamid: str
+    sha256: str | None = None
+    doom: tuple[int, str] | None = None
+
+
+class StatusMade(Record, frozen=True, kw_only=True, omit_defaults=True, tag="status"):
+    """A send reached a status."""
+
+    wamid: str
+    status: Literal["sent", "delivered", "read", "failed"]
+    at: float
+    code: int | None = None
+    details: str | None = None
+
+
+class WebhookQueued(Record, frozen=True, kw_only=True, omit_defaults=True, tag="queued"):
+    """A webhook is owed to an address; `body` is the exact ASCII text that is signed and sent."""
+
+    id: str
+    url: str
+    body: str
+    at: float
+    about: str
+    kind: Literal["status", "inbound"]
+    status: str | None = None
+
+
+class WebhookSettled(Record, frozen=True, kw_only=True, omit_defaults=True, tag="settled"):
+    """A webhook was taken, or given up after seven days; `http` is the last HTTP status seen."""
+
+    id: str
+    at: float
+    attempts: int
+    taken: bool
+    http: int | None = None
+
+
+class CallbackSet(Record, frozen=True, kw_only=True, omit_defaults=True, tag="callback"):
+    """Webhooks of an app, account or phone number go to `url` from now on; an empty one takes the setting away."""
+
+    scope: Literal["app", "account", "number"]
+    url: str
+    verify_token: str = ""
+
+
+AnyRecord = (
+    Born
+    | ClockPlaced
+    | MediaStored
+    | MediaDeleted
+    | MessageHeard
+    | SendAccepted
+    | LinkFetched
+    | StatusMade
+    | WebhookQueued
+    | WebhookSettled
+    | CallbackSet
+)
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(AnyRecord).decode

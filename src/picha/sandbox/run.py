@@ -1,0 +1,232 @@
+"""Composes a sandbox and runs it: home, journal and world, then what acts on them, then the door."""
+
+import asyncio
+import contextlib
+import dataclasses
+import ipaddress
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from picha.cloudapi.limits import IMAGE_MAX_BYTES
+from picha.egress import TEST, Fetcher
+from picha.kit import filelock
+from picha.kit.clock import SystemClock
+from picha.kit.ids import base62
+from picha.kit.logs import logger
+from picha.sandbox import credentials, first_day, pages
+from picha.sandbox.blobs import Blobs
+from picha.sandbox.callbacks.postman import Postman
+from picha.sandbox.chance import Chance
+from picha.sandbox.clock import SandboxClock
+from picha.sandbox.control import Control
+from picha.sandbox.courier import Courier
+from picha.sandbox.faults import Faults
+from picha.sandbox.graph.account import Account
+from picha.sandbox.graph.face import Face, handlers
+from picha.sandbox.graph.media import Media
+from picha.sandbox.graph.messages import Messages
+from picha.sandbox.graph.spoiling import OpenProtocol
+from picha.sandbox.ground import Ground
+from picha.sandbox.journal import Journal, replay
+from picha.sandbox.links import Links
+from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.people import People
+from picha.sandbox.ready import Ready
+from picha.sandbox.records import Born
+from picha.sandbox.settings import Settings
+from picha.sandbox.shelf import Shelf
+from picha.sandbox.world import World
+
+_BACKLOG = 2048
+_LAST_STATUSES = ("read", "failed")
+_GRACE_S = 2
+# A sandbox that was just told to stop may hold the home a moment longer.
+_LOCK_PATIENCE_S = 5
+_log = logger("sandbox")
+
+
+async def serve(settings: Settings, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+    """Run a sandbox until `stop` is set; `on_ready` is called once, when it answers.
+
+    Raises:
+        HeldByOtherError: another sandbox runs on this home.
+        JournalDamaged: the journal was changed by something else than a crash.
+        OSError: the port is taken or the home cannot be written.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        home = stack.enter_context(_home(settings))
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S))
+        door = stack.enter_context(_door(settings))
+        app, ready = await stack.enter_async_context(_composed(settings, home, _base_url(settings.host, door)))
+        if not ipaddress.ip_address(door.getsockname()[0]).is_loopback:
+            _log.warning("the control API wants no token: whoever reaches this address can use it")
+        await _run(app, door, stop, lambda: on_ready(ready))
+
+
+@contextlib.contextmanager
+def _home(settings: Settings) -> Iterator[Path]:
+    if settings.home is not None:
+        yield settings.home
+        return
+    with tempfile.TemporaryDirectory(prefix="picha-sandbox-") as folder:
+        yield Path(folder)
+
+
+def _door(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+
+
+def _base_url(host: str, door: socket.socket) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound to
+    port = door.getsockname()[1]
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncIterator[tuple[ASGIApp, Ready]]:
+    async with contextlib.AsyncExitStack() as stack:
+        ground, ours = await _ground(stack, settings, home)
+        session = await stack.enter_async_context(_session())
+        fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
+        postman = Postman(ground, session, ours.app_secret)
+        stack.push_async_callback(postman.close)
+        links = Links(fetcher, ground.clock)
+        stack.push_async_callback(links.close)
+        courier = Courier(ground, postman, links, ladder=settings.ladder, dialect=settings.dialect)
+        stack.push_async_callback(courier.close)
+        blobs = Blobs(home / "media")
+        shelf = Shelf(blobs, ground.clock)
+        urls = MediaUrls(base_url, ours.app_secret)
+        people = People(ground, shelf, postman, urls, fetcher, dialect=settings.dialect)
+        faults = Faults(ground.chance)
+        answering = handlers(Messages(ground), Media(ground, blobs, urls), Account(ground, session, ours))
+        face = Face(answering, courier, faults, ground.chance, ours)
+        await first_day.claim(ground, settings.callback, ours)
+        _go_on(ground.world, postman, courier)
+        await first_day.begin(ground, shelf, people)
+        ready = _ready(base_url, ours)
+        own = Starlette(routes=[*Control(ground, people, faults).routes(), *pages.routes(ready)])
+        yield _Front(own, face), ready
+
+
+async def _ground(
+    stack: contextlib.AsyncExitStack, settings: Settings, home: Path
+) -> tuple[Ground, credentials.Credentials]:
+    """Bring the world back from its journal, or begin one."""
+    clock = SandboxClock(SystemClock())
+    world = World(clock)
+    for record in replay(home / "journal.jsonl"):
+        world.apply(record)
+    journal = Journal(home / "journal.jsonl", world.apply)
+    stack.push_async_callback(journal.close)
+    seed = await _seed(settings, world, journal)
+    return Ground(world, journal, Chance(seed, world.record_count), clock), credentials.derive(
+        seed, settings.verify_token
+    )
+
+
+async def _seed(settings: Settings, world: World, journal: Journal) -> str:
+    if world.seed is None:
+        await journal.append(Born(seed=settings.seed or base62(32)))
+    elif settings.seed not in (None, world.seed):
+        _log.warning("this home keeps the seed it was made with")
+    return world.seed or ""
+
+
+def _session() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=64)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+
+def _go_on(world: World, postman: Postman, courier: Courier) -> None:
+    """Take up what is left to do: webhooks that are owed, sends that are under way.
+
+    A webhook whose address nobody claims any more goes to the one that is claimed now.
+    """
+    claimed = {callback.url for callback in world.callbacks.values()}
+    current = world.callback()
+    for owed in world.owed.values():
+        url = owed.url if owed.url in claimed or current is None else current.url
+        postman.post(msgspec.structs.replace(owed, url=url))
+    for wamid, send in world.sends.items():
+        if send.status not in _LAST_STATUSES:
+            courier.begin(wamid)
+
+
+def _ready(base_url: str, ours: credentials.Credentials) -> Ready:
+    return Ready(
+        base_url=base_url,
+        access_token=ours.access_token,
+        phone_number_id=credentials.PHONE_NUMBER_ID,
+        waba_id=credentials.WABA_ID,
+        app_id=credentials.APP_ID,
+        app_secret=ours.app_secret,
+        verify_token=ours.verify_token,
+        control_url=f"{base_url}/_sandbox",
+        handset_url=f"{base_url}/handset",
+    )
+
+
+class _Front:
+    """Sends what is the sandbox's own one way, and everything that is Graph's the other."""
+
+    def __init__(self, own: ASGIApp, graph: ASGIApp) -> None:
+        self._own = own
+        self._graph = graph
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        is_own = path in ("/", "/handset") or path.startswith("/_sandbox/")
+        await (self._own if is_own else self._graph)(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling, which is the program's own, and with a call when the door is open."""
+
+    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_open = on_open
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_open()
+
+
+async def _run(app: ASGIApp, door: socket.socket, stop: asyncio.Event, on_open: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        app,
+        http=OpenProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = _Server(config, on_open)
+
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    watching = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[door])
+    finally:
+        watching.cancel()

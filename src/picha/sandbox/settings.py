@@ -1,0 +1,24 @@
+"""What a sandbox is started with."""
+
+from pathlib import Path
+
+import msgspec
+
+from picha.sandbox.dialect import Dialect
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one sandbox runs.
+
+    Without a `home` everything is forgotten at the end. `ladder` holds the pauses before sent, delivered and read in
+    milliseconds. `port` 0 takes a free one. `callback` is the app's webhook address, taken on trust.
+    """
+
+    home: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: str | None = None
+    callback: str | None = None
+    verify_token: str | None = None
+    ladder: tuple[int, int, int] = (150, 400, 1000)
+    dialect: Dialect = Dialect.Y2026

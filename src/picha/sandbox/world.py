@@ -1,0 +1,248 @@
+"""The world as the journal tells it: what is, who wrote, what is owed, and everything that happened, in order.
+
+Only `apply` changes it, one record at a time, and it decides nothing.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import singledispatchmethod
+
+import msgspec
+
+from picha.cloudapi.limits import SERVICE_WINDOW
+from picha.sandbox import records
+from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """A WhatsApp user the business has heard from."""
+
+    wa_id: str
+    user_id: str
+    name: str | None = None
+    identity_key_hash: str | None = None
+
+
+class Send:
+    """An accepted send and how far it has come."""
+
+    def __init__(self, accepted: records.SendAccepted) -> None:
+        self.accepted = accepted
+        self.item = LedgerItem(
+            wamid=accepted.wamid,
+            phone_number_id=accepted.phone_number_id,
+            to=accepted.to,
+            recipient=accepted.recipient,
+            type=accepted.type,
+            sha256=accepted.sha256,
+            caption=accepted.caption,
+            biz_opaque_callback_data=accepted.biz_opaque_callback_data,
+            accepted_at=from_stamp(accepted.at),
+        )
+        self.doom = accepted.doom
+        self.is_link_due = accepted.link is not None and accepted.doom is None
+        self.status: str | None = None
+
+
+def user_id_of(wa_id: str) -> str:
+    """Return the business-scoped user id that stands for a phone number in this sandbox, always the same."""
+    return f"US.{int.from_bytes(hashlib.sha256(wa_id.encode()).digest()[:7]) + 10**16}"
+
+
+class World:
+    """Everything one sandbox knows."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        self.clock = clock
+        self.seed: str | None = None
+        self.record_count = 0
+        self.media: dict[str, records.MediaStored] = {}
+        self.people: dict[str, Person] = {}
+        self.heard: dict[str, records.MessageHeard] = {}
+        self.sends: dict[str, Send] = {}
+        self.owed: dict[str, records.WebhookQueued] = {}
+        self.callbacks: dict[str, records.CallbackSet] = {}
+        self.happenings: list[Happening] = []
+        self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
+        self.listeners: set[Callable[[Happening], None]] = set()
+        self._last_heard: dict[tuple[str, str], float] = {}
+        self._by_user_id: dict[str, str] = {}
+
+    # What a decision asks.
+
+    def live_media(self, media_id: str, phone_number_id: str | None = None) -> records.MediaStored | None:
+        """Return the media with this id if it is alive and, when asked, belongs to `phone_number_id`."""
+        media = self.media.get(media_id)
+        if media is None or self.clock.now().timestamp() >= media.expires_at:
+            return None
+        return media if phone_number_id in (None, media.phone_number_id) else None
+
+    def is_window_open(self, phone_number_id: str, wa_id: str) -> bool:
+        """Tell whether this person wrote to this number within the last 24 hours of the sandbox's clock."""
+        last = self._last_heard.get((phone_number_id, wa_id))
+        return last is not None and self.clock.now() - from_stamp(last) < SERVICE_WINDOW
+
+    def person(self, wa_id: str) -> Person:
+        """Return the person with this number, made up on the spot if nobody has written from it."""
+        return self.people.get(wa_id) or Person(wa_id=wa_id, user_id=user_id_of(wa_id))
+
+    def wa_id_of(self, user_id: str) -> str | None:
+        """Return the number behind a business-scoped user id, if that person has ever written."""
+        return self._by_user_id.get(user_id)
+
+    def callback(self) -> records.CallbackSet | None:
+        """Return where webhooks go: the phone number's own address before the account's before the app's."""
+        for scope in ("number", "account", "app"):
+            callback = self.callbacks.get(scope)
+            if callback is not None and callback.url:
+                return callback
+        return None
+
+    def ledger(self, after: str | None, limit: int) -> Iterator[LedgerItem]:
+        """Yield up to `limit` accepted sends in order, from the one after the wamid `after`.
+
+        Raises:
+            KeyError: no send has the wamid `after`.
+        """
+        if after is not None and after not in self.sends:
+            raise KeyError(after)
+        found = after is None
+        for wamid, send in self.sends.items():
+            if limit <= 0:
+                return
+            if found:
+                limit -= 1
+                yield send.item
+            found = found or wamid == after
+
+    def happened(self, wamid: str | None) -> list[Happening]:
+        """Return everything that happened to one message, or everything at all, in order."""
+        return self.happenings if wamid is None else self._happenings_of.get(wamid, [])
+
+    # What changes it.
+
+    def apply(self, record: records.AnyRecord) -> None:
+        """Let a record that is on disk have happened."""
+        self.record_count += 1
+        self._apply(record)
+
+    @singledispatchmethod
+    def _apply(self, record: object) -> None:
+        raise TypeError(f"the world knows no {type(record).__name__}")
+
+    @_apply.register
+    def _(self, record: records.Born) -> None:
+        self.seed = record.seed
+
+    @_apply.register
+    def _(self, record: records.ClockPlaced) -> None:
+        frozen_at: datetime | None = None if record.frozen_at is None else from_stamp(record.frozen_at)
+        self.clock.place(timedelta(seconds=record.shift), frozen_at)
+
+    @_apply.register
+    def _(self, record: records.MediaStored) -> None:
+        self.media[record.id] = record
+
+    @_apply.register
+    def _(self, record: records.MediaDeleted) -> None:
+        self.media.pop(record.id, None)
+
+    @_apply.register
+    def _(self, record: records.CallbackSet) -> None:
+        self.callbacks[record.scope] = record
+
+    @_apply.register
+    def _(self, record: records.MessageHeard) -> None:
+        known = self.people.get(record.wa_id)
+        self.people[record.wa_id] = Person(
+            wa_id=record.wa_id,
+            user_id=record.user_id,
+            name=record.name or (known.name if known else None),
+            identity_key_hash=record.identity_key_hash or (known.identity_key_hash if known else None),
+        )
+        self._by_user_id[record.user_id] = record.wa_id
+        self._last_heard[record.phone_number_id, record.wa_id] = record.at
+        self.heard[record.id] = record
+        item = InboundItem(
+            message_id=record.id,
+            phone_number_id=record.phone_number_id,
+            from_=record.wa_id,
+            type=record.type,
+            media_id=record.media_id,
+            at=from_stamp(record.at),
+        )
+        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+
+    @_apply.register
+    def _(self, record: records.SendAccepted) -> None:
+        send = self.sends[record.wamid] = Send(record)
+        self._tell_of(send, "send", send.item)
+
+    @_apply.register
+    def _(self, record: records.LinkFetched) -> None:
+        send = self.sends[record.wamid]
+        send.item.sha256 = record.sha256
+        send.doom = record.doom
+        send.is_link_due = False
+
+    @_apply.register
+    def _(self, record: records.StatusMade) -> None:
+        send = self.sends[record.wamid]
+        send.status = record.status
+        item = StatusItem(
+            wamid=record.wamid,
+            status=record.status,
+            to=send.item.to,
+            recipient=send.item.recipient,
+            biz_opaque_callback_data=send.item.biz_opaque_callback_data,
+            code=record.code,
+            details=record.details,
+            at=from_stamp(record.at),
+        )
+        self._tell_of(send, "status", item, record.status)
+
+    @_apply.register
+    def _(self, record: records.WebhookQueued) -> None:
+        self.owed[record.id] = record
+
+    @_apply.register
+    def _(self, record: records.WebhookSettled) -> None:
+        owed = self.owed.pop(record.id)
+        item = DeliveryItem(
+            id=record.id,
+            kind=owed.kind,
+            about=owed.about,
+            status=owed.status,
+            url=owed.url,
+            taken=record.taken,
+            attempts=record.attempts,
+            http=record.http,
+            at=from_stamp(record.at),
+        )
+        if owed.kind == "status":
+            self._tell_of(self.sends[owed.about], "delivery", item, owed.status)
+        else:
+            self._tell(Happening(event="delivery", wamid=owed.about, to=self.heard[owed.about].wa_id, item=item))
+
+    def _tell_of(
+        self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
+    ) -> None:
+        self._tell(
+            Happening(
+                event=event,
+                wamid=send.item.wamid,
+                to=send.item.to,
+                status=status,
+                callback_data=send.item.biz_opaque_callback_data,
+                item=item,
+            )
+        )
+
+    def _tell(self, happening: Happening) -> None:
+        self.happenings.append(happening)
+        self._happenings_of[happening.wamid].append(happening)
+        for listener in tuple(self.listeners):
+            listener(happening)

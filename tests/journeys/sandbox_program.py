@@ -1,0 +1,181 @@
+"""Runs the sandbox as the program it is, and a receiver of webhooks beside it, for tests of any room.
+
+async with running("--ladder", "0,0,0") as sandbox:
+    status, answer = await sandbox.graph("POST", f"/v24.0/{sandbox.number}/messages", json={...})
+"""
+
+import asyncio
+import contextlib
+import io
+import json
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from picha.sandbox.ready import Ready
+
+PATIENCE_S = 20.0
+
+
+class SandboxProgram:
+    """A running sandbox, and a session that brings its token."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready: Ready, session: aiohttp.ClientSession) -> None:
+        self.process = process
+        self.ready = ready
+        self.session = session
+        self.number = ready.phone_number_id
+
+    async def graph(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
+        """Call Graph and return the HTTP status and the JSON answer."""
+        headers = {"Authorization": f"Bearer {self.ready.access_token}"} | request.pop("headers", {})
+        url = self.ready.base_url + path
+        async with self.session.request(method, url, headers=headers, **request) as answer:
+            return answer.status, await answer.json()
+
+    async def control(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
+        """Call the control API and return the HTTP status and the JSON answer, None for an empty one."""
+        async with self.session.request(method, self.ready.control_url + path, **request) as answer:
+            body = await answer.read()
+            return answer.status, json.loads(body) if body else None
+
+    async def upload(self, data: bytes, mime_type: str = "image/jpeg") -> str:
+        """Upload a file and return its media id."""
+        form = aiohttp.FormData()
+        form.add_field("messaging_product", "whatsapp")
+        form.add_field("file", io.BytesIO(data), filename="picture", content_type=mime_type)
+        status, answer = await self.graph("POST", f"/v24.0/{self.number}/media", data=form)
+        assert status == 200, answer
+        media_id = answer["id"]
+        assert isinstance(media_id, str)
+        return media_id
+
+    async def send_image(self, *, to: str = "16505551234", **image: str) -> tuple[int, Any]:
+        """Send an image and return the HTTP status and the JSON answer."""
+        body = {"messaging_product": "whatsapp", "to": to, "type": "image", "image": image}
+        return await self.graph("POST", f"/v24.0/{self.number}/messages", json=body)
+
+    async def wait(self, event: str, **search: str) -> list[Any]:
+        """Return what the wait call found; it must find enough in time."""
+        status, answer = await self.control("GET", "/wait", params={"event": event, **search})
+        assert status == 200, answer
+        items = answer["items"]
+        assert isinstance(items, list)
+        return items
+
+    async def line(self, answer: Any) -> Any:
+        """Return the ledger's line of the send that was answered so."""
+        wamid = answer["messages"][0]["id"]
+        (line,) = [item for item in await self.ledger() if item["wamid"] == wamid]
+        return line
+
+    async def ledger(self) -> list[Any]:
+        """Return every accepted send."""
+        _, answer = await self.control("GET", "/ledger", params={"limit": "10000"})
+        items = answer["items"]
+        assert isinstance(items, list)
+        return items
+
+    async def kill(self) -> None:
+        """End the program as a power cut would."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """End the program as an operator would and return its exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE_S)
+
+
+@contextlib.asynccontextmanager
+async def running(*arguments: str, environment: Mapping[str, str] | None = None) -> AsyncIterator[SandboxProgram]:
+    """Start a sandbox on a free port and stop it at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picha.cli", "sandbox", "--json", *arguments,
+        stdout=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"} | dict(environment or {}),
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+        ready = msgspec.json.decode(line, type=Ready)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            yield SandboxProgram(process, ready, session)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), PATIENCE_S)
+        # Reading to the end closes the pipe's transport.
+        await process.communicate()
+
+
+class Call(NamedTuple):
+    """One webhook as it arrived."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def value(self) -> Any:
+        """The first change's value."""
+        return json.loads(self.body)["entry"][0]["changes"][0]["value"]
+
+
+class Receiver:
+    """A real receiver of webhooks that shakes hands by its token.
+
+    It answers 200, or what `answers` says next, and keeps the next call waiting for each gate in `gates`.
+    """
+
+    def __init__(self, verify_token: str) -> None:
+        self.verify_token = verify_token
+        self.calls: list[Call] = []
+        self.answers: deque[int] = deque()
+        self.gates: deque[asyncio.Event] = deque()
+        self.url = ""
+        self._came = asyncio.Condition()
+
+    async def until(self, count: int, *, kind: str = "statuses") -> Sequence[Call]:
+        """Return the webhooks that carry `kind` once there are `count` of them."""
+        async with asyncio.timeout(PATIENCE_S), self._came:
+            await self._came.wait_for(lambda: len(self.of(kind)) >= count)
+        return self.of(kind)
+
+    def of(self, kind: str) -> list[Call]:
+        """Return the webhooks that carry statuses or messages."""
+        return [call for call in self.calls if kind in call.value]
+
+    async def _take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        async with self._came:
+            self.calls.append(Call(dict(request.headers), body))
+            self._came.notify_all()
+        if self.gates:
+            await self.gates.popleft().wait()
+        return web.Response(status=self.answers.popleft() if self.answers else 200)
+
+    async def _shake(self, request: web.Request) -> web.Response:
+        if request.query.get("hub.verify_token") != self.verify_token:
+            return web.Response(status=403)
+        return web.Response(text=request.query["hub.challenge"])
+
+    @contextlib.asynccontextmanager
+    async def listening(self, port: int = 0) -> AsyncIterator["Receiver"]:
+        """Listen while the context is open."""
+        app = web.Application()
+        app.add_routes([web.post("/hook", self._take), web.get("/hook", self._shake)])
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,191 @@
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+
+from tests.journeys.sandbox_program import PATIENCE_S, Receiver, SandboxProgram, running
+
+DOCUMENTED_MEDIA = "1479537139650973"
+
+
+async def send_until_killed(sandbox: SandboxProgram, answered: list[str], number: int) -> None:
+    body = {"messaging_product": "whatsapp", "to": "16505551234", "type": "image", "image": {"id": DOCUMENTED_MEDIA}}
+    for count in range(1000):
+        data = f"{number}-{count}"
+        _, answer = await sandbox.graph(
+            "POST", f"/{sandbox.number}/messages", json=body | {"biz_opaque_callback_data": data}
+        )
+        answered.append(answer["messages"][0]["id"])
+
+
+async def test_a_killed_sandbox_goes_on_where_it_was(tmp_path: Path) -> None:
+    receiver = Receiver("shaken")
+    async with receiver.listening():
+        url = receiver.url
+    port = int(url.split(":")[2].split("/")[0])
+    arguments = ("--home", str(tmp_path), "--ladder", "0,20,20", "--callback", url)
+    answered: list[str] = []
+
+    async with running(*arguments) as first:
+        media_id = await first.upload(b"some bytes", "image/jpeg")
+        senders = [asyncio.create_task(send_until_killed(first, answered, number)) for number in range(8)]
+        await first.wait("status", status="read", count="20")
+        await first.kill()
+        ended = await asyncio.gather(*senders, return_exceptions=True)
+    async with running(*arguments) as second, receiver.listening(port):
+        await second.control("POST", "/clock", json={"advance_s": 60})
+        ledger = [line["wamid"] for line in await second.ledger()]
+        expected = {(wamid, status) for wamid in ledger for status in ("sent", "delivered", "read")}
+        await receiver.until(len(expected))
+        _, described = await second.graph("GET", f"/{media_id}")
+        bearer = {"Authorization": f"Bearer {second.ready.access_token}"}
+        async with second.session.get(described["url"], headers=bearer) as answer:
+            data = await answer.read()
+
+    assert all(isinstance(end, Exception) for end in ended)
+    assert answered
+    # Whatever was answered is in the ledger; what was not answered may be.
+    assert set(answered) <= set(ledger)
+    assert len(ledger) == len(set(ledger)) <= len(answered) + 8
+    told = [(s["id"], s["status"]) for call in receiver.of("statuses") for s in call.value["statuses"]]
+    assert set(told) == expected
+    assert data == b"some bytes"
+    assert second.ready.access_token == first.ready.access_token
+    assert second.ready.app_secret == first.ready.app_secret
+
+
+async def test_what_is_owed_follows_the_callback_to_its_new_address(tmp_path: Path) -> None:
+    arguments = ("--home", str(tmp_path), "--ladder", "0,0,0", "--callback")
+    async with running(*arguments, "http://127.0.0.1:1/hook") as first:
+        await first.send_image(id=DOCUMENTED_MEDIA)
+        await first.wait("status", status="read")
+
+    async with Receiver("shaken").listening() as receiver, running(*arguments, receiver.url):
+        calls = await receiver.until(3)
+        (heard,) = await receiver.until(1, kind="messages")
+
+    assert [call.value["statuses"][0]["status"] for call in calls] == ["sent", "delivered", "read"]
+    assert heard.value["contacts"][0]["profile"]["name"] == "Sheena Nelson"
+
+
+async def test_the_ledgers_line_is_on_disk_before_the_answer(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        _, answer = await sandbox.send_image(id=DOCUMENTED_MEDIA)
+        journal = (tmp_path / "journal.jsonl").read_text()
+        await sandbox.kill()
+
+    assert answer["messages"][0]["id"] in journal
+
+
+async def test_a_torn_last_line_is_cut_off_and_a_broken_one_before_it_is_told(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.jsonl"
+    async with running("--home", str(tmp_path)) as sandbox:
+        await sandbox.send_image(id=DOCUMENTED_MEDIA)
+        await sandbox.wait("status", status="read")
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"record":"send","wamid":"wam')
+
+    async with running("--home", str(tmp_path)) as sandbox:
+        lines = len(await sandbox.ledger())
+    assert lines == 1
+    assert journal.read_bytes() == whole
+
+    journal.write_bytes(b"garbage\n" + whole)
+    code, said = await failing("--home", str(tmp_path))
+    assert code == 1
+    assert "line 1" in said
+
+
+async def test_a_home_is_held_by_one_sandbox(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        code, said = await failing("--home", str(tmp_path))
+        assert code == 1
+        assert str(sandbox.process.pid) in said
+
+
+async def test_a_taken_port_is_told_in_a_sentence() -> None:
+    async with running() as sandbox:
+        port = sandbox.ready.base_url.rsplit(":", 1)[1]
+        code, said = await failing("--port", port)
+
+    assert code == 1
+    assert said.startswith("picha sandbox: ")
+    assert "Traceback" not in said
+
+
+async def test_it_ends_well_when_it_is_told_to_even_while_somebody_waits(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        waiting = asyncio.create_task(
+            sandbox.control("GET", "/wait", params={"event": "send", "count": "9", "timeout_s": "60"})
+        )
+        await sandbox.send_image(id=DOCUMENTED_MEDIA)
+        code = await sandbox.stop()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    assert code == 0
+
+
+async def test_the_same_seed_gives_the_same_credentials_and_ids() -> None:
+    async with running("--seed", "7") as one:
+        _, first = await one.send_image(id=DOCUMENTED_MEDIA)
+    async with running(environment={"PICHA_SANDBOX_SEED": "7"}) as two:
+        _, second = await two.send_image(id=DOCUMENTED_MEDIA)
+    async with running() as other:
+        pass
+
+    assert one.ready.access_token == two.ready.access_token != other.ready.access_token
+    assert first["messages"] == second["messages"]
+    assert one.ready.access_token.startswith("EAATestPichaSandbox")
+
+
+async def test_a_started_sandbox_prints_one_line_and_logs_no_secret() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picha.cli", "sandbox", "--json", "--ladder", "0,0,0",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+    process.terminate()
+    rest, said = await process.communicate()
+
+    ready = json.loads(line)
+    assert rest == b""
+    assert set(ready) == {
+        "base_url", "access_token", "phone_number_id", "waba_id", "app_id", "app_secret", "verify_token",
+        "control_url", "handset_url",
+    }  # fmt: skip
+    assert not any(ready[name].encode() in said for name in ("access_token", "app_secret", "verify_token"))
+
+
+async def test_without_json_it_prints_a_command_that_works_when_pasted(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picha.cli", "sandbox", "--home", str(tmp_path),
+        stdout=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    hint = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C."), PATIENCE_S)).decode()
+    commands = re.findall(r"^  (curl .*?)\n\n", hint, re.DOTALL | re.MULTILINE)
+
+    answers = [json.loads(await shell(command)) for command in commands]
+
+    process.terminate()
+    await process.communicate()
+    assert answers[0]["messages"][0]["id"].startswith("wamid.")
+    assert answers[1]["message_id"].startswith("wamid.")
+
+
+async def shell(command: str) -> bytes:
+    process = await asyncio.create_subprocess_exec("sh", "-c", command + " -s", stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    return out
+
+
+async def failing(*arguments: str) -> tuple[int | None, str]:
+    """Start a sandbox that cannot run, and return its exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picha.cli", "sandbox", *arguments,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    return process.returncode, said.decode()
