@@ -1,0 +1,1 @@
+"""The promised numbers, each a ratio measured in one run."""
