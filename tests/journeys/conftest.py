@@ -1,0 +1,36 @@
+"""Fixtures of the journeys: one running product for the run, and a caller to it for each test."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+from tests.journeys.hosting import PictureHost, hosting
+from tests.journeys.running import House, Talk, raised, talking
+
+
+@pytest.fixture(scope="session")
+def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One `picha up` for all tests that neither stop it, nor move its clock, nor spoil its network."""
+    with raised(tmp_path_factory.mktemp("running") / "home") as house:
+        yield house
+
+
+@pytest.fixture
+async def picha(running_house: House) -> AsyncIterator[Talk]:
+    """A caller to the shared product."""
+    async with talking(running_house) as talk:
+        yield talk
+
+
+@pytest.fixture
+def raise_house(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager[House]]:
+    """Make a product of the test's own; entered again, it is started again on the same home."""
+    home = tmp_path_factory.mktemp("own") / "home"
+    return lambda: raised(home)
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[PictureHost]:
+    """A web server of the customer's, whose pictures media_url names."""
+    async with hosting() as server:
+        yield server

@@ -1,0 +1,249 @@
+"""Runs the whole product as the command that people type, and talks to it only from outside.
+
+with raised(home) as house:
+    async with talking(house) as picha:
+        photo = await picha.hear(picha.stranger(), caption="Hello")
+"""
+
+import asyncio
+import io
+import itertools
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from PIL import Image
+
+from picha.cli.welcome import Ready
+
+PATIENCE_S = 30.0
+T = TypeVar("T")
+_STRANGERS = itertools.count(255_700_000_000)
+
+
+class House:
+    """A `picha up` that runs: its process, its ready line, its home."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", ready: Ready, home: Path) -> None:
+        self.process, self.ready, self.home = process, ready, home
+
+    def kill(self) -> None:
+        """End all of it at once as a power cut would, and wait until nothing of it runs."""
+        pids = self.ready.pids
+        roots = [pid for pid in (pids.up, pids.api, pids.worker, pids.sandbox, pids.postgres) if pid]
+        tree = [pid for root in roots for pid in (root, *_below(root))]
+        # Whoever would start the others again goes first.
+        for pid in tree:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
+
+    def child(self, name: str) -> int:
+        """Return the process id that the program `name` has now: api, worker or sandbox."""
+        for pid in _below(self.ready.pids.up):
+            with suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"picha.cli" in words and name.encode() in words:
+                    return pid
+        raise LookupError(f"no {name} runs now")
+
+
+def _below(root: int) -> list[int]:
+    """Return every living descendant of a process."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [root]
+    for one in found:
+        found.extend(pid for pid, parent in parents.items() if parent == one)
+    return found[1:]
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process lives; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@contextmanager
+def raised(home: Path) -> Iterator[House]:
+    """Run `picha up` on free ports with its data in `home`, and stop it at the end."""
+    with (home.parent / f"{home.name}.err").open("wb") as said:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "picha.cli", "up", "--home", str(home)),
+                *("--port", "0", "--sandbox-port", "0", "--json"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env={"PATH": "/usr/bin:/bin"},
+        )
+    try:
+        assert process.stdout is not None
+        is_told, _, _ = select.select([process.stdout], [], [], 90)
+        line = process.stdout.readline() if is_told else b""
+        assert line, Path(said.name).read_text()
+        yield House(process, msgspec.json.decode(line, type=Ready), home)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Told:
+    """One answer: its status, headers, raw body, and the JSON in it if it is JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    document: Any
+
+    @property
+    def data(self) -> Any:
+        """The envelope's data; the call must have succeeded."""
+        assert self.document["success"] is True, self.document
+        return self.document["data"]
+
+    @property
+    def error(self) -> Any:
+        """The envelope's first error."""
+        assert self.document["success"] is False, self.document
+        return self.document["errors"][0]
+
+
+async def until(look: Callable[[], Awaitable[T | None]], within_s: float = PATIENCE_S) -> T:
+    """Look again and again until there is something to see, and return it."""
+    async with asyncio.timeout(within_s):
+        while not (seen := await look()):
+            await asyncio.sleep(0.05)
+        return seen
+
+
+class Talk:
+    """A caller with the house's API key, who can also speak as the people on the other side."""
+
+    def __init__(self, house: House, session: aiohttp.ClientSession) -> None:
+        self.house, self.ready, self.session = house, house.ready, session
+
+    async def api(self, method: str, path: str, *, key: str | None = "", **request: Any) -> Told:
+        """Call the gateway; `key` replaces the right one, and None sends none. A whole URL is taken as it is."""
+        url = path if path.startswith("http") else self.ready.api_url + path
+        headers = dict(request.pop("headers", {}))
+        if key is not None:
+            headers["X-API-Key"] = key or self.ready.api_key
+        return await self.call(method, url, headers=headers, allow_redirects=False, **request)
+
+    async def call(self, method: str, url: str, **request: Any) -> Told:
+        """Call any address."""
+        async with self.session.request(method, url, **request) as answer:
+            body = await answer.read()
+            document = None
+            if answer.content_type == "application/json" and body:
+                document = msgspec.json.decode(body)
+            return Told(answer.status, answer.headers, body, document)
+
+    async def control(self, method: str, path: str, **request: Any) -> Any:
+        """Call the sandbox's control API; it must not refuse."""
+        told = await self.call(method, f"{self.ready.sandbox_url}/_sandbox{path}", **request)
+        assert told.status < 300, told.body
+        return told.document
+
+    @staticmethod
+    def stranger() -> str:
+        """Return a phone number that nobody in this run has yet."""
+        return str(next(_STRANGERS))
+
+    async def hear(self, customer: str, **spoken: Any) -> Any:
+        """Let a customer write, a photo unless said otherwise, and return the message once the gateway has it all."""
+        said = await self.control("POST", "/inbound", json={"from": customer, **spoken})
+
+        async def come() -> Any:
+            items = (await self.list(direction="inbound")).data["items"]
+            found = [item for item in items if item["provider_message_id"] == said["message_id"]]
+            return next((item for item in found if item["content"]["state"] != "pending"), None)
+
+        return await until(come)
+
+    async def list(self, **query: str) -> Told:
+        """List messages."""
+        return await self.api("GET", "/v1/whatsapp/messages", params=query)
+
+    async def total(self) -> int:
+        """Return how many messages there are."""
+        total = (await self.list(limit="1")).data["total"]
+        assert isinstance(total, int)
+        return total
+
+    async def upload(self, data: bytes, **part: str) -> Told:
+        """Upload a picture by multipart."""
+        form = aiohttp.FormData()
+        form.add_field("file", io.BytesIO(data), **({"filename": "r.jpg", "content_type": "image/jpeg"} | part))
+        return await self.api("POST", "/v1/whatsapp/media", data=form)
+
+    async def send(self, **body: Any) -> Told:
+        """Ask for one image send."""
+        return await self.api("POST", "/v1/whatsapp/messages/image", json=body)
+
+    async def message(self, message_id: str) -> Any:
+        """Return one message."""
+        return (await self.api("GET", f"/v1/whatsapp/messages/{message_id}")).data
+
+    async def story(self, message_id: str) -> Any:
+        """Return one message's timeline."""
+        return (await self.api("GET", f"/v1/whatsapp/messages/{message_id}/timeline")).data["items"]
+
+    async def becomes(self, message_id: str, *statuses: str, within_s: float = PATIENCE_S) -> Any:
+        """Return the message once its status is one of these."""
+
+        async def look() -> Any:
+            message = await self.message(message_id)
+            return message if message["status"] in statuses else None
+
+        return await until(look, within_s)
+
+    async def ledger(self) -> Any:
+        """Return every send that the sandbox accepted."""
+        return (await self.control("GET", "/ledger", params={"limit": "10000"}))["items"]
+
+
+@asynccontextmanager
+async def talking(house: House) -> AsyncIterator[Talk]:
+    """Open a caller to a running house."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), trust_env=False) as session:
+        yield Talk(house, session)
+
+
+def picture(kind: str = "JPEG", *, shade: int = 90) -> bytes:
+    """Draw a small picture; another `shade` makes other bytes."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), (shade, 120, 200)).save(out, kind)
+    return out.getvalue()
+
+
+def picture_of(size: int) -> bytes:
+    """Draw a JPEG of exactly `size` bytes, filled up with comments inside it (ISO/IEC 10918-1, COM segments)."""
+    bare = picture()
+    segments, missing = [], size - len(bare)
+    while missing:
+        whole = min(missing, 65_000)
+        # No rest may be too small to be a segment.
+        if 0 < missing - whole < 4:
+            whole -= 4
+        segments.append(b"\xff\xfe" + (whole - 2).to_bytes(2, "big") + bytes(whole - 4))
+        missing -= whole
+    return bare[:2] + b"".join(segments) + bare[2:]
