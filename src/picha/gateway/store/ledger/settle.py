@@ -18,15 +18,15 @@ from picha.gateway.domain.outcomes import (
 from picha.gateway.store.ledger import standing
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
-# An outcome is written once. A certain one may replace `ambiguous`, never the other way round, and an attempt whose
-# wamid evidence has already bound stands as accepted.
+# An outcome is written once; a certain one may replace `ambiguous`, never the other way round. A wamid that evidence
+# has bound stays.
 _ATTEMPTS = """
 UPDATE attempt SET finished_at = clock_timestamp(), outcome = seen.outcome, wamid = coalesce(attempt.wamid, seen.wamid),
     code = seen.code, detail = seen.detail
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS seen (id, outcome, wamid, code, detail)
 WHERE attempt.id = seen.id
     AND (attempt.outcome IS NULL OR attempt.outcome = 'ambiguous' AND seen.outcome <> 'ambiguous')
-RETURNING attempt.id, message_id, number
+RETURNING attempt.id, message_id, number, attempt.wamid
 """
 
 # Only a message's newest attempt moves it, and only while nothing better is known.
@@ -60,12 +60,12 @@ async def settle(pool: Pool, settlements: Sequence[Settlement]) -> list[None]:
         await standing.lock_wamids(connection, wamids)
         await standing.lock_messages(connection, [one.message for one in settlements])
         rows = await connection.fetch(_ATTEMPTS, *zip(*map(_attempt, by_attempt.values()), strict=True))
-        moves = [_move(row["message_id"], row["number"], by_attempt[row["id"]]) for row in rows]
-        accepted = [row["message_id"] for row in rows if isinstance(by_attempt[row["id"]].outcome, Accepted)]
-        if others := [move for move in moves if move is not None]:
-            await connection.execute(_MESSAGES, *zip(*others, strict=True))
-        if accepted:
-            await standing.refold(connection, wamids=wamids, messages=accepted)
+        # Where a wamid is bound, by the answer or by evidence before it, the fold speaks; the outcome moves the rest.
+        moves = [_move(row["message_id"], row["number"], by_attempt[row["id"]]) for row in rows if not row["wamid"]]
+        if moves:
+            await connection.execute(_MESSAGES, *zip(*moves, strict=True))
+        if bound := [row["message_id"] for row in rows if row["wamid"]]:
+            await standing.refold(connection, wamids=wamids, messages=bound)
         return [None] * len(settlements)
 
     return await in_transaction(pool, work)
@@ -83,11 +83,11 @@ def _attempt(one: Settlement) -> tuple[object, ...]:
             return one.attempt, name, None, outcome.code, outcome.detail
 
 
-def _move(message: UUID, number: int, one: Settlement) -> tuple[object, ...] | None:
-    """Return the row that moves the message, or None where the fold does it."""
+def _move(message: UUID, number: int, one: Settlement) -> tuple[object, ...]:
+    """Return the row that moves a message of whose attempt no wamid is known."""
     match one.outcome:
         case Accepted():
-            return None
+            raise AssertionError("an accepted attempt has a wamid")
         case Rejected(code, title, detail):
             return message, number, "failed", None, code, title, detail
         case Throttled() | NotSent():

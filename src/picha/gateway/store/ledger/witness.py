@@ -13,9 +13,10 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timesta
 ON CONFLICT DO NOTHING
 """
 
-# A status that carries our token names its attempt even when the send's own answer was lost.
+# A status that carries our token names its attempt even when the send's own answer was lost. The outcome stays what
+# the call itself told.
 _TOKENS = """
-UPDATE attempt SET wamid = seen.wamid, outcome = 'accepted', finished_at = coalesce(finished_at, clock_timestamp())
+UPDATE attempt SET wamid = seen.wamid
 FROM (SELECT DISTINCT ON (id) id, wamid, sender_id FROM unnest($1::uuid[], $2::text[], $3::uuid[])
     AS row (id, wamid, sender_id) ORDER BY id) AS seen
 WHERE attempt.id = seen.id AND attempt.sender_id = seen.sender_id AND attempt.wamid IS NULL
