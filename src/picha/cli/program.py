@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 import picha
+from picha.cli.demo import demo
 from picha.cli.sandbox import sandbox
 from picha.cli.up import up
 
@@ -93,3 +94,4 @@ def migrate() -> None:
 
 program.command()(up)
 program.command()(sandbox)
+program.command()(demo)

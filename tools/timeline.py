@@ -1,0 +1,31 @@
+"""Draws docs/images/timeline.svg from a real run of the demo."""
+
+import asyncio
+import io
+import re
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from picha.cli.performance import perform
+from picha.cli.story import tell
+
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "timeline.svg"
+# rich names fonts of an outside host; the reader's own monospace font serves as well.
+_FONT_FACES = re.compile(r"\s*@font-face \{.*?\}\n", re.DOTALL)
+
+
+def main() -> None:
+    """Run the demo once and draw the table that it ends with."""
+    with tempfile.TemporaryDirectory(prefix="picha-") as folder:
+        events = asyncio.run(perform(Console(), Path(folder), None))
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, highlight=False)
+    tell(console, events)
+    svg = console.export_svg(title="make demo")
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(_FONT_FACES.sub("", svg).replace("Fira Code", "ui-monospace, Menlo, Consolas"))
+
+
+if __name__ == "__main__":
+    main()
