@@ -1,1 +1,1 @@
-"""The promised numbers, each a ratio measured in one run."""
+"""The promised numbers, each a ratio to a bare baseline that is measured in the same run."""

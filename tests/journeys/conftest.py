@@ -1,11 +1,12 @@
 """Fixtures of the journeys: one running product for the run, and a caller to it for each test."""
 
+import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 from tests.journeys.hosting import PictureHost, hosting
-from tests.journeys.running import House, Talk, raised, talking
+from tests.journeys.running import House, Talk, raised, talking, until
 
 
 @pytest.fixture(scope="session")
@@ -19,14 +20,16 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 async def picha(running_house: House) -> AsyncIterator[Talk]:
     """A caller to the shared product."""
     async with talking(running_house) as talk:
+        # The sandbox's first person writes by herself; a test that counts must not be surprised by her.
+        await until(talk.total)
         yield talk
 
 
 @pytest.fixture
-def raise_house(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager[House]]:
-    """Make a product of the test's own; entered again, it is started again on the same home."""
+def raise_house(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[House]]:
+    """Make a product of the test's own; called again, it is started again on the same home (see `House.ports`)."""
     home = tmp_path_factory.mktemp("own") / "home"
-    return lambda: raised(home)
+    return functools.partial(raised, home)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -46,15 +47,25 @@ class House:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
+        while any(is_alive(pid) for pid in tree):
+            assert time.monotonic() < deadline, "something of it still runs"
+            time.sleep(0.02)
 
-    def child(self, name: str) -> int:
-        """Return the process id that the program `name` has now: api, worker or sandbox."""
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports it has, to be started on again: whoever calls it back knows no others."""
+        urls = {"port": self.ready.api_url, "sandbox_port": self.ready.sandbox_url}
+        return {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
+
+    def child(self, name: str) -> int | None:
+        """Return the process id that the program `name` (api, worker or sandbox) has now, or None between two lives."""
         for pid in _below(self.ready.pids.up):
             with suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if b"picha.cli" in words and name.encode() in words:
+                if b"picha.cli" in words and name.encode() in words and is_alive(pid):
                     return pid
-        raise LookupError(f"no {name} runs now")
+        return None
 
 
 def _below(root: int) -> list[int]:
@@ -78,13 +89,13 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def raised(home: Path) -> Iterator[House]:
-    """Run `picha up` on free ports with its data in `home`, and stop it at the end."""
+def raised(home: Path, *, port: int = 0, sandbox_port: int = 0) -> Iterator[House]:
+    """Run `picha up` with its data in `home`, on free ports unless told otherwise, and stop it at the end."""
     with (home.parent / f"{home.name}.err").open("wb") as said:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "picha.cli", "up", "--home", str(home)),
-                *("--port", "0", "--sandbox-port", "0", "--json"),
+                *("--port", str(port), "--sandbox-port", str(sandbox_port), "--json"),
             ],
             stdout=subprocess.PIPE,
             stderr=said,
@@ -129,7 +140,7 @@ class Told:
 async def until(look: Callable[[], Awaitable[T | None]], within_s: float = PATIENCE_S) -> T:
     """Look again and again until there is something to see, and return it."""
     async with asyncio.timeout(within_s):
-        while not (seen := await look()):
+        while not (seen := await look()):  # noqa: ASYNC110 - another program's state has no event
             await asyncio.sleep(0.05)
         return seen
 

@@ -139,7 +139,8 @@ BAD_SENDS: list[tuple[dict[str, Any], str, str | None]] = [
         ({"to": to, "media_url": URL}, "VALIDATION_ERROR", "to")
         for to in (
             "", "123456", "0712345678", "+0712345678", "1234567890123456789", "++255712345678", "255 712 345 678",
-            "255-712", "25571234567a", "255712345678\n", "٢٥٥٧١٢٣٤٥٦٧٨", "²55712345678", 255712345678, ["255712345678"], True,
+            "255-712", "25571234567a", "255712345678\n", "٢٥٥٧١٢٣٤٥٦٧٨", "²55712345678",
+            255712345678, ["255712345678"], True,
         )
     ),
     *(
@@ -172,15 +173,17 @@ async def test_a_send_that_cannot_be_is_refused_on_its_field(
     is_refused(await undisturbed.send(**body), code, field)
 
 
-async def test_a_time_at_the_calendars_end_is_no_accident(undisturbed: Talk) -> None:
-    await undisturbed.hear(customer := undisturbed.stranger())
-    before = await undisturbed.total()
+async def test_a_time_at_the_calendars_end_is_no_accident(picha: Talk) -> None:
+    customer = picha.stranger()
+    await picha.hear(customer)
+    before = await picha.total()
+
     for moment in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
-        told = await undisturbed.send(to=customer, media_url=URL, expires_at=moment)
+        told = await picha.send(to=customer, media_url=URL, expires_at=moment)
         is_refused(told, "VALIDATION_ERROR", "expires_at")
         for name in ("since", "until"):
-            is_refused(await undisturbed.list(**{name: moment}), "VALIDATION_ERROR", name)
-    assert await undisturbed.total() == before
+            is_refused(await picha.list(**{name: moment}), "VALIDATION_ERROR", name)
+    assert await picha.total() == before
 
 
 BAD_QUERIES = [
@@ -311,13 +314,13 @@ async def test_an_upload_that_does_not_tell_its_length_is_stopped_at_the_limit(p
 
 
 UNKNOWN = [
-    "/v1", "/v1/whatsapp", "/v2/whatsapp/messages", "/v1/whatsapp/messages/image/", "/v1/whatsapp/messages//",
+    "/v1", "/v1/whatsapp", "/v2/whatsapp/messages", "/v1/whatsapp/messages//",
     "/v1/whatsapp/messages/x/y", "/V1/whatsapp/messages", "/v1/whatsapp/messages/send-text", "/robots.txt", "/..;/",
     "//", "/v1//whatsapp/messages", "/v1/whatsapp/media//", "/%00", "/v1/whatsapp/messages/%2e%2e/%2e%2e/x",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [path for path in UNKNOWN if path not in {"/v1/whatsapp/messages/image/"}])
+@pytest.mark.parametrize("path", UNKNOWN)
 async def test_an_unknown_path_is_told_so(picha: Talk, path: str) -> None:
     told = await picha.api("GET", path)
 
@@ -377,16 +380,28 @@ async def test_every_path_refuses_other_methods_and_names_its_own(picha: Talk, p
     routes = [route for route in ROUTES if route.path == path]
 
     for form in slashed(path_of(routes[0])):
-        for method in ("PATCH", "PUT", "OPTIONS", "TRACE", "BREW"):
+        for method in ("PATCH", "PUT", "OPTIONS", "TRACE", "DELETE"):
             told = await picha.api(method, form)
 
-            allowed = {word.strip() for word in told.headers["Allow"].split(",")}
+            assert told.status == 405, told.body
+            allowed = set(told.headers["Allow"].split(", "))
             assert {route.method for route in routes} <= allowed, (method, form)
-            assert told.status == 405
             if all(route.is_enveloped for route in routes):
                 is_refused(told, "METHOD_NOT_ALLOWED")
             else:
                 assert list(told.document) == ["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("", "NOT_FOUND"), ("/", "NOT_FOUND"), ("/send-text", "NOT_FOUND"), ("/send-media/", "NOT_FOUND"),
+        ("/text", "NOT_IMPLEMENTED"), ("/video/", "NOT_IMPLEMENTED"), ("/template", "NOT_IMPLEMENTED"),
+        (f"/{NOWHERE}", "METHOD_NOT_ALLOWED"), ("/images", "METHOD_NOT_ALLOWED"),
+    ],
+)  # fmt: skip
+async def test_sends_of_other_forms_and_kinds_are_told_so(undisturbed: Talk, path: str, code: str) -> None:
+    is_refused(await undisturbed.api("POST", f"/v1/whatsapp/messages{path}", json={}), code)
 
 
 async def test_head_has_no_body(picha: Talk) -> None:

@@ -1,16 +1,22 @@
 """The main job from outside: a photo comes in, a picture goes out, and the story is told truthfully."""
 
 import base64
+import functools
 import hashlib
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.journeys.hosting import PictureHost
 from tests.journeys.running import House, Talk, picture, talking, until
+
+from picha.gateway.api.links import LINK_LIFE, Links
+from picha.gateway.store.vault import Vault, read_ring
+from picha.kit.clock import ManualClock, SystemClock
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -25,7 +31,7 @@ REFERRAL = {
     "image_url": "https://scontent.example/ad.jpg",
     "video_url": "https://scontent.example/ad.mp4",
     "thumbnail_url": "https://scontent.example/thumb.jpg",
-    "ctwa_clid": "Aff-n8ZTODiE79d22KtAwQKj9e_mIEOOj27vDVwFjN80dp4_0NiNhEgpGo0AHemvuSoifXaytfTzcchptiErTKCqTrJ5nW1h7IHYeYymGb5K",
+    "ctwa_clid": "Aff-n8ZTODiE79d22KtAwQKj9e_mIEOOj27vDVwFjN80dp4_0NiNhEgpGo0AHemvuSoifXaytfTz",
     "welcome_message": {"text": "Hi there!"},
 }
 
@@ -79,6 +85,22 @@ async def test_the_link_serves_the_bytes_without_a_key_and_nothing_else(picha: T
         assert (answer.status, answer.error["code"]) == (404, "MEDIA_NOT_FOUND"), refused
     assert (await picha.api("GET", path, key=None)).status == 401
     assert (await picha.api("GET", path)).body == photo
+
+
+async def test_a_link_that_was_genuine_until_it_expired_serves_nothing(picha: Talk) -> None:
+    message = await picha.hear(picha.stranger())
+    (sender,) = (await picha.api("GET", "/v1/whatsapp/senders")).document
+    whoami = (await picha.api("GET", "/karibu/x-api-key")).document
+    key = Vault(read_ring((picha.house.home / "keys").read_text())).derive("media links")
+    file, workspace = UUID(message["content"]["file_id"]), UUID(whoami["workspace_id"])
+
+    def link(age: timedelta, owner: UUID = workspace) -> str:
+        clock = ManualClock(SystemClock().now() - age)
+        return Links(key, clock, picha.ready.api_url).make(owner, file)
+
+    assert (await picha.api("GET", link(LINK_LIFE - timedelta(minutes=1)), key=None)).status == 200
+    for refused in (link(LINK_LIFE + timedelta(seconds=1)), link(timedelta(0), owner=UUID(sender["id"]))):
+        assert (await picha.api("GET", refused, key=None)).error["code"] == "MEDIA_NOT_FOUND"
 
 
 async def test_a_reply_by_file_id_reaches_the_customer_and_is_read(picha: Talk) -> None:
@@ -254,11 +276,18 @@ async def test_a_stranger_gets_no_picture(picha: Talk) -> None:
 
 
 async def test_the_window_closes_after_a_day_and_a_new_message_opens_it(
-    raise_house: Callable[[], AbstractContextManager[House]],
+    raise_house: Callable[..., AbstractContextManager[House]],
 ) -> None:
     with raise_house() as house:
         async with talking(house) as picha:
             await _a_day_passes(picha)
+
+
+async def _opens(picha: Talk, thread: str) -> bool:
+    """Tell whether the window is open and has nearly a whole day left by the sandbox's clock."""
+    now = datetime.fromisoformat((await picha.control("GET", "/clock"))["now"])
+    window = (await picha.api("GET", thread)).data["window"]
+    return window["open"] and datetime.fromisoformat(window["expires_at"]) - now > DAY - timedelta(minutes=1)
 
 
 async def _a_day_passes(picha: Talk) -> None:
@@ -279,6 +308,10 @@ async def _a_day_passes(picha: Talk) -> None:
     assert (refused.status, refused.error["code"]) == (422, "WINDOW_CLOSED")
     await picha.hear(customer, type="text", text="Still there?")
     assert (await picha.api("GET", thread)).data["window"]["open"] is True
+    await picha.control("POST", "/clock", json={"advance_s": 90_000})
+    # Right after the clock was moved, the message that comes first opens a whole day by the new time.
+    await picha.hear(customer, type="text", text="And now?")
+    await until(functools.partial(_opens, picha, thread))
     sent = await picha.send(to=customer, file_id=file_id, caption="Welcome back")
     assert sent.status == 202
     assert (await picha.becomes(sent.data["message_id"], "read", "failed"))["status"] == "read"

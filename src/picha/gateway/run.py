@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import prometheus_client
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
 from picha.egress import Fetcher
 from picha.gateway.api.app import create_app
@@ -30,12 +31,13 @@ from picha.gateway.metrics import GIVEN_UP
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
 from picha.gateway.pictures.upload import Uploads
-from picha.gateway.sending.accept import Accept
+from picha.gateway.sending.accept import Accept, Write
 from picha.gateway.sending.dispatch import Desk, Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import decide
+from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import UNREACHABLE, Pool, open_pool
 from picha.gateway.store.vault import Vault, read_ring
 from picha.kit.clock import Clock, SystemClock
@@ -49,7 +51,7 @@ _BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class Ground:
     """What both roles stand on."""
 
     pool: Pool
@@ -62,13 +64,19 @@ class _Ground:
 
 
 @asynccontextmanager
-async def _ground(settings: Settings) -> AsyncIterator[_Ground]:
+async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
+    """Open what both roles stand on.
+
+    Raises:
+        SettingsError: the key ring cannot be read.
+        UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
+    """
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
         album = Album(pool, LocalBlobs(settings.home / "blobs"), clock, ids, max_bytes=IMAGE_MAX_BYTES)
         async with follow_times(book, clock) as times:
-            yield _Ground(pool, vault, clock, ids, book, times, album)
+            yield Ground(pool, vault, clock, ids, book, times, album)
 
 
 def _ring(settings: Settings) -> str:
@@ -111,14 +119,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _api(settings: Settings) -> None:
-    async with AsyncExitStack() as stack:
-        ground = await stack.enter_async_context(_ground(settings))
-        accept = Accept(ground.pool, ground.clock, ground.ids, ground.times)
-        intake = Intake(ground.pool, ground.book, ground.clock, ground.ids)
-        await stack.enter_async_context(accept.group)
-        await stack.enter_async_context(intake.group)
-        services = Services(
+@asynccontextmanager
+async def open_services(ground: Ground, settings: Settings, *, write: Write = admit) -> AsyncIterator[Services]:
+    """Open what the API's handlers work with; their group commits run inside."""
+    accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, write=write)
+    intake = Intake(ground.pool, ground.book, ground.clock, ground.ids)
+    async with accept.group, intake.group:
+        yield Services(
             pool=ground.pool,
             ids=ground.ids,
             times=ground.times,
@@ -128,35 +135,44 @@ async def _api(settings: Settings) -> None:
             album=ground.album,
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
         )
-        stack.enter_context(_metrics(settings.metrics_port))
-        server = _Server(
-            uvicorn.Config(
-                create_app(services),
-                host=settings.host,
-                port=settings.port,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                backlog=_BACKLOG,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
+
+
+async def serve_app(app: Starlette, settings: Settings) -> None:
+    """Serve `app` until told to stop."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
+    )
 
-        async def leave_when_told() -> None:
-            await _told_to_stop(settings.parent_pid)
-            server.should_exit = True
+    async def leave_when_told() -> None:
+        await _told_to_stop(settings.parent_pid)
+        server.should_exit = True
 
-        leaving = asyncio.create_task(leave_when_told())
-        await server.serve()
-        leaving.cancel()
+    leaving = asyncio.create_task(leave_when_told())
+    await server.serve()
+    leaving.cancel()
+
+
+async def _api(settings: Settings) -> None:
+    async with open_ground(settings) as ground, open_services(ground, settings) as services:
+        with _metrics(settings.metrics_port):
+            await serve_app(create_app(services), settings)
 
 
 async def _worker(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        ground = await stack.enter_async_context(_ground(settings))
+        ground = await stack.enter_async_context(open_ground(settings))
         bell = await stack.enter_async_context(
             doorbell(settings.database_url, [*lanes.CHANNELS.values(), "picha_digest"])
         )
@@ -186,7 +202,7 @@ async def _worker(settings: Settings) -> None:
     logger("run").info("stopped")
 
 
-def _keeper(ground: _Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int) -> Keeper:
+def _keeper(ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int) -> Keeper:
     owner = ground.ids.uuid()
     return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room)
 

@@ -8,10 +8,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
 from picha.gateway.api.calls import Call, RefusedError, Services
-from picha.gateway.api.routes import ROUTES, Route
+from picha.gateway.api.routes import FORMER_SENDS, OTHER_SENDS, ROUTES, Route
 from picha.gateway.metrics import REFUSED
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.pool import UNREACHABLE
@@ -29,18 +30,23 @@ _BUSY = RefusedError(
 
 def create_app(services: Services, routes: Sequence[Route] = ROUTES) -> Starlette:
     """Build the ASGI application; both slash forms of every path are served, and nothing is redirected."""
+    served = [
+        (StarletteRoute(path, _entrance(route, services), methods=[route.method]), route)
+        for route in routes
+        for path in dict.fromkeys((route.path, route.path.rstrip("/") + "/"))
+    ]
 
-    async def not_routed(request: Request, error: Exception) -> Response:
-        return _refuse(_unrouted(error), services.ids.uuid(), is_enveloped=not request.url.path.startswith("/health"))
+    async def not_routed(request: Request, _error: Exception) -> Response:
+        here = [(one, route) for one, route in served if one.matches(request.scope)[0] is not Match.NONE]
+        methods = {method for one, _ in here for method in one.methods or ()}
+        is_bare = request.url.path.startswith("/health") or any(not route.is_enveloped for _, route in here)
+        refusal = _unbuilt(request) or _unrouted(sorted(methods))
+        return _refuse(refusal, services.ids.uuid(), is_enveloped=not is_bare)
 
-    return Starlette(
-        routes=[
-            StarletteRoute(path, _entrance(route, services), methods=[route.method])
-            for route in routes
-            for path in dict.fromkeys((route.path, route.path.rstrip("/") + "/"))
-        ],
-        exception_handlers={HTTPException: not_routed},
-    )
+    app = Starlette(routes=[one for one, _ in served], exception_handlers={HTTPException: not_routed})
+    # A client that follows a redirect turns a POST into a GET, and takes its key along.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable[Response]]:
@@ -85,10 +91,25 @@ def _failed(request_id: UUID, *, is_enveloped: bool) -> Response:
     return Response(document, 500, {"X-Request-Id": str(request_id)}, _JSON)
 
 
-def _unrouted(error: Exception) -> RefusedError:
-    if isinstance(error, HTTPException) and error.status_code == STATUS[Code.METHOD_NOT_ALLOWED]:
-        allowed = (error.headers or {}).get("Allow", "")
+def _unbuilt(request: Request) -> RefusedError | None:
+    """Return the refusal for a send that Karibu has, or once had, and this gateway has not."""
+    path = request.url.path.rstrip("/")
+    if request.method == "POST" and path in FORMER_SENDS:
+        message = "Sends have no such form any more; an image is sent with POST /v1/whatsapp/messages/image."
+        return RefusedError(Code.NOT_FOUND, message)
+    if request.method == "POST" and path in OTHER_SENDS:
+        message = "This gateway sends images only, with POST /v1/whatsapp/messages/image; other kinds are not built."
+        return RefusedError(Code.NOT_IMPLEMENTED, message)
+    return None
+
+
+def _unrouted(methods: Sequence[str]) -> RefusedError:
+    """Return the refusal for a request that no route serves, though its path answers to these `methods`."""
+    if methods:
+        allowed = ", ".join(methods)
         return RefusedError(
-            Code.METHOD_NOT_ALLOWED, f"This path answers to {allowed or 'another method'}.", headers={"Allow": allowed}
+            Code.METHOD_NOT_ALLOWED,
+            f"This path does not take that method; it takes {allowed}.",
+            headers={"Allow": allowed},
         )
     return RefusedError(Code.NOT_FOUND, "There is nothing at this path; the paths are listed in the documentation.")

@@ -81,6 +81,9 @@ async def _file_part(call: Call) -> bytes:
         raise RefusedError(
             Code.VALIDATION_ERROR, f"The multipart body cannot be read: {error.message}", "file"
         ) from error
+    except UnicodeError as error:
+        message = "The multipart body's names are not text in the charset that its Content-Type names; leave that out."
+        raise RefusedError(Code.VALIDATION_ERROR, message, "file") from error
     try:
         part = form.get("file")
         if part is None or isinstance(part, str):

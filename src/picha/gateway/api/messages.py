@@ -1,7 +1,7 @@
 """GET /v1/whatsapp/messages, one message, and its story."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -101,7 +101,7 @@ def _filter(query: QueryParams) -> Filter:
     direction = _one_of(query, "direction", {"inbound", "outbound"})
     return Filter(
         conversation_id=_parsed(query, "conversation_id", UUID, "the UUID of a conversation"),
-        message_type=query["message_type"].lower() if query.get("message_type") else None,
+        message_type=_parsed(query, "message_type", _word, "the name of a kind of message, such as image"),
         statuses=_statuses(query),
         is_outbound=None if direction is None else direction == "outbound",
         since=_parsed(query, "since", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
@@ -129,7 +129,7 @@ def _parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
     value = query.get(name)
     try:
         return parse(value) if value else None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _invalid(name, what) from None
 
 
@@ -137,7 +137,14 @@ def _moment_of(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no zone")
-    return moment
+    # At the calendar's two ends there are times that do not exist in UTC.
+    return moment.astimezone(UTC)
+
+
+def _word(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("no word")
+    return text.lower()
 
 
 def _number(query: QueryParams, name: str, default: int, least: int, most: int) -> int:

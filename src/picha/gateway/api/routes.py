@@ -33,6 +33,13 @@ class Route:
 
 _MESSAGES = "/v1/whatsapp/messages"
 _MEDIA = "/v1/whatsapp/media"
+# Sends as earlier generations of Karibu's API had them, and the kinds of message that are not images.
+FORMER_SENDS = frozenset(
+    {_MESSAGES, *(f"{_MESSAGES}/send-{kind}" for kind in ("text", "template", "media", "interactive"))}
+)
+OTHER_SENDS = frozenset(
+    f"{_MESSAGES}/{kind}" for kind in ("text", "template", "video", "document", "audio", "interactive")
+)
 _JSON = (Code.MALFORMED_JSON, Code.VALIDATION_ERROR, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 ROUTES = (

@@ -1,5 +1,6 @@
 """POST /v1/whatsapp/messages/image."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from picha.egress import LIVE, TEST, Refused, check_url
@@ -55,7 +56,7 @@ def _command(call: Call, asked: sends.SendImage) -> SendImage:
         reply_to=_id(asked.reply_to, "reply_to", Code.MESSAGE_NOT_FOUND, "There is no message with that id."),
         client_reference=asked.client_reference,
         recipient_identity_key_hash=asked.recipient_identity_key_hash,
-        expires_at=asked.expires_at,
+        expires_at=_utc(asked.expires_at),
     )
 
 
@@ -66,6 +67,14 @@ def _check_url(url: str | None, environment: str) -> None:
             check_url(url, TEST if environment == "test" else LIVE)
     except Refused as error:
         raise RefusedError(Code.VALIDATION_ERROR, f"media_url cannot be used: {error.detail}.", "media_url") from error
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """Return `expires_at` in UTC; at the calendar's two ends there are times that do not exist there."""
+    try:
+        return moment.astimezone(UTC) if moment is not None else None
+    except OverflowError:
+        raise RefusedError(Code.VALIDATION_ERROR, "expires_at is beyond the calendar.", "expires_at") from None
 
 
 def _id(text: str | None, field: str, code: Code, message: str) -> UUID | None:

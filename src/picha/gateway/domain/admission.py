@@ -1,7 +1,7 @@
 """Whether a send is admitted: who sends, to whom, in which thread, with which picture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -110,7 +110,10 @@ def _sender(command: SendImage, senders: Sequence[Sender]) -> Sender | Refusal:
                 f"This workspace has {len(found)} active senders; name one in `sender`, by number or phone_number_id.",
                 "sender",
             )
-    return found[0] if found else _NO_SENDER
+    if found:
+        return found[0]
+    by_id = command.sender is None and command.sender_id is not None
+    return replace(_NO_SENDER, field="sender_id") if by_id else _NO_SENDER
 
 
 def _thread(command: SendImage, known: Known) -> tuple[Sender, Thread | None] | Refusal:

@@ -1,15 +1,19 @@
 """Understand kept webhooks: decode, turn items into facts, and hand the facts to the ledger."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from picha.cloudapi.webhooks import Item, OtherItem, Reading, read
 from picha.gateway.domain.facts import MessageReceived, StatusSeen
 from picha.gateway.hearing import translate
 from picha.gateway.lanes.doorbell import Doorbell, pause
 from picha.gateway.meta.times import Times
+from picha.gateway.metrics import SET_ASIDE
 from picha.gateway.store import raw, tenants
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.pool import UNREACHABLE, Connection, Pool
@@ -19,14 +23,39 @@ from picha.kit.ids import Ids
 from picha.kit.logs import logger
 
 _BATCH = 64
+_REST_SECONDS = 1.0
+
+# What an item's own content can bring about: values the database cannot hold, or that our reading did not foresee.
+_UNFIT = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    msgspec.MsgspecError,
+)
+
+
+class _FutureError(Exception):
+    """A message is later than its account's clock as we know it, so that its window could not be reckoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A fact, and where it was heard: the body's id and the item as it stood there."""
+
+    fact: MessageReceived | StatusSeen
+    raw_id: UUID
+    item: bytes
 
 
 @dataclass(slots=True)
 class _Harvest:
     """What a batch of bodies came to."""
 
-    statuses: list[StatusSeen] = field(default_factory=list)
-    messages: list[MessageReceived] = field(default_factory=list)
+    heard: list[_Heard] = field(default_factory=list)
     aside: list[Quarantined] = field(default_factory=list)
 
 
@@ -54,39 +83,79 @@ class Digest:
                         continue
                 except UNREACHABLE as error:
                     self._log.warning("database unreachable, webhooks wait", error=str(error))
+                except Exception:  # noqa: BLE001 - webhooks wait in the store; a defect here must not end the sending
+                    self._log.exception("webhooks could not be digested, trying again")
+                    await asyncio.sleep(_REST_SECONDS)
                 await pause(bell)
 
     async def step(self, most: int) -> int:
-        """Digest up to `most` bodies and return how many; a batch that fails is digested one by one."""
+        """Digest up to `most` bodies and return how many; of a batch that fails, the oldest is taken item by item."""
         try:
-            return await raw.digest(self._pool, self._understand, most=most)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            self._log.warning("a webhook batch failed, taking bodies singly", error=type(error).__name__)
-        return await raw.digest(self._pool, self._understand_or_put_aside, most=1)
+            return await self._step(most, is_caught_up=False)
+        except _FutureError:
+            await self._times.catch_up()
+        return await self._step(most, is_caught_up=True)
 
-    async def _understand_or_put_aside(self, connection: Connection, raws: list[Raw]) -> None:
+    async def _step(self, most: int, *, is_caught_up: bool) -> int:
         try:
-            async with connection.transaction():
-                await self._understand(connection, raws)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            self._log.warning("a webhook was put aside", error=type(error).__name__)
-            reason = f"The database refused it: {type(error).__name__}."
-            await raw.quarantine(
-                connection, [Quarantined(self._ids.uuid(), one.id, "$", reason, one.body) for one in raws]
-            )
+            return await self._digest(self._together, most, is_caught_up=is_caught_up)
+        except _UNFIT as error:
+            self._log.warning("a webhook batch failed, taking its items singly", error=type(error).__name__)
+        return await self._digest(self._singly, 1, is_caught_up=is_caught_up)
 
-    async def _understand(self, connection: Connection, raws: list[Raw]) -> None:
+    async def _digest(
+        self, write: Callable[[Connection, _Harvest], Awaitable[None]], most: int, *, is_caught_up: bool
+    ) -> int:
+        count = 0
+
+        async def understand(connection: Connection, raws: list[Raw]) -> None:
+            nonlocal count
+            harvest = await self._gather(connection, raws, is_caught_up=is_caught_up)
+            await write(connection, harvest)
+            await raw.quarantine(connection, harvest.aside)
+            count = len(harvest.aside)
+
+        digested = await raw.digest(self._pool, understand, most=most)
+        SET_ASIDE.inc(count)
+        return digested
+
+    async def _together(self, connection: Connection, harvest: _Harvest) -> None:
+        await self._write(connection, harvest.heard)
+
+    async def _singly(self, connection: Connection, harvest: _Harvest) -> None:
+        """Write each fact by itself; one that does not fit is put aside, and its neighbours stay."""
+        for one in harvest.heard:
+            try:
+                async with connection.transaction():
+                    await self._write(connection, [one])
+            except _UNFIT as error:
+                self._put_aside(harvest, one.raw_id, "$", f"It cannot be stored: {type(error).__name__}.", one.item)
+
+    async def _write(self, connection: Connection, heard: Sequence[_Heard]) -> None:
+        facts = [one.fact for one in heard]
+        messages = [fact for fact in facts if isinstance(fact, MessageReceived)]
+        await receive.messages(connection, messages, self._ids)
+        await witness.statuses(connection, [fact for fact in facts if isinstance(fact, StatusSeen)])
+
+    async def _gather(self, connection: Connection, raws: Sequence[Raw], *, is_caught_up: bool) -> _Harvest:
+        """Turn every item into a fact, or put it aside."""
         readings = [read(one.body) for one in raws]
         routes = await self._routes(connection, raws, readings)
         harvest = _Harvest()
         for one, reading in zip(raws, readings, strict=True):
             for trouble in reading.troubles:
-                self._put_aside(harvest, one, trouble.path, trouble.reason, trouble.raw)
+                self._put_aside(harvest, one.id, trouble.path, trouble.reason, trouble.raw)
             for item in reading.items:
-                self._sort(harvest, one, item, routes)
-        await receive.messages(connection, harvest.messages, self._ids)
-        await witness.statuses(connection, harvest.statuses)
-        await raw.quarantine(connection, harvest.aside)
+                route = routes.get((one.meta_app_id, _number(item) or ""))
+                if not is_caught_up and translate.is_from_the_future(item, route, one.received_at, self._times):
+                    raise _FutureError
+                try:
+                    fact = translate.fact(item, route, one.received_at, self._times, self._token_key)
+                except _UNFIT as error:
+                    self._put_aside(harvest, one.id, "$", str(error), item.raw)
+                else:
+                    harvest.heard.append(_Heard(fact, one.id, item.raw))
+        return harvest
 
     async def _routes(
         self, connection: Connection, raws: Sequence[Raw], readings: Sequence[Reading]
@@ -94,23 +163,12 @@ class Digest:
         numbers = {number for reading in readings for item in reading.items if (number := _number(item))}
         return await tenants.routes(connection, [one.meta_app_id for one in raws], list(numbers))
 
-    def _put_aside(self, harvest: _Harvest, one: Raw, path: str, reason: str, item: bytes) -> None:
-        harvest.aside.append(Quarantined(self._ids.uuid(), one.id, path, reason, item))
+    def _put_aside(self, harvest: _Harvest, raw_id: UUID, path: str, reason: str, item: bytes) -> None:
+        harvest.aside.append(Quarantined(self._ids.uuid(), raw_id, path, reason, item))
         self._log.warning("a webhook item was put aside", path=path, reason=reason)
-
-    def _sort(self, harvest: _Harvest, one: Raw, item: Item, routes: Mapping[tuple[str, str], Route]) -> None:
-        route = routes.get((one.meta_app_id, _number(item) or ""))
-        try:
-            fact = translate.fact(item, route, one.received_at, self._times, self._token_key)
-        except ValueError as error:
-            self._put_aside(harvest, one, "$", str(error), item.raw)
-            return
-        match fact:
-            case MessageReceived():
-                harvest.messages.append(fact)
-            case StatusSeen():
-                harvest.statuses.append(fact)
 
 
 def _number(item: Item) -> str | None:
-    return None if isinstance(item, OtherItem) else item.metadata.phone_number_id
+    """Return the id of the number that an item is about, if it can be one: digits."""
+    number = None if isinstance(item, OtherItem) else item.metadata.phone_number_id
+    return number if number and number.isascii() and number.isdigit() else None

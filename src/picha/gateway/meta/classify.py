@@ -8,6 +8,8 @@ from picha.cloudapi.messages import decode_send_answer
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Outcome, Rejected, Throttled
 
 _OK = range(200, 300)
+# A wamid has about 60 characters; one that is far longer could not be looked up again.
+_WAMID_MAX_CHARS = 512
 
 
 def classify(status: int, body: bytes) -> Outcome:
@@ -24,9 +26,12 @@ def classify(status: int, body: bytes) -> Outcome:
         answer = decode_send_answer(body)
     except msgspec.DecodeError:
         return Ambiguous(f"WhatsApp answered HTTP {status}, but its answer names no message.")
+    wamid = answer.messages[0].id
+    if len(wamid) > _WAMID_MAX_CHARS or not wamid.isprintable():
+        return Ambiguous(f"WhatsApp answered HTTP {status}, but gave the message a name that cannot be one.")
     contact = answer.contacts[0] if answer.contacts else None
     return Accepted(
-        answer.messages[0].id,
+        wamid,
         wa_id=contact.wa_id if contact else None,
         user_id=contact.user_id if contact else None,
     )
@@ -45,6 +50,6 @@ def _by_code(error: GraphError) -> Outcome:
 
 
 def explain(code: int, said: str) -> str:
-    """Return what Meta said about an error together with what to do about it."""
-    remedy = lookup(code).remedy
+    """Return what Meta said about an error together with what to do about it, without NUL, which no text may hold."""
+    remedy, said = lookup(code).remedy, said.replace("\0", "\ufffd")
     return f"{said.rstrip('. ')}. {remedy}" if said else remedy

@@ -1,6 +1,7 @@
 """The Graph client: one call is one request. Nothing here retries or follows a redirect; the state machine decides."""
 
 import hmac
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_connect=5)
 _ANSWER_MAX = 1024 * 1024
 _CONNECTIONS = 512
 # Hosts of Meta's that media URLs point to; the token goes nowhere else.
-_META_HOSTS = (".facebook.com", ".fbsbx.com", ".whatsapp.net", ".fbcdn.net")
+_META_HOSTS = re.compile(r"([a-z0-9-]+\.)+(facebook\.com|fbsbx\.com|whatsapp\.net|fbcdn\.net)")
 _OK = 200
 
 
@@ -185,7 +186,7 @@ def _may_see_token(account: Credentials, url: str) -> bool:
         and asked.scheme == "https"
         and port in {None, 443}
         and asked.username is None
-        and host.endswith(_META_HOSTS)
+        and _META_HOSTS.fullmatch(host) is not None
     )
 
 
@@ -211,8 +212,11 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 @asynccontextmanager
-async def open_graph() -> AsyncIterator[Graph]:
-    """Open the process's client: no proxy from the environment, no redirects, no cookies, no retries."""
+async def open_graph(*, patience: aiohttp.ClientTimeout = _TIMEOUT) -> AsyncIterator[Graph]:
+    """Open the process's client: no proxy from the environment, no redirects, no cookies, no retries.
+
+    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise.
+    """
 
     async def left(_session: object, context: Any, _params: object) -> None:
         context.trace_request_ctx.left = True
@@ -222,7 +226,7 @@ async def open_graph() -> AsyncIterator[Graph]:
     trace.on_request_headers_sent.append(left)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
-        timeout=_TIMEOUT,
+        timeout=patience,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         trace_configs=[trace],

@@ -31,8 +31,8 @@ class _Clock(msgspec.Struct):
 class Times:
     """Tells the time of an account: real, or its sandbox's as last asked."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, book: AccountBook) -> None:
+        self._clock, self._book = clock, book
         self._shifts: dict[UUID, timedelta] = {}
         self._frozen: dict[UUID, datetime] = {}
 
@@ -52,24 +52,23 @@ class Times:
         else:
             self._frozen.pop(account, None)
 
+    async def catch_up(self) -> None:
+        """Ask every test account's sandbox now; one that does not answer keeps its last shift."""
+        async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as session:
+            for account in [one for one in await self._book.all() if one.environment == "test"]:
+                origin = urlsplit(account.graph_url)
+                with suppress(aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+                    async with session.get(f"{origin.scheme}://{origin.netloc}/_sandbox/clock") as answer:
+                        if answer.status == _OK:
+                            told = msgspec.json.decode(await answer.read(), type=_Clock)
+                            self.learn(account.id, told.now, is_frozen=told.frozen)
 
-async def _ask(times: Times, book: AccountBook) -> None:
-    """Ask every test account's sandbox once; one that does not answer keeps its last shift."""
-    async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as session:
-        for account in [one for one in await book.all() if one.environment == "test"]:
-            origin = urlsplit(account.graph_url)
-            with suppress(aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
-                async with session.get(f"{origin.scheme}://{origin.netloc}/_sandbox/clock") as answer:
-                    if answer.status == _OK:
-                        told = msgspec.json.decode(await answer.read(), type=_Clock)
-                        times.learn(account.id, told.now, is_frozen=told.frozen)
 
-
-async def _follow(times: Times, book: AccountBook) -> None:
+async def _follow(times: Times) -> None:
     while True:
         await asyncio.sleep(_POLL_SECONDS)
         try:
-            await _ask(times, book)
+            await times.catch_up()
         except UNREACHABLE as error:
             logger("meta").warning("sandbox clocks not followed for now", error=str(error))
 
@@ -77,9 +76,9 @@ async def _follow(times: Times, book: AccountBook) -> None:
 @asynccontextmanager
 async def follow_times(book: AccountBook, clock: Clock) -> AsyncIterator[Times]:
     """Follow the clocks of every test account's sandbox, asked now and then once a second."""
-    times = Times(clock)
-    await _ask(times, book)
-    following = asyncio.create_task(_follow(times, book))
+    times = Times(clock, book)
+    await times.catch_up()
+    following = asyncio.create_task(_follow(times))
     try:
         yield times
     finally:

@@ -10,8 +10,11 @@ from picha.gateway.meta.graph import Graph
 from picha.gateway.meta.limits import UPLOADED_MEDIA_LIFE
 from picha.gateway.meta.times import Times
 from picha.gateway.store import files
+from picha.gateway.store.files import MediaId
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.tenants import Account
+
+_MOST_KNOWN = 10_000
 
 
 class Uploads:
@@ -19,6 +22,7 @@ class Uploads:
 
     def __init__(self, pool: Pool, blobs: Blobs, graph: Graph, times: Times) -> None:
         self._pool, self._blobs, self._graph, self._times = pool, blobs, graph, times
+        self._known: dict[tuple[UUID, bytes], MediaId] = {}
         self._busy: defaultdict[tuple[UUID, bytes], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: defaultdict[tuple[UUID, bytes], int] = defaultdict(int)
 
@@ -30,29 +34,36 @@ class Uploads:
             BlobMissing: the bytes are no longer kept.
         """
         now, key = self._times.now(account.id), (sender.id, digest)
-        known = await files.media_id(self._pool, sender.id, digest, alive_at=now)
-        if known is not None:
-            return known
+        if (known := self._known.get(key)) and known.expires_at > now:
+            return known.media_id
         self._waiting[key] += 1
         try:
             async with self._busy[key]:
-                known = await files.media_id(self._pool, sender.id, digest, alive_at=now)
-                return known or await self._upload(account, sender, digest, mime_type)
+                found = await files.media_id(self._pool, sender.id, digest, alive_at=now)
+                found = found or await self._upload(account, sender, digest, mime_type)
+                self._remember(key, found)
+                return found.media_id
         finally:
             self._waiting[key] -= 1
             if not self._waiting[key]:
                 del self._waiting[key], self._busy[key]
 
-    async def _upload(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> str:
+    def _remember(self, key: tuple[UUID, bytes], found: MediaId) -> None:
+        """Keep the newest ids at hand, so that a picture to many costs one look into the database."""
+        if len(self._known) >= _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[key] = found
+
+    async def _upload(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> MediaId:
         now = self._times.now(account.id)
         data = await self._blobs.get(digest)
         media_id = await self._graph.upload(account, sender.phone_number_id, data, mime_type)
+        found = MediaId(media_id, now + UPLOADED_MEDIA_LIFE)
         await files.remember_media_id(
             self._pool,
             workspace=account.workspace_id,
             sender=sender.id,
             digest=digest,
-            media_id=media_id,
-            expires_at=now + UPLOADED_MEDIA_LIFE,
+            found=found,
         )
-        return media_id
+        return found

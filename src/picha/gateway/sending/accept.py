@@ -1,6 +1,6 @@
 """Accept sends in batches: one read, pure decisions, one fsynced write, and only then the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +15,8 @@ from picha.gateway.store.pool import Pool
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
+Write = Callable[[Pool, Sequence[NewSend]], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -25,10 +27,13 @@ class Accepted:
 
 
 class Accept:
-    """Takes commands to send. Enter `group` as a context: its group commit runs inside."""
+    """Takes commands to send. Enter `group` as a context: its group commit runs inside.
 
-    def __init__(self, pool: Pool, clock: Clock, ids: Ids, times: Times) -> None:
-        self._pool, self._clock, self._ids, self._times = pool, clock, ids, times
+    `write` is the ledger's door; the benchmark measures the rest without it.
+    """
+
+    def __init__(self, pool: Pool, clock: Clock, ids: Ids, times: Times, *, write: Write = write) -> None:
+        self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
         self.group: GroupCommit[SendImage, Accepted | Refusal] = GroupCommit(self._batch)
 
     async def image(self, command: SendImage) -> Accepted | Refusal:
@@ -48,7 +53,7 @@ class Accept:
         ]
         sends = [one.send for one in answers if isinstance(one, Accepted)]
         if sends:
-            await write(self._pool, sends)
+            await self._write(self._pool, sends)
         return answers
 
     def _moments(self, known: Known) -> dict[UUID, datetime]:

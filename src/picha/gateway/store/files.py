@@ -60,20 +60,26 @@ async def find_anywhere(pool: Pool, file: UUID) -> File | None:
     return File(*row) if row else None
 
 
-async def media_id(pool: Pool, sender: UUID, digest: bytes, *, alive_at: datetime) -> str | None:
+@dataclass(frozen=True, slots=True)
+class MediaId:
+    """Meta's id for bytes on one number, and when it dies there."""
+
+    media_id: str
+    expires_at: datetime
+
+
+async def media_id(pool: Pool, sender: UUID, digest: bytes, *, alive_at: datetime) -> MediaId | None:
     """Return Meta's id for these bytes on this number, if it still lives at `alive_at`."""
-    found: str | None = await pool.fetchval(
-        "SELECT media_id FROM uploaded_media WHERE sender_id = $1 AND digest = $2 AND expires_at > $3",
+    row = await pool.fetchrow(
+        "SELECT media_id, expires_at FROM uploaded_media WHERE sender_id = $1 AND digest = $2 AND expires_at > $3",
         sender,
         digest,
         alive_at,
     )
-    return found
+    return MediaId(*row) if row else None
 
 
-async def remember_media_id(
-    pool: Pool, *, workspace: UUID, sender: UUID, digest: bytes, media_id: str, expires_at: datetime
-) -> None:
+async def remember_media_id(pool: Pool, *, workspace: UUID, sender: UUID, digest: bytes, found: MediaId) -> None:
     """Keep Meta's id for these bytes on this number, in place of an older one."""
     await pool.execute(
         "INSERT INTO uploaded_media (workspace_id, sender_id, digest, media_id, expires_at) VALUES ($1, $2, $3, $4, $5)"
@@ -81,6 +87,6 @@ async def remember_media_id(
         workspace,
         sender,
         digest,
-        media_id,
-        expires_at,
+        found.media_id,
+        found.expires_at,
     )

@@ -14,11 +14,13 @@ RENEW_SECONDS = 5
 PREPARE, SEND, HEAR = "prepare", "send", "hear"
 CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear"}
 
-# Where each kind of lane finds its waiting work. The partial indexes hold nothing else.
+# Where each kind of lane finds its waiting work. The partial indexes hold nothing else. An attempt that is open in a
+# lane without an owner is work too: its owner died, and nobody else will say that its outcome is unknown.
 _WORK = {
-    PREPARE: "SELECT FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now()",
-    SEND: "SELECT FROM message WHERE sender_id = lane.key AND phase = 'queued' AND due_at <= now()",
-    HEAR: "SELECT FROM message WHERE sender_id = lane.key AND image_state = 'pending' AND NOT is_outbound"
+    PREPARE: "SELECT 1 FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now()",
+    SEND: "SELECT 1 FROM message WHERE sender_id = lane.key AND phase = 'queued' AND due_at <= now()"
+    " UNION ALL SELECT 1 FROM attempt WHERE sender_id = lane.key AND outcome IS NULL",
+    HEAR: "SELECT 1 FROM message WHERE sender_id = lane.key AND image_state = 'pending' AND NOT is_outbound"
     " AND due_at <= now()",
 }
 

@@ -19,7 +19,15 @@ _RUNTIME_ROLE = "picha_runtime"
 _DEADLOCK_TRIES = 5
 
 # What is raised while the database cannot be reached, as opposed to refusing what it was asked.
-UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+UNREACHABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    # A server that is being stopped or restarted tells its clients so.
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
 
 
 class UnsafeDatabaseError(Exception):
@@ -35,6 +43,10 @@ async def _prepare(connection: Any) -> None:
     )
 
 
+async def _keep(_connection: object) -> None:
+    """Spare the statement that resets a session at each release: nothing here leaves state outside a transaction."""
+
+
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection outside the pool, for LISTEN."""
     return await asyncpg.connect(dsn, server_settings={"role": _RUNTIME_ROLE})
@@ -48,7 +60,7 @@ async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     PostgreSQL 15, or a migration is missing.
     """
     async with asyncpg.create_pool(
-        dsn, min_size=2, max_size=size, init=_prepare, server_settings={"role": _RUNTIME_ROLE}
+        dsn, min_size=2, max_size=size, init=_prepare, reset=_keep, server_settings={"role": _RUNTIME_ROLE}
     ) as pool:
         await _assert_safe(pool)
         yield pool

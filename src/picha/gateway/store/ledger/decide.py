@@ -18,7 +18,8 @@ WHERE id = $1 AND phase IN ('queued', 'image_wait')
 # Attempts that an earlier owner of this lane left open: something may have left, so they are ambiguous.
 _ORPHAN = """
 WITH lost AS (
-    UPDATE attempt SET outcome = 'ambiguous', detail = 'The worker that sent it stopped before it knew the outcome.'
+    UPDATE attempt SET outcome = 'ambiguous', finished_at = clock_timestamp(),
+        detail = 'The worker that sent it stopped before it knew the outcome.'
     WHERE sender_id = $1 AND fence < $2 AND outcome IS NULL RETURNING message_id, number
 ), orphans AS (
     SELECT message.id FROM message JOIN lost ON message.id = message_id AND attempts = number

@@ -1,0 +1,101 @@
+"""A cheap HTTP load: prebuilt requests over keep-alive connections, one at a time on each.
+
+`python -m bench.load PORT CONNECTIONS COUNT` reads requests from standard input, each behind its length (4 bytes),
+sends COUNT of them in turn over and over, and prints the seconds it took. Any status but 200 and 202 is fatal.
+"""
+
+import asyncio
+import itertools
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import cast
+
+import uvloop
+
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_GOOD = (b"HTTP/1.1 200", b"HTTP/1.1 202")
+
+
+class Connection(asyncio.Protocol):
+    """Sends the next request as soon as the last is answered, until there are none."""
+
+    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]") -> None:
+        self._requests, self._done, self._buffer = requests, done, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        self._next()
+
+    def _next(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+            self._done.set_result(None)
+        else:
+            self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, head)
+        if len(self._buffer) < head + 4 + (int(length[1]) if length else 0):
+            return
+        if not self._buffer.startswith(_GOOD):
+            self._done.set_exception(RuntimeError(self._buffer[:500].decode()))
+            return
+        self._buffer = b""
+        self._next()
+
+
+async def fire(port: int, connections: int, requests: Sequence[bytes], count: int) -> float:
+    """Send `count` requests and return the seconds from first to last answer."""
+    loop = asyncio.get_running_loop()
+    queue = itertools.islice(itertools.cycle(requests), count)
+    dones = [loop.create_future() for _ in range(connections)]
+    begun = time.perf_counter()
+    for done in dones:
+        await loop.create_connection(partial(Connection, queue, done), "127.0.0.1", port)
+    await asyncio.gather(*dones)
+    return time.perf_counter() - begun
+
+
+def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) -> float:
+    """Fire from a process of its own; return the seconds it took."""
+    told = subprocess.run(
+        [sys.executable, "-m", "bench.load", str(port), str(connections), str(count)],
+        input=b"".join(len(one).to_bytes(4) + one for one in requests),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    if told.returncode:
+        raise RuntimeError(told.stderr.decode()[-1500:])
+    return float(told.stdout)
+
+
+def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    """Return the bytes of a POST."""
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def main() -> None:
+    port, connections, count = map(int, sys.argv[1:])
+    raw, requests = sys.stdin.buffer.read(), []
+    while raw:
+        size = int.from_bytes(raw[:4])
+        requests.append(raw[4 : 4 + size])
+        raw = raw[4 + size :]
+    print(uvloop.run(fire(port, connections, requests, count)))
+
+
+if __name__ == "__main__":
+    main()

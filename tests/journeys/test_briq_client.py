@@ -1,0 +1,127 @@
+"""Briq's own client, as it comes from its makers, works against the gateway with nothing but another base URL."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import briq
+import pytest
+from briq.exceptions import BriqAPIError, BriqAuthError, BriqValidationError
+from tests.journeys.hosting import PictureHost
+from tests.journeys.running import Talk, picture
+
+
+def open_client(url: str, key: str) -> briq.Client:
+    client = briq.Client(key, base_url=url)
+    # requests would ask a proxy of the environment for loopback addresses too.
+    client.session.trust_env = False
+    return client
+
+
+@pytest.fixture
+def client(picha: Talk) -> Iterator[briq.Client]:
+    client = open_client(picha.ready.api_url, picha.ready.api_key)
+    yield client
+    client.session.close()
+
+
+async def test_a_picture_by_url_is_sent_and_followed_to_read(
+    picha: Talk, client: briq.Client, host: PictureHost
+) -> None:
+    customer = picha.stranger()
+    await picha.hear(customer)
+    url = host.put("/receipt.jpg", picture(shade=21))
+
+    result = await asyncio.to_thread(
+        client.whatsapp.send_image, to=f"+{customer}", media_url=url, caption="Your receipt", size_bytes=5_242_880
+    )
+
+    data = result["data"]
+    assert (result["success"], result["errors"], data["status"]) == (True, None, "pending")
+    assert set(data) >= {"message_id", "conversation_id", "sender_id", "sender", "provider_message_id", "status"}
+    await picha.becomes(data["message_id"], "read")
+    status = (await asyncio.to_thread(client.whatsapp.get_status, data["message_id"]))["data"]
+    assert (status["status"], status["reply"]) == ("read", None)
+    assert status["provider_message_id"].startswith("wamid.")
+
+
+async def test_a_picture_by_file_id_goes_into_its_conversation_and_the_answer_is_paired(
+    picha: Talk, client: briq.Client
+) -> None:
+    customer = picha.stranger()
+    inbound = await picha.hear(customer)
+    file_id = (await picha.upload(picture(shade=22))).data["file_id"]
+
+    result = await asyncio.to_thread(
+        client.whatsapp.send_image, conversation_id=inbound["conversation_id"], file_id=file_id
+    )
+
+    sent = await picha.becomes(result["data"]["message_id"], "read")
+    assert result["data"]["conversation_id"] == inbound["conversation_id"]
+    answer = await picha.hear(customer, type="text", text="Asante", reply_to=sent["provider_message_id"])
+    status = (await asyncio.to_thread(client.whatsapp.get_status, sent["id"]))["data"]
+    assert (status["paired_message_id"], status["reply"]["content"]["body"]) == (answer["id"], "Asante")
+
+
+async def test_the_list_takes_every_filter_of_the_client(picha: Talk, client: briq.Client, host: PictureHost) -> None:
+    customer = picha.stranger()
+    inbound = await picha.hear(customer)
+    result = await asyncio.to_thread(
+        client.whatsapp.send_image, to=customer, sender=picha.ready.sender, media_url=host.put("/a.jpg", picture())
+    )
+    await picha.becomes(result["data"]["message_id"], "read")
+
+    async def listed(**filters: Any) -> list[bool]:
+        page = (await asyncio.to_thread(client.whatsapp.list_messages, **filters))["data"]
+        assert set(page) >= {"items", "total", "limit", "offset"}
+        return [item["is_outbound"] for item in page["items"]]
+
+    thread = inbound["conversation_id"]
+    assert await listed(conversation_id=thread) == [True, False]
+    assert await listed(conversation_id=thread, direction="inbound", message_type="image", limit=1, offset=0) == [False]
+    assert await listed(conversation_id=thread, status="read") == [True]
+    assert await listed(conversation_id=thread, since=inbound["created_at"], until="2100-01-01T00:00:00Z") == [
+        True,
+        False,
+    ]
+
+
+async def test_senders_are_listed_bare(picha: Talk, client: briq.Client) -> None:
+    senders = await asyncio.to_thread(client.whatsapp.list_senders, is_active=True)
+
+    assert [sender["display_number"] for sender in senders] == [picha.ready.sender]
+    one = await asyncio.to_thread(client.whatsapp.get_sender, senders[0]["id"])
+    assert one == senders[0]
+
+
+async def test_refusals_arrive_as_the_clients_errors_with_code_and_status(picha: Talk, client: briq.Client) -> None:
+    async def refusal(**body: Any) -> BriqAPIError:
+        with pytest.raises(BriqAPIError) as caught:
+            await asyncio.to_thread(client.whatsapp.send_image, **body)
+        return caught.value
+
+    closed = await refusal(to=picha.stranger(), media_url="https://example.com/a.jpg")
+    assert (closed.code, closed.status_code) == ("WINDOW_CLOSED", 422)
+    assert closed.errors[0]["field"] is None
+    assert closed.request_id
+    neither = await refusal(media_url="https://example.com/a.jpg")
+    assert (neither.code, neither.errors[0]["field"]) == ("VALIDATION_ERROR", "to")
+    unknown = await refusal(to=picha.stranger(), file_id="00000000-0000-0000-0000-000000000000")
+    assert (unknown.code, unknown.status_code) == ("MEDIA_NOT_FOUND", 404)
+    with pytest.raises(BriqAPIError) as missing:
+        await asyncio.to_thread(client.whatsapp.get_status, "00000000-0000-0000-0000-000000000000")
+    assert (missing.value.code, missing.value.status_code) == ("MESSAGE_NOT_FOUND", 404)
+    with pytest.raises(BriqAPIError) as later:
+        await asyncio.to_thread(client.whatsapp.send_text, to=picha.stranger(), body="Hi")
+    assert not isinstance(later.value, BriqValidationError)
+    assert (later.value.code, later.value.status_code) == ("NOT_IMPLEMENTED", 501)
+
+
+async def test_a_wrong_key_is_the_clients_auth_error(picha: Talk) -> None:
+    client = open_client(picha.ready.api_url, "picha_test_wrong")
+    try:
+        for call in (client.whatsapp.list_messages, client.whatsapp.list_senders):
+            with pytest.raises(BriqAuthError):
+                await asyncio.to_thread(call)
+    finally:
+        client.session.close()
