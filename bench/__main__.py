@@ -20,8 +20,8 @@ def measure(ground: Ground, *, rounds: int, scale: int) -> list[Figure]:
     return [
         figures.accepts(ground, rounds=rounds, count=4000 // scale),
         figures.sends(ground, rounds=rounds, count=2000 // scale),
-        figures.updates(ground, rounds=rounds, count=1500 // scale, batch=100),
-        figures.updates(ground, rounds=rounds, count=600 // scale, batch=1),
+        figures.updates(ground, rounds=rounds, count=15000 // scale, batch=100),
+        figures.updates(ground, rounds=rounds, count=1500 // scale, batch=1),
     ]
 
 

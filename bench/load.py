@@ -1,7 +1,8 @@
 """A cheap HTTP load: prebuilt requests over keep-alive connections, one at a time on each.
 
 `python -m bench.load PORT CONNECTIONS COUNT` reads requests from standard input, each behind its length (4 bytes),
-sends COUNT of them in turn over and over, and prints the seconds it took. Any status but 200 and 202 is fatal.
+sends COUNT of them in turn over and over, and prints when it began and when the last was answered, on the steady clock
+that all processes of a machine share. Any status but 200 and 202 is fatal.
 """
 
 import asyncio
@@ -54,8 +55,8 @@ class Connection(asyncio.Protocol):
         self._next()
 
 
-async def fire(port: int, connections: int, requests: Sequence[bytes], count: int) -> float:
-    """Send `count` requests and return the seconds from first to last answer."""
+async def fire(port: int, connections: int, requests: Sequence[bytes], count: int) -> tuple[float, float]:
+    """Send `count` requests; return the moments of the beginning and of the last answer."""
     loop = asyncio.get_running_loop()
     queue = itertools.islice(itertools.cycle(requests), count)
     dones = [loop.create_future() for _ in range(connections)]
@@ -63,11 +64,11 @@ async def fire(port: int, connections: int, requests: Sequence[bytes], count: in
     for done in dones:
         await loop.create_connection(partial(Connection, queue, done), "127.0.0.1", port)
     await asyncio.gather(*dones)
-    return time.perf_counter() - begun
+    return begun, time.perf_counter()
 
 
-def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) -> float:
-    """Fire from a process of its own; return the seconds it took."""
+def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) -> tuple[float, float]:
+    """Fire from a process of its own; return the moments of the beginning and of the last answer."""
     told = subprocess.run(
         [sys.executable, "-m", "bench.load", str(port), str(connections), str(count)],
         input=b"".join(len(one).to_bytes(4) + one for one in requests),
@@ -77,7 +78,8 @@ def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) 
     )
     if told.returncode:
         raise RuntimeError(told.stderr.decode()[-1500:])
-    return float(told.stdout)
+    begun, ended = map(float, told.stdout.split())
+    return begun, ended
 
 
 def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
@@ -94,7 +96,7 @@ def main() -> None:
         size = int.from_bytes(raw[:4])
         requests.append(raw[4 : 4 + size])
         raw = raw[4 + size :]
-    print(uvloop.run(fire(port, connections, requests, count)))
+    print(*uvloop.run(fire(port, connections, requests, count)))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,11 @@ def test_joining_is_commutative_associative_and_idempotent(
     assert x.join(Standing()) == x
 
 
+@given(st.lists(evidence), st.lists(evidence))
+def test_the_evidence_of_two_batches_folds_to_the_join_of_their_standings(a: list[Evidence], b: list[Evidence]) -> None:
+    assert standing([*a, *b]) == standing(a).join(standing(b))
+
+
 @given(st.lists(evidence), evidence)
 def test_more_evidence_never_takes_delivered_back(items: list[Evidence], more: Evidence) -> None:
     if view([standing(items)]).status in {"delivered", "read"}:

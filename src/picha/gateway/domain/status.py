@@ -78,14 +78,15 @@ class View:
 
 
 def standing(evidence: Iterable[Evidence]) -> Standing:
-    """Fold one attempt's evidence."""
-    folded = Standing()
+    """Fold one attempt's evidence: the join of what each piece says."""
+    times: dict[Reached, datetime] = {}
+    failures = []
     for item in evidence:
         if stage := _REACHED.get(item.status):
-            folded = folded.join(Standing({stage: item.at}))
+            times[stage] = min(item.at, times.get(stage, item.at))
         elif item.status == "failed":
-            folded = folded.join(Standing(failure=Failure(item.at, item.code, item.title, item.detail)))
-    return folded
+            failures.append(Failure(item.at, item.code, item.title, item.detail))
+    return Standing(times, min(failures, default=None))
 
 
 def view(attempts: Sequence[Standing]) -> View:

@@ -112,6 +112,8 @@ class Keeper:
             await self._work_off(lease)
             if self._held[lease]:
                 await lanes.release(self._pool, lease)
+                # Work that came while the lane was being given back found it taken.
+                self._bell.ring(self._channel)
         except UNREACHABLE as error:
             self._log.warning("lane dropped, its lease runs out", error=str(error))
         except Exception:  # noqa: BLE001 - a defect in one lane must not end the others

@@ -64,8 +64,9 @@ async def settle(pool: Pool, settlements: Sequence[Settlement]) -> list[None]:
         moves = [_move(row["message_id"], row["number"], by_attempt[row["id"]]) for row in rows if not row["wamid"]]
         if moves:
             await connection.execute(_MESSAGES, *zip(*moves, strict=True))
+        await standing.bind(connection, wamids)
         if bound := [row["message_id"] for row in rows if row["wamid"]]:
-            await standing.refold(connection, wamids=wamids, messages=bound)
+            await standing.refold(connection, bound)
         return [None] * len(settlements)
 
     return await in_transaction(pool, work)

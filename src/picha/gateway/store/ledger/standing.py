@@ -16,10 +16,9 @@ SELECT pg_advisory_xact_lock(key) FROM
 
 # Evidence that came before its attempt was known is bound as soon as both are there.
 _BIND = """
-UPDATE evidence SET attempt_id = attempt.id
-FROM attempt
-WHERE attempt.wamid = ANY($1::text[]) AND evidence.wamid = attempt.wamid AND evidence.sender_id = attempt.sender_id
-    AND evidence.attempt_id IS NULL
+UPDATE evidence SET attempt_id =
+    (SELECT id FROM attempt WHERE attempt.wamid = evidence.wamid AND attempt.sender_id = evidence.sender_id LIMIT 1)
+WHERE attempt_id IS NULL AND wamid = ANY($1::text[])
 """
 
 _LOCK_MESSAGES = "SELECT id FROM message WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
@@ -56,9 +55,14 @@ async def lock_messages(connection: Connection, messages: Iterable[UUID]) -> Non
     await connection.execute(_LOCK_MESSAGES, list(messages))
 
 
-async def refold(connection: Connection, *, wamids: Sequence[str], messages: Iterable[UUID]) -> None:
-    """Bind parked evidence of `wamids`, then write the folded status of the locked `messages` that have a wamid."""
-    await connection.execute(_BIND, wamids)
+async def bind(connection: Connection, wamids: Sequence[str]) -> None:
+    """Bind parked evidence of `wamids` that an attempt has just got."""
+    if wamids:
+        await connection.execute(_BIND, wamids)
+
+
+async def refold(connection: Connection, messages: Iterable[UUID]) -> None:
+    """Write the folded status of the locked `messages` that have a wamid."""
     ids = list(set(messages))
     folded = _views(await connection.fetch(_EVIDENCE, ids))
     if folded:

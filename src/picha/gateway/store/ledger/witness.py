@@ -6,10 +6,13 @@ from picha.gateway.domain.facts import StatusSeen
 from picha.gateway.store.ledger import standing
 from picha.gateway.store.pool import Connection
 
+# The attempt is looked up row by row: an index look-up each, whatever the planner believes of the tables' sizes.
 _EVIDENCE = """
-INSERT INTO evidence (workspace_id, sender_id, wamid, status, provider_at, received_at, code, title, detail)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[],
+INSERT INTO evidence (workspace_id, sender_id, wamid, status, provider_at, received_at, code, title, detail, attempt_id)
+SELECT *, (SELECT id FROM attempt WHERE attempt.wamid = seen.wamid AND attempt.sender_id = seen.sender_id LIMIT 1)
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[],
     $8::text[], $9::text[])
+    AS seen (workspace_id, sender_id, wamid, status, provider_at, received_at, code, title, detail)
 ON CONFLICT DO NOTHING
 """
 
@@ -20,12 +23,16 @@ UPDATE attempt SET wamid = seen.wamid
 FROM (SELECT DISTINCT ON (id) id, wamid, sender_id FROM unnest($1::uuid[], $2::text[], $3::uuid[])
     AS row (id, wamid, sender_id) ORDER BY id) AS seen
 WHERE attempt.id = seen.id AND attempt.sender_id = seen.sender_id AND attempt.wamid IS NULL
+RETURNING attempt.wamid
 """
 
+# Two joins and not one with OR, which no index serves.
 _TOUCHED = """
-SELECT DISTINCT attempt.message_id FROM attempt
-JOIN unnest($1::text[], $2::uuid[], $3::uuid[]) AS seen (wamid, sender_id, attempt)
-    ON attempt.sender_id = seen.sender_id AND (attempt.wamid = seen.wamid OR attempt.id = seen.attempt)
+SELECT message_id FROM attempt
+JOIN unnest($1::text[], $2::uuid[]) AS seen (wamid, sender_id) USING (wamid, sender_id)
+UNION
+SELECT message_id FROM attempt
+JOIN unnest($3::uuid[], $2::uuid[]) AS seen (id, sender_id) USING (id, sender_id)
 """
 
 
@@ -41,6 +48,8 @@ async def statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
     senders, tokens = [one.sender_id for one in seen], [one.attempt for one in seen]
     touched = [row["message_id"] for row in await connection.fetch(_TOUCHED, wamids, senders, tokens)]
     await standing.lock_messages(connection, touched)
+    bound = [row["wamid"] for row in await connection.fetch(_TOKENS, tokens, wamids, senders)]
+    await standing.bind(connection, bound)
     await connection.execute(
         _EVIDENCE,
         [one.workspace_id for one in seen],
@@ -53,5 +62,4 @@ async def statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
         [one.title for one in seen],
         [one.detail for one in seen],
     )
-    await connection.execute(_TOKENS, tokens, wamids, senders)
-    await standing.refold(connection, wamids=wamids, messages=touched)
+    await standing.refold(connection, touched)

@@ -200,7 +200,7 @@ CREATE TABLE evidence (
     PRIMARY KEY (sender_id, wamid, status, provider_at, code)
 );
 CREATE INDEX evidence_of_attempt ON evidence (attempt_id) WHERE attempt_id IS NOT NULL;
-CREATE INDEX evidence_parked ON evidence (received_at) WHERE attempt_id IS NULL;
+CREATE INDEX evidence_parked ON evidence (wamid) WHERE attempt_id IS NULL;
 
 -- Webhook bodies exactly as they came, kept before they are answered.
 CREATE TABLE raw_webhook (
