@@ -141,6 +141,7 @@ FROM sent RETURNING wamid
 
 def updates(ground: Ground, *, rounds: int, count: int, batch: int) -> Figure:
     """Webhook updates from arrival to fold, against signature check, decode and a bare insert of the same rows."""
+
     def requests() -> list[bytes]:
         sender, pnid, _ = ground.senders[0]
         rows = ground.sql(
