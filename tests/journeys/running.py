@@ -11,6 +11,7 @@ import itertools
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -234,9 +235,27 @@ class Talk:
 
 @asynccontextmanager
 async def talking(house: House) -> AsyncIterator[Talk]:
-    """Open a caller to a running house."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), trust_env=False) as session:
+    """Open a caller to a running house.
+
+    A body that the house refused to read to its end would keep its connection open after the session; such are cut.
+    """
+    sockets: list[socket.socket] = []
+
+    def made(address: tuple[Any, ...]) -> socket.socket:
+        sockets.append(socket.socket(address[0], address[1], address[2]))
+        return sockets[-1]
+
+    connector, timeout = aiohttp.TCPConnector(socket_factory=made), aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
         yield Talk(house, session)
+    for one in sockets:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+    async def closed() -> bool:
+        return all(one.fileno() == -1 for one in sockets)
+
+    await until(closed)
 
 
 def picture(kind: str = "JPEG", *, shade: int = 90) -> bytes:

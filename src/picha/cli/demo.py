@@ -2,8 +2,11 @@
 
 import asyncio
 import shutil
+import signal
+import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,23 +26,36 @@ def demo(
     """Show the main job: a customer's photo comes in, a receipt goes out, and every step is told."""
     # Its rooms are imported here so that `picha --help` is quick.
     from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
 
-    from picha.cli.performance import DemoFailedError, perform  # noqa: PLC0415 - see above
+    from picha.cli.performance import perform  # noqa: PLC0415 - see above
+    from picha.cli.stage import DemoFailedError  # noqa: PLC0415 - see above
     from picha.kit.filelock import HeldByOtherError  # noqa: PLC0415 - see above
 
-    console = Console(highlight=False, width=max(_WIDTH, shutil.get_terminal_size().columns))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     folder = (home or _OWN).resolve()
     try:
         if home is None:
             _clear(folder)
-        asyncio.run(perform(console, folder, image))
-    except (DemoFailedError, HeldByOtherError) as problem:
-        console.print(f"[bold red]The demo stopped:[/bold red] {problem}", markup=True)
-        console.print(f"Logs are in {folder / 'logs'}.", markup=False)
+        asyncio.run(_until_told(perform(console, folder, image)))
+    except (DemoFailedError, HeldByOtherError, OSError) as problem:
+        console.print(Text.assemble(("The demo stopped: ", "bold red"), str(problem)))
+        if (folder / "logs").is_dir():
+            console.print(f"Logs are in {folder / 'logs'}", markup=False, soft_wrap=True)
         raise typer.Exit(1) from problem
-    except KeyboardInterrupt:
-        console.print("Stopped.")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("Stopped; nothing is left running.")
         raise typer.Exit(130) from None
+
+
+async def _until_told(work: Coroutine[Any, Any, object]) -> None:
+    """Do the work; SIGTERM and SIGHUP end it as Ctrl-C does, so that it can stop what it started."""
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a coroutine that runs has its task")
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(sign, task.cancel)
+    await work
 
 
 def _clear(folder: Path) -> None:
