@@ -247,6 +247,7 @@ def _keep_pictures(home: Path, received: bytes, answer: bytes) -> list[Path]:
 
 def _close(console: Console, home: Path, kept: Sequence[Path], seconds: float) -> None:
     """Say where everything lies and what to do next."""
+    console.print()
     for name, value in (
         ("The photo", kept[0]),
         ("The answer", kept[1]),
