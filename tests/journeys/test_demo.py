@@ -45,10 +45,18 @@ def still_running(home: Path) -> list[str]:
     return [line for line in lines if str(home) in line]
 
 
-def test_the_demo_tells_the_whole_story_and_ends_with_zero(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+Demo = tuple[Path, "subprocess.CompletedProcess[str]"]
 
-    done = run(home)
+
+@pytest.fixture(scope="module")
+def plain_demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Return the home of a demo without options, and what came of it."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    return home, run(home)
+
+
+def test_the_demo_tells_the_whole_story_and_ends_with_zero(plain_demo: Demo) -> None:
+    home, done = plain_demo
 
     assert done.returncode == 0, done.stdout + done.stderr
     for promised in (
@@ -72,10 +80,8 @@ def test_the_demo_tells_the_whole_story_and_ends_with_zero(tmp_path: Path) -> No
         assert (home / "pictures" / picture).read_bytes().startswith(b"\xff\xd8\xff")
 
 
-def test_what_the_demo_prints_fits_a_hundred_columns_and_shows_nobody(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-
-    done = run(home)
+def test_what_the_demo_prints_fits_a_hundred_columns_and_shows_nobody(plain_demo: Demo) -> None:
+    home, done = plain_demo
 
     lines = [line for line in done.stdout.splitlines() if str(home) not in line]
     assert max(len(line) for line in lines) <= 100
@@ -85,15 +91,17 @@ def test_what_the_demo_prints_fits_a_hundred_columns_and_shows_nobody(tmp_path: 
     assert (home / "api-key").read_text().strip() not in done.stdout
 
 
-def test_a_second_demo_in_the_same_folder_is_not_confused_by_the_first(tmp_path: Path) -> None:
-    first, second = run(tmp_path / "home"), run(tmp_path / "home")
+def test_a_second_demo_in_the_same_folder_is_not_confused_by_the_first(plain_demo: Demo) -> None:
+    home, _ = plain_demo
 
-    assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
+    second = run(home)
+
+    assert second.returncode == 0, second.stdout + second.stderr
     assert "WhatsApp took each once, byte for byte, and nothing else." in told(second)
 
 
 def test_ones_own_picture_is_what_the_shop_answers_with(tmp_path: Path) -> None:
-    home, image = tmp_path / "home", tmp_path / "a [red]photo[/blue].jpg"
+    home, image = tmp_path / "home", tmp_path / "a [red]photo.jpg"
     image.write_bytes(draw_photo())
 
     done = run(home, "--image", str(image))

@@ -23,6 +23,7 @@ from picha.kit.clock import SystemClock
 
 _READY_WITHIN_S = 60.0
 _POLL_S = 0.05
+_FIRST_WORDS_S = 5
 
 
 class NotReadyError(RuntimeError):
@@ -79,6 +80,7 @@ async def _raise_and_announce(
     workspace = await asyncio.to_thread(_set_up, plan, told)
     await asyncio.gather(supervisor.start(household.worker(plan)), supervisor.start(household.api(plan)))
     await _api_ready(plan, supervisor)
+    await asyncio.to_thread(_hear_first_words, plan)
     ready = _ready(plan, workspace, told, supervisor.pids())
     if json:
         sys.stdout.write(welcome.ready_line(ready) + "\n")
@@ -124,6 +126,18 @@ def _is_ready(plan: Plan) -> bool:
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def _hear_first_words(plan: Plan) -> None:
+    """Wait for the first webhook to be taken: a new sandbox tries one, which opens a window, before the API listens."""
+    connection = http.client.HTTPConnection(household.LOOPBACK, plan.sandbox_port, timeout=_FIRST_WORDS_S + 1)
+    try:
+        connection.request("GET", f"/_sandbox/wait?event=delivery&timeout_s={_FIRST_WORDS_S}")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        say("the sandbox has not delivered its first webhook yet")
     finally:
         connection.close()
 

@@ -80,11 +80,10 @@ class Call:
             raise RefusedError(otherwise, message) from None
 
 
-async def limited(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    """Yield the body's chunks; raises `RefusedError` as soon as there are more than `most` bytes."""
-    too_large = RefusedError(
-        Code.BODY_TOO_LARGE, f"The body is larger than the {most:,} bytes that this route takes; send less."
-    )
+async def limited(request: Request, most: int, *, otherwise: str = "") -> AsyncGenerator[bytes, None]:
+    """Yield the body's chunks; raises `RefusedError`, with the sentence `otherwise`, past `most` bytes."""
+    otherwise = otherwise or f"The body is larger than the {most:,} bytes that this route takes; send less."
+    too_large = RefusedError(Code.BODY_TOO_LARGE, otherwise)
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > most:
         raise too_large

@@ -72,9 +72,9 @@ async def _find(call: Call) -> File:
 
 async def _file_part(call: Call) -> bytes:
     most = call.services.album.max_bytes
-    parser = MultiPartParser(
-        call.request.headers, limited(call.request, most + _FRAME_BYTES), max_files=1, max_fields=8
-    )
+    otherwise = f"The picture is larger than WhatsApp's {most:,} bytes; save it smaller or with more compression."
+    chunks = limited(call.request, most + _FRAME_BYTES, otherwise=otherwise)
+    parser = MultiPartParser(call.request.headers, chunks, max_files=1, max_fields=8)
     try:
         form = await parser.parse()
     except MultiPartException as error:
