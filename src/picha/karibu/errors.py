@@ -48,14 +48,6 @@ class Code(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
-class FailureCode(StrEnum):
-    """What a message can fail with when no number of Meta's tells it (`error_code` of a message)."""
-
-    SEND_OUTCOME_UNKNOWN = "SEND_OUTCOME_UNKNOWN"
-    EXPIRED = "EXPIRED"
-    CANCELLED = "CANCELLED"
-
-
 _BY_STATUS: dict[int, tuple[Code, ...]] = {
     400: (Code.MALFORMED_JSON,),
     401: (Code.UNAUTHORIZED,),

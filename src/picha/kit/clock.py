@@ -29,22 +29,6 @@ class SystemClock:
         return time.monotonic()
 
 
-class ShiftedClock:
-    """A clock that runs with another one, ahead or behind by a settable shift."""
-
-    def __init__(self, base: Clock, shift: timedelta = timedelta(0)) -> None:
-        self._base = base
-        self.shift = shift
-
-    def now(self) -> datetime:
-        """Return the base clock's moment plus the shift."""
-        return self._base.now() + self.shift
-
-    def monotonic(self) -> float:
-        """Return the base clock's steady count; a shift of the date does not touch it."""
-        return self._base.monotonic()
-
-
 class ManualClock:
     """A clock that stands still until it is told to move."""
 
