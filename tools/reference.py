@@ -19,7 +19,7 @@ from picha.gateway.domain.outcomes import GIVE_UP_AFTER
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
-from picha.karibu.errors import STATUS
+from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -52,11 +52,23 @@ def routes() -> str:
     return "# Routes\n\n" + text + table(["route", "access", "answer", "what it does", "may refuse with"], rows)
 
 
+_ELSEWHERE = {
+    Code.UNAUTHORIZED: "every route that wants a key",
+    Code.UNAVAILABLE: "any",
+    Code.NOT_FOUND: "a path that is none",
+    Code.METHOD_NOT_ALLOWED: "a path with other methods",
+}
+
+
 def errors() -> str:
     """Every code that our API refuses with."""
     used = {code: [r for r in ROUTES if code in r.codes] for code in STATUS}
     rows = [
-        (f"`{code}`", status, ", ".join(f"`{r.method} {r.path}`" for r in used[code]) or "any, or not yet in use")
+        (
+            f"`{code}`",
+            status,
+            ", ".join(f"`{r.method} {r.path}`" for r in used[code]) or _ELSEWHERE.get(code, "not in use yet"),
+        )
         for code, status in STATUS.items()
     ]
     text = (

@@ -62,13 +62,20 @@ class Ground:
         return file.id
 
     async def send(self, *, file: UUID | None = None, media_url: str | None = None, phone: str = "16505551234") -> UUID:
+        message = await self.new_send(file=file, media_url=media_url, phone=phone)
+        await admit(self.pool, [message])
+        return message.id
+
+    async def new_send(
+        self, *, file: UUID | None = None, media_url: str | None = None, phone: str = "16505551234"
+    ) -> NewSend:
         thread = await self.pool.fetchrow(
             "SELECT conversation.id, contact_id FROM conversation JOIN contact_address USING (contact_id)"
             " WHERE kind = 'wa_id' AND value = $1",
             phone,
         )
         assert thread is not None
-        message = NewSend(
+        return NewSend(
             id=self.ids.uuid(),
             workspace_id=self.app.workspace_id,
             conversation_id=thread["id"],
@@ -84,8 +91,6 @@ class Ground:
             expires_at=None,
             created_at=NOON,
         )
-        await admit(self.pool, [message])
-        return message.id
 
     async def lease(self, kind: str = lanes.SEND) -> Lease:
         taken = await lanes.take(self.pool, kind, self.ids.uuid(), most=10)

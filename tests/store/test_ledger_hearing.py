@@ -1,6 +1,7 @@
 """What customers send, in the ledger: each message once, one contact a person, one window a thread."""
 
 import asyncio
+import random
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from tests.store.ground import NOON, Ground
 from picha.gateway.domain.facts import MessageReceived, Person
 from picha.gateway.store import raw
 from picha.gateway.store.ledger import equip, receive
+from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import in_transaction
 from picha.gateway.store.raw import Raw
 from picha.gateway.store.views import Filter, messages
@@ -115,3 +117,29 @@ async def test_the_same_webhook_body_is_kept_once_an_app(ground: Ground) -> None
     await raw.keep(ground.pool, raws, [b"d" * 32] * 3)
 
     assert await ground.pool.fetchval("SELECT count(*) FROM raw_webhook") == 2
+
+
+async def test_accepting_and_hearing_at_once_lock_in_one_order(ground: Ground) -> None:
+    chance = random.Random(7)
+    phones = [f"1650555{n:04}" for n in range(40)]
+    await take(ground, *(written(ground, f"wamid.{phone}", {"wa_id": phone}) for phone in phones))
+    file = await ground.picture()
+
+    for turn in range(6):
+        sends = [
+            [await ground.new_send(file=file, phone=phone) for phone in chance.sample(phones, 30)] for _ in range(3)
+        ]
+        heard = [
+            [
+                written(ground, f"wamid.{chance.random()}.{turn}", {"wa_id": phone})
+                for phone in chance.sample(phones, 30)
+            ]
+            for _ in range(3)
+        ]
+        await asyncio.gather(
+            *(admit(ground.pool, batch) for batch in sends), *(take(ground, *batch) for batch in heard)
+        )
+
+    await ground.pool.execute("SELECT pg_stat_force_next_flush()")
+    deadlocks = await ground.pool.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert deadlocks == 0

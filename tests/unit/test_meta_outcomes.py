@@ -30,10 +30,22 @@ def graph_error(code: int, details: str = "") -> bytes:
 def test_a_named_message_is_accepted() -> None:
     body = b'{"messaging_product":"whatsapp","contacts":[{"input":"+1","wa_id":"1"}],"messages":[{"id":"wamid.A"}]}'
 
-    assert classify(200, body) == Accepted("wamid.A", wa_id="1")
+    assert classify(200, body) == Accepted("wamid.A")
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"messages":[]}', b'{"messages":[{"id":"wamid.A"', b"<html>", b"null"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"messages":[]}',
+        b'{"messages":[{"id":"wamid.A"',
+        b"<html>",
+        b"null",
+        b'{"messages":[{"id":"\xff"}]}',
+        b'{"error":' + b"[" * 100_000,
+    ],
+)
 @pytest.mark.parametrize("status", [200, 201, 302, 404, 500, 502])
 def test_anything_unreadable_is_ambiguous_whatever_the_status(status: int, body: bytes) -> None:
     assert isinstance(classify(status, body), Ambiguous)

@@ -1,6 +1,7 @@
 """The four programs that `picha up` keeps: postgres, sandbox, api and worker, each with its command and environment."""
 
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -14,6 +15,8 @@ from picha.kit import launch
 
 LOOPBACK = "127.0.0.1"
 _DRAIN_S = 12.0
+# Below the range (32768 to 60999) that Linux gives to outgoing connections.
+_PORTS = range(20_000, 32_000)
 
 
 class PortBusyError(RuntimeError):
@@ -68,14 +71,31 @@ def usable_port(host: str, port: int, flag: str) -> int:
 
     Raises `PortBusyError`, whose text names `flag`, the option that chooses another.
     """
+    if port == 0:
+        return _free_port(host)
+    if not _is_free(host, port):
+        raise PortBusyError(port, flag)
+    return port
+
+
+def _free_port(host: str) -> int:
+    """Find a port that no outgoing connection is given: one from the system's own range may be gone in a moment."""
+    start = secrets.randbelow(len(_PORTS))
+    for step in range(len(_PORTS)):
+        port = _PORTS[(start + step) % len(_PORTS)]
+        if _is_free(host, port):
+            return port
+    raise PortBusyError(0, "--port")
+
+
+def _is_free(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as problem:
-            raise PortBusyError(port, flag) from problem
-        chosen: int = probe.getsockname()[1]
-        return chosen
+        except OSError:
+            return False
+        return True
 
 
 def postgres(server: EmbeddedPostgres) -> Child:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 program = typer.Typer(
     name="picha",
-    help="WhatsApp image messages: a gateway with a REST API, a faithful local Cloud API, and an inbox.",
+    help="WhatsApp image messages: a gateway with a REST API, and a faithful local Cloud API.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # a plain traceback reads better in a log, and shows no values
@@ -37,7 +37,7 @@ def _every_command(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """WhatsApp image messages: a gateway with a REST API, a faithful local Cloud API, and an inbox."""
+    """WhatsApp image messages: a gateway with a REST API, and a faithful local Cloud API."""
     del version
 
 
@@ -77,7 +77,7 @@ def api() -> None:
 
 @program.command()
 def worker() -> None:
-    """Run a worker: it sends, hears and tells. Any number may run on one database."""
+    """Run a worker: it sends, receives and fetches pictures. Any number may run on one database."""
     from picha.gateway.run import serve_worker  # noqa: PLC0415 - see the module's first lines
 
     _serve(serve_worker)
@@ -86,9 +86,13 @@ def worker() -> None:
 @program.command()
 def migrate() -> None:
     """Bring the database at PICHA_DATABASE_URL to the newest schema, and print what was applied."""
-    from picha.gateway.store.migrate import migrate as bring_to_newest  # noqa: PLC0415 - see the module's first lines
+    from picha.gateway.store.migrate import MigrationError  # noqa: PLC0415 - see the module's first lines
+    from picha.gateway.store.migrate import migrate as bring_to_newest  # noqa: PLC0415 - as above
 
-    applied = bring_to_newest(_settings().database_url)
+    try:
+        applied = bring_to_newest(_settings().database_url)
+    except MigrationError as problem:
+        _refuse(problem)
     typer.echo("\n".join(applied) if applied else "The database is up to date.")
 
 

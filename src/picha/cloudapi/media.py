@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from picha.cloudapi.fields import always
+from picha.cloudapi.fields import always, decoded
 
 _HEX = re.compile(r"[0-9A-Fa-f]{64}\Z")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{43}=\Z")
@@ -66,17 +66,17 @@ _success = msgspec.json.Decoder(SuccessAnswer)
 
 def decode_upload_answer(body: bytes) -> UploadAnswer:
     """Return the upload answer that `body` spells; msgspec's errors tell what is wrong with it."""
-    return _upload.decode(body)
+    return decoded(_upload, body)
 
 
 def decode_description(body: bytes) -> MediaDescription:
     """Return the media description that `body` spells; msgspec's errors tell what is wrong with it."""
-    return _description.decode(body)
+    return decoded(_description, body)
 
 
 def decode_success(body: bytes) -> SuccessAnswer:
     """Return the success answer that `body` spells; msgspec's errors tell what is wrong with it."""
-    return _success.decode(body)
+    return decoded(_success, body)
 
 
 def digest_of(text: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from picha.cloudapi.fields import always
+from picha.cloudapi.fields import always, decoded
 
 
 class ImageObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,7 +89,7 @@ def decode_send(body: bytes) -> ImageSend:
         msgspec.DecodeError: the body is not JSON.
     """
     try:
-        send = _send.decode(body)
+        send = decoded(_send, body)
     except msgspec.ValidationError:
         send = _decode_slowly(body)
     if send.image.caption == "":
@@ -99,7 +99,7 @@ def decode_send(body: bytes) -> ImageSend:
 
 
 def _decode_slowly(body: bytes) -> ImageSend:
-    document = _object.decode(body)
+    document = decoded(_object, body)
     data = document.get("biz_opaque_callback_data")
     if isinstance(data, dict | list):
         document["biz_opaque_callback_data"] = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
@@ -118,7 +118,7 @@ def decode_send_answer(body: bytes) -> SendAnswer:
         msgspec.ValidationError: it names no message.
         msgspec.DecodeError: the body is not JSON, for example because it was cut off.
     """
-    answer = _answer.decode(body)
+    answer = decoded(_answer, body)
     if not answer.messages or not answer.messages[0].id:
         raise msgspec.ValidationError("the answer names no message")
     return answer

@@ -65,6 +65,6 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
-        text = str(error)
-        field = text.partition("`$.")[2].rstrip("`") or text.partition("required field `")[2].rstrip("`")
+        text = str(error).replace("Object missing required field", "this setting must be given, field")
+        field = text.partition("`$.")[2].rstrip("`") or text.partition("given, field `")[2].rstrip("`")
         raise SettingsError(f"{_PREFIX}{field.upper()}: {text.partition(' - at')[0]}.") from error

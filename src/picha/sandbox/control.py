@@ -20,7 +20,7 @@ from picha.sandbox.people import Nonsense, People, Spoken
 from picha.sandbox.records import ClockPlaced
 
 _BODY_MAX_BYTES = 192 * 1024 * 1024
-_LEDGER_MAX = 10_000
+_LEDGER_MAX = 1_000_000
 _WAIT_MAX_S = 600.0
 _Wish = TypeVar("_Wish", bound=msgspec.Struct)
 _EVENTS = ("send", "status", "inbound", "delivery")
@@ -123,7 +123,7 @@ class Control:
             return "that is beyond the calendar"
 
     async def _ledger(self, request: Request) -> Response:
-        after, limit = request.query_params.get("after"), request.query_params.get("limit", "100")
+        after, limit = request.query_params.get("after"), request.query_params.get("limit", str(_LEDGER_MAX))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _LEDGER_MAX):
             return _trouble(f"limit is a number from 1 to {_LEDGER_MAX}")
         try:

@@ -88,7 +88,7 @@ def _failed(request_id: UUID, *, is_enveloped: bool) -> Response:
     document = (
         encode_error([ErrorItem(Code.UNAVAILABLE, message)], request_id) if is_enveloped else encode_detail(message)
     )
-    return Response(document, 500, {"X-Request-Id": str(request_id)}, _JSON)
+    return Response(document, STATUS[Code.UNAVAILABLE], {"X-Request-Id": str(request_id)}, _JSON)
 
 
 def _unbuilt(request: Request) -> RefusedError | None:

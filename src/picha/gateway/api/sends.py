@@ -20,6 +20,9 @@ _NOT_YET = {"on_unknown": "resend", "image_policy": "auto", "media_mode": "link"
 async def send_image(call: Call) -> Answer:
     """Accept one image send; when this answers 202 the message is durable."""
     demand_type(call.request, "application/json")
+    if "idempotency-key" in call.request.headers:
+        message = "Idempotency-Key is not supported yet, and ignoring it would send twice; leave it out."
+        raise RefusedError(Code.NOT_IMPLEMENTED, message)
     try:
         asked = sends.decode_send_image(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:

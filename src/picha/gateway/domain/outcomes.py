@@ -9,8 +9,6 @@ class Accepted:
     """Meta took the message and named it."""
 
     wamid: str
-    wa_id: str | None = None
-    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,6 @@ class Throttled:
 
     code: str
     detail: str
-    after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,22 +45,25 @@ async def pause(waiter: asyncio.Event, seconds: float = POLL_SECONDS) -> bool:
 
 async def _listen(dsn: str, bell: Doorbell, channels: Iterable[str]) -> None:
     """Hold one LISTEN connection, and a new one when it is lost; polling carries the work meanwhile."""
-    log = logger("lanes")
     while True:
-        lost = asyncio.Event()
         try:
-            connection = await connect(dsn)
-        except (OSError, asyncpg.PostgresError) as error:
-            log.warning("doorbell out of order, polling", error=str(error))
+            await _listen_once(dsn, bell, channels)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            logger("lanes").warning("doorbell out of order, polling", error=str(error))
             await asyncio.sleep(1)
-            continue
-        try:
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            for channel in channels:
-                await connection.add_listener(channel, lambda _c, _p, name, _x: bell.ring(name))
-            await lost.wait()
-        finally:
-            await connection.close(timeout=1)
+
+
+async def _listen_once(dsn: str, bell: Doorbell, channels: Iterable[str]) -> None:
+    """Listen until the connection is lost."""
+    lost = asyncio.Event()
+    connection = await connect(dsn)
+    try:
+        connection.add_termination_listener(lambda _: lost.set())
+        for channel in channels:
+            await connection.add_listener(channel, lambda _c, _p, name, _x: bell.ring(name))
+        await lost.wait()
+    finally:
+        connection.terminate()
 
 
 @asynccontextmanager

@@ -55,6 +55,7 @@ class Keeper:
         # Every held lease with the steady moment up to which it surely holds.
         self._held: dict[Lease, float] = {}
         self._stopping = False
+        self._look_again = asyncio.Event()
         self._log = logger("lanes").bind(kind=kind)
 
     def stop(self) -> None:
@@ -66,13 +67,13 @@ class Keeper:
         """Take lanes as they get work and drain them, until stopped."""
         renewing = asyncio.create_task(self._renew())
         try:
-            with self._bell.waiter(self._channel) as bell:
+            with self._bell.waiter(self._channel) as self._look_again:
                 async with asyncio.TaskGroup() as drains:
                     while not self._stopping:
-                        bell.clear()
+                        self._look_again.clear()
                         for lease in await self._take():
                             drains.create_task(self._drain(lease))
-                        await pause(bell)
+                        await pause(self._look_again)
         finally:
             renewing.cancel()
 
@@ -82,8 +83,8 @@ class Keeper:
         asked_at = self._clock.monotonic()
         try:
             leases = await lanes.take(self._pool, self._kind, self._owner, most=self._most - len(self._held))
-        except UNREACHABLE as error:
-            self._log.warning("database unreachable, trying again", error=str(error))
+        except Exception as error:  # noqa: BLE001 - what flies must not be cancelled for a look that failed
+            self._log.warning("no lanes taken, trying again", error=str(error))
             return []
         self._held.update(dict.fromkeys(leases, asked_at + lanes.LEASE_SECONDS))
         return leases
@@ -97,7 +98,7 @@ class Keeper:
                 continue
             try:
                 kept = await lanes.renew(self._pool, self._kind, asked)
-            except UNREACHABLE as error:
+            except Exception as error:  # noqa: BLE001 - without renewal every lane would be lost
                 self._log.warning("leases not renewed", error=str(error))
                 continue
             for lease in asked:
@@ -113,7 +114,7 @@ class Keeper:
             if self._held[lease]:
                 await lanes.release(self._pool, lease)
                 # Work that came while the lane was being given back found it taken.
-                self._bell.ring(self._channel)
+                self._look_again.set()
         except UNREACHABLE as error:
             self._log.warning("lane dropped, its lease runs out", error=str(error))
         except Exception:  # noqa: BLE001 - a defect in one lane must not end the others

@@ -29,12 +29,7 @@ def classify(status: int, body: bytes) -> Outcome:
     wamid = answer.messages[0].id
     if len(wamid) > _WAMID_MAX_CHARS or not wamid.isprintable():
         return Ambiguous(f"WhatsApp answered HTTP {status}, but gave the message a name that cannot be one.")
-    contact = answer.contacts[0] if answer.contacts else None
-    return Accepted(
-        wamid,
-        wa_id=contact.wa_id if contact else None,
-        user_id=contact.user_id if contact else None,
-    )
+    return Accepted(wamid)
 
 
 def _by_code(error: GraphError) -> Outcome:

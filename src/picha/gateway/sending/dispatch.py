@@ -15,7 +15,7 @@ from picha.gateway.blobs import BlobMissing
 from picha.gateway.domain import window
 from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.lane import Due
-from picha.gateway.domain.outcomes import NAMES, NotSent, Outcome
+from picha.gateway.domain.outcomes import NAMES, Ambiguous, NotSent, Outcome
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
 from picha.gateway.meta.accounts import AccountBook
@@ -39,7 +39,7 @@ _MOST = 256
 # A message is not handed over in the window's last minute: Meta's clock decides, and it is not ours.
 _WINDOW_MARGIN = timedelta(seconds=60)
 _UPLOAD_TRIES = 8
-_SETTLE_PAUSE = 0.5
+_PAUSE = 0.5
 
 
 class Desk:
@@ -111,8 +111,10 @@ class Dispatch:
             )
         else:
             if not may_send:
+                # The lease is going, or the message was taken back: either shows in a moment.
+                await asyncio.sleep(_PAUSE)
                 return
-            outcome = await self._send(send, account, media_id, attempt)
+            outcome = await self._send_surely(send, account, media_id, attempt)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         await self._settle(Settlement(send.id, attempt, outcome, again_after=backoff(send.tries + 1, chance=chance())))
 
@@ -155,6 +157,14 @@ class Dispatch:
             )
         return None
 
+    async def _send_surely(self, send: Outgoing, account: Account, media_id: str, attempt: UUID) -> Outcome:
+        """Send, and call ambiguous whatever goes wrong in a way that was not foreseen: the attempt is committed."""
+        try:
+            return await self._send(send, account, media_id, attempt)
+        except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
+            logger("sending").exception("a send failed unexpectedly", id=str(send.id))
+            return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
+
     async def _send(self, send: Outgoing, account: Account, media_id: str, attempt: UUID) -> Outcome:
         if self.desk.stopping.is_set():
             return NotSent("The worker was stopping, so the request was not begun.")
@@ -176,6 +186,6 @@ class Dispatch:
                 await self.desk.settlements.submit(settlement)
             except (*UNREACHABLE, OverloadedError) as error:
                 logger("sending").warning("an outcome waits for the database", error=str(error))
-                await asyncio.sleep(_SETTLE_PAUSE)
+                await asyncio.sleep(_PAUSE)
             else:
                 return

@@ -3,9 +3,15 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import yoyo
+import yoyo.exceptions
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class MigrationError(Exception):
+    """The schema could not be brought up to date; the text says why."""
 
 
 def migrate(dsn: str) -> list[str]:
@@ -13,8 +19,14 @@ def migrate(dsn: str) -> list[str]:
 
     `dsn` is a `postgresql://` address of a role that may create tables and roles. Running it again applies nothing;
     two at once wait for each other.
+
+    Raises:
+        MigrationError: the database cannot be reached.
     """
-    backend = yoyo.get_backend(urlsplit(dsn)._replace(scheme="postgresql+psycopg").geturl())
+    try:
+        backend = yoyo.get_backend(urlsplit(dsn)._replace(scheme="postgresql+psycopg").geturl())
+    except (psycopg.Error, yoyo.exceptions.BadConnectionURI) as error:
+        raise MigrationError(f"The database cannot be reached: {str(error).strip()}") from error
     try:
         with backend.lock():
             pending = backend.to_apply(yoyo.read_migrations(str(MIGRATIONS)))

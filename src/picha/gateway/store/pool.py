@@ -18,15 +18,15 @@ _OLDEST = 150000
 _RUNTIME_ROLE = "picha_runtime"
 _DEADLOCK_TRIES = 5
 
-# What is raised while the database cannot be reached, as opposed to refusing what it was asked.
+# What is raised while the database cannot serve, as opposed to refusing what it was asked: unreachable, stopping,
+# out of connections, disk or memory, interrupted by its operator, or turned read-only.
 UNREACHABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    # A server that is being stopped or restarted tells its clients so.
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 

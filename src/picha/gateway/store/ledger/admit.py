@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.store.pool import Pool
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ SELECT pg_notify(channel, '') FROM
 
 async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
     """Write a batch of sends in one statement and so one fsynced transaction; then they may be answered."""
-    columns = (
+    columns = [
         [getattr(send, name) for send in sends]
         for name in (
             "id",
@@ -77,5 +77,9 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
             "expires_at",
             "created_at",
         )
-    )
-    await pool.execute(_ADMIT, *columns)
+    ]
+
+    async def work(connection: Connection) -> None:
+        await connection.execute(_ADMIT, *columns)
+
+    await in_transaction(pool, work)
