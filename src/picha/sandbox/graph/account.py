@@ -8,9 +8,10 @@ import hmac
 import aiohttp
 
 from picha.cloudapi.media import SuccessAnswer
-from picha.sandbox import credentials, refusals
+from picha.sandbox import credentials, refusals, templates
 from picha.sandbox.callbacks.handshake import shake
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID, Credentials
+from picha.sandbox.graph import onboarding
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.records import CallbackSet
@@ -45,6 +46,43 @@ class Account:
 
     def number(self, fields: str | None) -> Answer:
         """Return what Graph tells of the phone number: the usual fields, or those asked for, and always its id."""
+        return answer(self._number(fields))
+
+    def phone_numbers(self, wanted: Document) -> Answer:
+        """Return the account's numbers, of which there is one, each with the usual fields or those asked for.
+
+        Raises:
+            Refusal: the page's limit is none.
+        """
+        fields = wanted.get("fields")
+        return answer(onboarding.page([self._number(fields if isinstance(fields, str) else None)], wanted))
+
+    def templates(self, wanted: Document, sample_url: str) -> Answer:
+        """Return the approved templates that fit the filters asked for.
+
+        Raises:
+            Refusal: the page's limit is none.
+        """
+        return answer(onboarding.page(templates.listed(wanted, sample_url), wanted))
+
+    def debug_token(self, wanted: Document) -> Answer:
+        """Return what there is to tell of an access token.
+
+        Raises:
+            Refusal: no token is named.
+        """
+        return answer(onboarding.debugged(self._ours, wanted))
+
+    def register(self, wanted: Document) -> Answer:
+        """Register the number, which is registered already.
+
+        Raises:
+            Refusal: the product or the PIN is not right.
+        """
+        onboarding.check_registration(wanted)
+        return answer(SuccessAnswer(success=True))
+
+    def _number(self, fields: str | None) -> Document:
         everything: Document = {
             "id": PHONE_NUMBER_ID,
             "display_phone_number": credentials.DISPLAY_PHONE_NUMBER,
@@ -58,22 +96,22 @@ class Account:
             "is_on_biz_app": False,
             "whatsapp_business_manager_messaging_limit": "TIER_250",
             "webhook_configuration": self._webhook_configuration(),
-            "health_status": _healthy("PHONE_NUMBER", PHONE_NUMBER_ID),
+            "health_status": onboarding.healthy("PHONE_NUMBER"),
         }
-        return answer(_chosen(everything, fields, _NUMBER_FIELDS))
+        return _chosen(everything, fields, _NUMBER_FIELDS)
 
     def account(self, fields: str | None) -> Answer:
         """Return what Graph tells of the business account."""
         everything: Document = {
             "id": WABA_ID,
             "name": credentials.VERIFIED_NAME,
-            "health_status": _healthy("WABA", WABA_ID),
+            "health_status": onboarding.healthy("WABA"),
         }
         return answer(_chosen(everything, fields, ("id", "name")))
 
     def subscribed_apps(self) -> Answer:
         """Return the app that hears of the account, with the address that overrides the app's own."""
-        app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": "Picha sandbox"}}
+        app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": onboarding.APP_NAME}}
         override = self._url("account")
         return answer({"data": [app | ({"override_callback_uri": override} if override else {})]})
 
@@ -149,8 +187,3 @@ def _text(wanted: Document, key: str) -> str:
 def _chosen(everything: Document, fields: str | None, usual: tuple[str, ...]) -> Document:
     names = usual if fields is None else ("id", *(name.strip() for name in fields.split(",")))
     return {name: everything[name] for name in names if name in everything}
-
-
-def _healthy(kind: str, object_id: str) -> Document:
-    entity = {"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"}
-    return {"can_send_message": "AVAILABLE", "entities": [entity]}
