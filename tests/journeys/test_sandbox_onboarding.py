@@ -223,6 +223,25 @@ async def test_the_webhook_of_a_template_prices_it_as_one() -> None:
     assert (status["pricing"]["category"], status["pricing"]["type"]) == ("utility", "regular")
 
 
+async def test_an_app_that_unsubscribes_from_the_account_hears_nothing_until_it_subscribes_again() -> None:
+    async with Receiver("ours").listening() as receiver, running("--callback", receiver.url) as program:
+        (first,) = await receiver.until(1, kind="messages")
+        path = f"/v24.0/{program.ready.waba_id}/subscribed_apps"
+
+        assert await program.graph("DELETE", path) == (200, {"success": True})
+        assert await program.graph("GET", path) == (200, {"data": []})
+        await program.control("POST", "/inbound", json={"from": STRANGER, "caption": "unheard"})
+        assert await program.graph("POST", path) == (200, {"success": True})
+        _, apps = await program.graph("GET", path)
+        _, told = await program.control("POST", "/inbound", json={"from": STRANGER, "caption": "heard"})
+        _, second = await receiver.until(2, kind="messages")
+
+    assert len(apps["data"]) == 1
+    assert [call.value["messages"][0]["image"]["caption"] for call in (first, second)] == ["Taj Mahal", "heard"]
+    assert second.value["messages"][0]["id"] == told["message_id"]
+    assert len(receiver.of("messages")) == 2
+
+
 async def test_the_new_calls_can_be_made_to_fail(program: SandboxProgram) -> None:
     for route, path in (("debug_token", "/debug_token"), ("templates", f"/{program.ready.waba_id}/message_templates")):
         fault = {"match": {"route": route}, "when": {"mode": "next"}, "effect": {"error": 80007}}

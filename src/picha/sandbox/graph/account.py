@@ -4,6 +4,7 @@ Sources: Meta's phone number reference, webhook override page and app subscripti
 """
 
 import hmac
+from typing import Literal
 
 import aiohttp
 
@@ -110,7 +111,9 @@ class Account:
         return answer(_chosen(everything, fields, ("id", "name")))
 
     def subscribed_apps(self) -> Answer:
-        """Return the app that hears of the account, with the address that overrides the app's own."""
+        """Return the app that hears of the account, if it does, with the address that overrides the app's own."""
+        if not self._world.is_subscribed:
+            return answer({"data": []})
         app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": onboarding.APP_NAME}}
         override = self._url("account")
         return answer({"data": [app | ({"override_callback_uri": override} if override else {})]})
@@ -131,7 +134,7 @@ class Account:
         configuration = wanted.get("webhook_configuration")
         if not isinstance(configuration, dict):
             raise refusals.missing("webhook_configuration")
-        return await self._set(CallbackSet(scope="number", **_override(configuration)))
+        return await self._set(_override("number", configuration))
 
     async def subscribe_account(self, wanted: Document) -> Answer:
         """Set the account's callback, or take it away when none is given.
@@ -139,7 +142,7 @@ class Account:
         Raises:
             Refusal: the address failed the handshake.
         """
-        return await self._set(CallbackSet(scope="account", **_override(wanted)))
+        return await self._set(_override("account", wanted))
 
     async def subscribe_app(self, wanted: Document) -> Answer:
         """Set the app's callback.
@@ -155,8 +158,10 @@ class Account:
         return await self._set(CallbackSet(scope="app", url=url, verify_token=token))
 
     async def unsubscribe(self, scope: str) -> Answer:
-        """Take the app's or the account's callback away."""
-        return await self._set(CallbackSet(scope="app" if scope == "app" else "account", url=""))
+        """Take the app's callback away, or its subscription to the account, and with that every webhook."""
+        if scope == "app":
+            return await self._set(CallbackSet(scope="app", url=""))
+        return await self._set(CallbackSet(scope="account", url="", is_subscribed=False))
 
     async def _set(self, callback: CallbackSet) -> Answer:
         if callback.url:
@@ -173,8 +178,9 @@ class Account:
         return {name: url for name, scope in places.items() if (url := self._url(scope))}
 
 
-def _override(wanted: Document) -> dict[str, str]:
-    return {"url": _text(wanted, "override_callback_uri"), "verify_token": _text(wanted, "verify_token")}
+def _override(scope: Literal["account", "number"], wanted: Document) -> CallbackSet:
+    url, token = _text(wanted, "override_callback_uri"), _text(wanted, "verify_token")
+    return CallbackSet(scope=scope, url=url, verify_token=token)
 
 
 def _text(wanted: Document, key: str) -> str:
