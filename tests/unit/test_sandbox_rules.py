@@ -35,6 +35,17 @@ def test_any_change_to_a_body_is_a_wish_or_a_refusal(change: Document) -> None:
     assert refusal is None or (refusal.http, bool(refusal.error.message)) == (400, True)
 
 
+@given(st.dictionaries(st.sampled_from(["name", "language", "components"]), JSON), JSON, JSON)
+def test_any_template_is_a_wish_or_a_refusal(change: Document, component: object, parameter: object) -> None:
+    components = [{"type": "header", "parameters": [parameter]}, component]
+    template = {"name": "picha_photo", "language": {"code": "en_US"}, "components": components} | change
+    body = IMAGE | {"type": "template", "template": template}
+
+    refusal = refusal_of(lambda: rules.read(body), Wish)
+
+    assert refusal is None or refusal.http in (400, 404)
+
+
 @given(st.binary(max_size=200), st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))
 def test_any_bytes_are_a_document_or_a_refusal(body: bytes, content_type: str) -> None:
     refusal = refusal_of(lambda: read_document(body, content_type), dict)

@@ -122,11 +122,15 @@ class WebhookSettled(Record, frozen=True, kw_only=True, omit_defaults=True, tag=
 
 
 class CallbackSet(Record, frozen=True, kw_only=True, omit_defaults=True, tag="callback"):
-    """Webhooks of an app, account or phone number go to `url` from now on; an empty one takes the setting away."""
+    """Webhooks of an app, account or phone number go to `url` from now on; an empty one takes the setting away.
+
+    An account that the app is not subscribed to has no webhooks at all, whatever the addresses are.
+    """
 
     scope: Literal["app", "account", "number"]
     url: str
     verify_token: str = ""
+    is_subscribed: bool = True
 
 
 AnyRecord = (

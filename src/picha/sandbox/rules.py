@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
-from picha.sandbox import refusals
+from picha.sandbox import refusals, templates
 
 TEXT_MAX_CHARS = 4096
 
@@ -85,7 +85,7 @@ def _wish(body: Document) -> Wish:
     _only(body, _KEYS, "$")
     given, to, recipient = _target(body)
     kind = _type(body)
-    content = _image(body) if kind == "image" else _text_content(body)
+    content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))
     context_id = None if context is None else _text(context, "message_id", "context['message_id']")
     return Wish(
@@ -124,8 +124,8 @@ def _type(body: Document) -> str:
     kind = kind or "text"
     if kind not in _TYPES:
         raise refusals.one_of("type", _TYPES, kind)
-    if kind not in ("image", "text"):
-        raise refusals.of_code(131051, "This sandbox takes messages of type image and text.")
+    if kind not in _CONTENTS:
+        raise refusals.of_code(131051, "This sandbox takes messages of type image, template and text.")
     return kind
 
 
@@ -146,6 +146,13 @@ def _image(body: Document) -> Document:
     return {"media_id": media_id, "link": link, "caption": caption}
 
 
+def _template(body: Document) -> Document:
+    template = _object(body, "template", frozenset({"name", "language", "components", "namespace"}))
+    if template is None:
+        raise refusals.missing("template")
+    return _image({"image": templates.header_of(template)})
+
+
 def _text_content(body: Document) -> Document:
     text = _object(body, "text", frozenset({"body", "preview_url"}))
     content = None if text is None else _text(text, "body", "text['body']")
@@ -154,6 +161,9 @@ def _text_content(body: Document) -> Document:
     if len(content) > TEXT_MAX_CHARS:
         raise refusals.too_long("text['body']", TEXT_MAX_CHARS)
     return {"text": content}
+
+
+_CONTENTS = {"image": _image, "template": _template, "text": _text_content}
 
 
 def _callback_data(body: Document) -> str | None:

@@ -95,11 +95,19 @@ class World:
 
     def callback(self) -> records.CallbackSet | None:
         """Return where webhooks go: the phone number's own address before the account's before the app's."""
+        if not self.is_subscribed:
+            return None
         for scope in ("number", "account", "app"):
             callback = self.callbacks.get(scope)
             if callback is not None and callback.url:
                 return callback
         return None
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the app is subscribed to the account, as it is from the start."""
+        account = self.callbacks.get("account")
+        return account is None or account.is_subscribed
 
     def ledger(self, after: str | None, limit: int) -> Iterator[LedgerItem]:
         """Yield up to `limit` accepted sends in order, from the one after the wamid `after`.

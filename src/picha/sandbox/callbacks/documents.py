@@ -65,7 +65,7 @@ def status(send: Send, made: records.StatusMade, person: Person | None, dialect:
         recipient_identity_key_hash=accepted.identity_key_hash,
         biz_opaque_callback_data=accepted.biz_opaque_callback_data,
         conversation=None if is_new else _conversation(made),
-        pricing=_pricing(made),
+        pricing=_pricing(accepted, made),
         errors=_errors(made),
     )
     contact = _contact(person, dialect) if person else webhooks.Contact(user_id=user_id)
@@ -92,9 +92,12 @@ def _conversation(made: records.StatusMade) -> webhooks.Conversation | None:
     )
 
 
-def _pricing(made: records.StatusMade) -> webhooks.Pricing | None:
+def _pricing(accepted: records.SendAccepted, made: records.StatusMade) -> webhooks.Pricing | None:
     if made.status not in ("sent", "delivered"):
         return None
+    if accepted.type == "template":
+        # Meta lets it be free while the window is open; here it always costs what it costs when the window is closed.
+        return webhooks.Pricing(billable=True, pricing_model="PMP", type="regular", category="utility")
     return webhooks.Pricing(billable=False, pricing_model="PMP", type="free_customer_service", category="service")
 
 

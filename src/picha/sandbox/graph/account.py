@@ -4,13 +4,15 @@ Sources: Meta's phone number reference, webhook override page and app subscripti
 """
 
 import hmac
+from typing import Literal
 
 import aiohttp
 
 from picha.cloudapi.media import SuccessAnswer
-from picha.sandbox import credentials, refusals
+from picha.sandbox import credentials, refusals, templates
 from picha.sandbox.callbacks.handshake import shake
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID, Credentials
+from picha.sandbox.graph import onboarding
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.records import CallbackSet
@@ -45,6 +47,43 @@ class Account:
 
     def number(self, fields: str | None) -> Answer:
         """Return what Graph tells of the phone number: the usual fields, or those asked for, and always its id."""
+        return answer(self._number(fields))
+
+    def phone_numbers(self, wanted: Document) -> Answer:
+        """Return the account's numbers, of which there is one, each with the usual fields or those asked for.
+
+        Raises:
+            Refusal: the page's limit is none.
+        """
+        fields = wanted.get("fields")
+        return answer(onboarding.page([self._number(fields if isinstance(fields, str) else None)], wanted))
+
+    def templates(self, wanted: Document, sample_url: str) -> Answer:
+        """Return the approved templates that fit the filters asked for.
+
+        Raises:
+            Refusal: the page's limit is none.
+        """
+        return answer(onboarding.page(templates.listed(wanted, sample_url), wanted))
+
+    def debug_token(self, wanted: Document) -> Answer:
+        """Return what there is to tell of an access token.
+
+        Raises:
+            Refusal: no token is named.
+        """
+        return answer(onboarding.debugged(self._ours, wanted))
+
+    def register(self, wanted: Document) -> Answer:
+        """Register the number, which is registered already.
+
+        Raises:
+            Refusal: the product or the PIN is not right.
+        """
+        onboarding.check_registration(wanted)
+        return answer(SuccessAnswer(success=True))
+
+    def _number(self, fields: str | None) -> Document:
         everything: Document = {
             "id": PHONE_NUMBER_ID,
             "display_phone_number": credentials.DISPLAY_PHONE_NUMBER,
@@ -58,22 +97,24 @@ class Account:
             "is_on_biz_app": False,
             "whatsapp_business_manager_messaging_limit": "TIER_250",
             "webhook_configuration": self._webhook_configuration(),
-            "health_status": _healthy("PHONE_NUMBER", PHONE_NUMBER_ID),
+            "health_status": onboarding.healthy("PHONE_NUMBER"),
         }
-        return answer(_chosen(everything, fields, _NUMBER_FIELDS))
+        return _chosen(everything, fields, _NUMBER_FIELDS)
 
     def account(self, fields: str | None) -> Answer:
         """Return what Graph tells of the business account."""
         everything: Document = {
             "id": WABA_ID,
             "name": credentials.VERIFIED_NAME,
-            "health_status": _healthy("WABA", WABA_ID),
+            "health_status": onboarding.healthy("WABA"),
         }
         return answer(_chosen(everything, fields, ("id", "name")))
 
     def subscribed_apps(self) -> Answer:
-        """Return the app that hears of the account, with the address that overrides the app's own."""
-        app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": "Picha sandbox"}}
+        """Return the app that hears of the account, if it does, with the address that overrides the app's own."""
+        if not self._world.is_subscribed:
+            return answer({"data": []})
+        app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": onboarding.APP_NAME}}
         override = self._url("account")
         return answer({"data": [app | ({"override_callback_uri": override} if override else {})]})
 
@@ -93,7 +134,7 @@ class Account:
         configuration = wanted.get("webhook_configuration")
         if not isinstance(configuration, dict):
             raise refusals.missing("webhook_configuration")
-        return await self._set(CallbackSet(scope="number", **_override(configuration)))
+        return await self._set(_override("number", configuration))
 
     async def subscribe_account(self, wanted: Document) -> Answer:
         """Set the account's callback, or take it away when none is given.
@@ -101,7 +142,7 @@ class Account:
         Raises:
             Refusal: the address failed the handshake.
         """
-        return await self._set(CallbackSet(scope="account", **_override(wanted)))
+        return await self._set(_override("account", wanted))
 
     async def subscribe_app(self, wanted: Document) -> Answer:
         """Set the app's callback.
@@ -117,8 +158,10 @@ class Account:
         return await self._set(CallbackSet(scope="app", url=url, verify_token=token))
 
     async def unsubscribe(self, scope: str) -> Answer:
-        """Take the app's or the account's callback away."""
-        return await self._set(CallbackSet(scope="app" if scope == "app" else "account", url=""))
+        """Take the app's callback away, or its subscription to the account, and with that every webhook."""
+        if scope == "app":
+            return await self._set(CallbackSet(scope="app", url=""))
+        return await self._set(CallbackSet(scope="account", url="", is_subscribed=False))
 
     async def _set(self, callback: CallbackSet) -> Answer:
         if callback.url:
@@ -135,8 +178,9 @@ class Account:
         return {name: url for name, scope in places.items() if (url := self._url(scope))}
 
 
-def _override(wanted: Document) -> dict[str, str]:
-    return {"url": _text(wanted, "override_callback_uri"), "verify_token": _text(wanted, "verify_token")}
+def _override(scope: Literal["account", "number"], wanted: Document) -> CallbackSet:
+    url, token = _text(wanted, "override_callback_uri"), _text(wanted, "verify_token")
+    return CallbackSet(scope=scope, url=url, verify_token=token)
 
 
 def _text(wanted: Document, key: str) -> str:
@@ -149,8 +193,3 @@ def _text(wanted: Document, key: str) -> str:
 def _chosen(everything: Document, fields: str | None, usual: tuple[str, ...]) -> Document:
     names = usual if fields is None else ("id", *(name.strip() for name in fields.split(",")))
     return {name: everything[name] for name in names if name in everything}
-
-
-def _healthy(kind: str, object_id: str) -> Document:
-    entity = {"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"}
-    return {"can_send_message": "AVAILABLE", "entities": [entity]}

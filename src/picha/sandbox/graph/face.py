@@ -26,6 +26,7 @@ from picha.sandbox.rules import Document
 
 _PUNCTUATION = re.compile(r"[ ()+\-]")
 _BEARER = re.compile(r"(?i)(?:bearer|oauth) +(\S+) *\Z")
+_APP_TOKEN_ROADS = frozenset({"subscriptions", "subscribe_app", "unsubscribe_app", "debug_token"})
 _log = logger("sandbox")
 
 
@@ -43,23 +44,11 @@ Handlers = Mapping[str, Callable[[Call], Awaitable[Answer]]]
 def handlers(messages: Messages, media: Media, account: Account) -> Handlers:
     """Return who answers on each road."""
 
-    async def app_token(call: Call) -> Answer:
-        return account.app_token(call.document)
-
-    async def number(call: Call) -> Answer:
-        return account.number(call.request.query_params.get("fields"))
-
-    async def whole_account(call: Call) -> Answer:
-        return account.account(call.request.query_params.get("fields"))
-
-    async def subscribed_apps(_call: Call) -> Answer:
-        return account.subscribed_apps()
-
-    async def subscriptions(_call: Call) -> Answer:
-        return account.subscriptions()
-
     def owner(call: Call) -> str | None:
         return call.request.query_params.get("phone_number_id")
+
+    def fields(call: Call) -> str | None:
+        return call.request.query_params.get("fields")
 
     return {
         "messages": lambda call: messages.take(call.object_id, call.document),
@@ -67,17 +56,36 @@ def handlers(messages: Messages, media: Media, account: Account) -> Handlers:
         "describe": lambda call: media.describe(call.object_id, owner(call)),
         "delete": lambda call: media.delete(call.object_id, owner(call)),
         "download": lambda call: media.download(call.request),
-        "number": number,
-        "account": whole_account,
-        "app_token": app_token,
+        "number": _at_once(lambda call: account.number(fields(call))),
+        "account": _at_once(lambda call: account.account(fields(call))),
+        "phone_numbers": _at_once(lambda call: account.phone_numbers(call.document)),
+        "templates": _at_once(lambda call: account.templates(call.document, _sample_url(call.request))),
+        "register": _at_once(lambda call: account.register(call.document)),
+        "app_token": _at_once(lambda call: account.app_token(call.document)),
+        "debug_token": _at_once(lambda call: account.debug_token(call.document)),
         "configure_number": lambda call: account.configure_number(call.document),
-        "subscribed_apps": subscribed_apps,
+        "subscribed_apps": _at_once(lambda _call: account.subscribed_apps()),
         "subscribe_account": lambda call: account.subscribe_account(call.document),
         "unsubscribe_account": lambda _call: account.unsubscribe("account"),
-        "subscriptions": subscriptions,
+        "subscriptions": _at_once(lambda _call: account.subscriptions()),
         "subscribe_app": lambda call: account.subscribe_app(call.document),
         "unsubscribe_app": lambda _call: account.unsubscribe("app"),
     }
+
+
+def _at_once(look: Callable[[Call], Answer]) -> Callable[[Call], Awaitable[Answer]]:
+    """Return a handler for what needs no waiting."""
+
+    async def handle(call: Call) -> Answer:
+        return look(call)
+
+    return handle
+
+
+def _sample_url(request: Request) -> str:
+    # The socket's own address: a Host header may hold anything.
+    host, port = request.scope["server"]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/_sandbox/photo.jpg"
 
 
 class Face:
@@ -159,7 +167,7 @@ class Face:
     def _check(self, token: object, road: Road) -> None:
         if not isinstance(token, str):
             raise refusals.no_token()
-        is_app = road.name in ("subscriptions", "subscribe_app", "unsubscribe_app") and self._app_token.matches(token)
+        is_app = road.name in _APP_TOKEN_ROADS and self._app_token.matches(token)
         if not is_app and road.name != "app_token" and not self._user_token.matches(token):
             raise refusals.bad_token()
 

@@ -13,6 +13,7 @@ _WINDOW_CLOSED = (
     131047,
     "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
 )
+_UNDELIVERABLE = (131026, "Message undeliverable: nobody with this business-scoped user id ever wrote here.")
 _KEY_CHANGED = (137000, "The recipient's identity key hash does not match the one in the request.")
 _MEDIA_UPLOAD_ERROR = 131053
 
@@ -34,7 +35,7 @@ class Messages:
             return self._mark(wish)
         accepted = self._accept(phone_number_id, wish)
         await self._journal.append(accepted)
-        sent = SentMessage(id=accepted.wamid)
+        sent = SentMessage(id=accepted.wamid, message_status="accepted" if wish.type == "template" else None)
         return answer(SendAnswer(contacts=[self._contact(wish, accepted)], messages=[sent]), accepted.wamid)
 
     def _mark(self, mark: ReadMark) -> Answer:
@@ -73,8 +74,11 @@ class Messages:
         self, phone_number_id: str, wish: Wish, to: str | None, media: MediaStored | None
     ) -> tuple[int, str] | None:
         """Return the failure that is certain already; Meta tells of it by webhook, not in the answer."""
-        if to is None or not self._world.is_window_open(phone_number_id, to):
+        is_template = wish.type == "template"
+        if not is_template and (to is None or not self._world.is_window_open(phone_number_id, to)):
             return _WINDOW_CLOSED
+        if to is None:
+            return _UNDELIVERABLE
         if wish.identity_key_hash not in (None, self._world.person(to).identity_key_hash):
             return _KEY_CHANGED
         flaw = None if media is None else media.flaw

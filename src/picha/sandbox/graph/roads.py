@@ -9,7 +9,7 @@ from picha.sandbox.refusals import Refusal
 
 _PATH = re.compile(r"(?:/v\d+\.\d+)?/([^/]+)(?:/([^/]+))?/?\Z")
 _KINDS = {PHONE_NUMBER_ID: "number", WABA_ID: "account", APP_ID: "app"}
-_PLACES = frozenset({"oauth", "whatsapp_business"})
+_PLACES = frozenset({"oauth", "whatsapp_business", "debug_token"})
 
 _ROADS = {
     ("POST", "number", "messages"): "messages",
@@ -19,7 +19,10 @@ _ROADS = {
     ("GET", "media", ""): "describe",
     ("DELETE", "media", ""): "delete",
     ("GET", "whatsapp_business", "attachments"): "download",
+    ("POST", "number", "register"): "register",
     ("GET", "account", ""): "account",
+    ("GET", "account", "phone_numbers"): "phone_numbers",
+    ("GET", "account", "message_templates"): "templates",
     ("GET", "account", "subscribed_apps"): "subscribed_apps",
     ("POST", "account", "subscribed_apps"): "subscribe_account",
     ("DELETE", "account", "subscribed_apps"): "unsubscribe_account",
@@ -28,6 +31,7 @@ _ROADS = {
     ("DELETE", "app", "subscriptions"): "unsubscribe_app",
     ("GET", "oauth", "access_token"): "app_token",
     ("POST", "oauth", "access_token"): "app_token",
+    ("GET", "debug_token", ""): "debug_token",
 }
 _EDGES = frozenset(edge for _, _, edge in _ROADS)
 

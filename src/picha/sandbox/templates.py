@@ -1,0 +1,93 @@
+"""The one approved template, which carries an image and so reaches people whose 24-hour window is closed. Pure.
+
+Sources: Meta's template messages page and message templates reference; details of refusals as observed.
+"""
+
+from typing import Any
+
+from picha.sandbox import refusals
+
+Document = dict[str, Any]
+
+NAME = "picha_photo"
+LANGUAGE = "en_US"
+_ID = "1213829506974421"
+_BODY = "Here is the picture you asked for. Reply to this message to talk to us."
+
+
+def listed(wanted: Document, sample_url: str) -> list[Document]:
+    """Return the templates that fit the filters `name`, `status` and `language`, cut to `fields` if those are named."""
+    template: Document = {
+        "name": NAME,
+        "parameter_format": "POSITIONAL",
+        "components": [
+            {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": [sample_url]}},
+            {"type": "BODY", "text": _BODY},
+        ],
+        "language": LANGUAGE,
+        "status": "APPROVED",
+        "category": "UTILITY",
+        "id": _ID,
+    }
+    if any(key in wanted and wanted[key] != template[key] for key in ("name", "status", "language")):
+        return []
+    fields = wanted.get("fields")
+    if not isinstance(fields, str):
+        return [template]
+    names = ["id", *(name.strip() for name in fields.split(","))]
+    return [{name: template[name] for name in names if name in template}]
+
+
+def header_of(template: Document) -> Document:
+    """Return the image object of the header in a send's `template`.
+
+    Raises:
+        Refusal: there is no such template, or the parameters are not those it takes.
+    """
+    name, language = template.get("name"), template.get("language")
+    if not isinstance(name, str):
+        raise refusals.missing("template['name']")
+    code = language.get("code") if isinstance(language, dict) else None
+    if not isinstance(code, str):
+        raise refusals.missing("template['language']['code']")
+    if (name, code) != (NAME, LANGUAGE):
+        raise refusals.of_code(132001, f"template name ({name[:512]}) does not exist in {code[:20]}")
+    header: Document | None = None
+    for component in _objects(template.get("components"), "template['components']"):
+        parameters = _objects(component.get("parameters"), "parameters")
+        image = _header(component, parameters)
+        header = header if image is None else image
+    if header is None:
+        raise refusals.of_code(132012, "header: Format mismatch, expected IMAGE, received UNKNOWN")
+    return header
+
+
+def _header(component: Document, parameters: list[Document]) -> Document | None:
+    kind = str(component.get("type")).lower()
+    if kind not in ("header", "body"):
+        raise refusals.one_of("template['components'][]['type']", ("header", "body"), kind[:100])
+    expected = 1 if kind == "header" else 0
+    if len(parameters) != expected:
+        raise refusals.of_code(
+            132000,
+            f"{kind}: number of localizable_params ({len(parameters)}) does not match the expected number of params "
+            f"({expected})",
+        )
+    if not parameters:
+        return None
+    image = parameters[0].get("image")
+    if str(parameters[0].get("type")).lower() != "image" or not isinstance(image, dict):
+        given = str(parameters[0].get("type")).upper()[:100]
+        raise refusals.of_code(132012, f"header: Format mismatch, expected IMAGE, received {given}")
+    for key in image:
+        if key not in ("id", "link"):
+            raise refusals.unexpected(key, "image")
+    return image
+
+
+def _objects(value: object, name: str) -> list[Document]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise refusals.wrong_type(name, "an array of JSON objects")
+    return value
