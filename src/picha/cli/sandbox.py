@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,13 @@ Write to the business as she would:
   {inbound}
 
 App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
+
+
+class Switch(StrEnum):
+    """A flag that says on or off by name, so that an environment variable can too."""
+
+    ON = "on"
+    OFF = "off"
 
 
 def _ladder(text: str) -> tuple[int, int, int]:
@@ -64,6 +72,12 @@ def sandbox(
     dialect: Annotated[
         Dialect, typer.Option(envvar="PICHA_SANDBOX_DIALECT", help="Which year's webhooks to write.")
     ] = Dialect.Y2026,
+    limits: Annotated[
+        Switch, typer.Option(envvar="PICHA_SANDBOX_LIMITS", help="Whether Meta's rates count.")
+    ] = Switch.ON,
+    window: Annotated[
+        Switch, typer.Option(envvar="PICHA_SANDBOX_WINDOW", help="Whether sends need a message of the last 24 hours.")
+    ] = Switch.ON,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="PICHA_SANDBOX_JSON", help="Print one line of JSON when ready.")
     ] = False,
@@ -86,6 +100,8 @@ def sandbox(
         verify_token=verify_token,
         ladder=_ladder(ladder),
         dialect=dialect,
+        limits=limits is Switch.ON,
+        window=window is Switch.ON,
     )
     try:
         _run(settings, as_json=as_json)

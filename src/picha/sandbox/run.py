@@ -38,6 +38,7 @@ from picha.sandbox.ground import Ground
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
 from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
 from picha.sandbox.ready import Ready
 from picha.sandbox.records import Born
@@ -109,7 +110,12 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         urls = MediaUrls(base_url, ours.app_secret)
         people = People(ground, shelf, postman, urls, fetcher, dialect=settings.dialect)
         faults = Faults(ground.chance)
-        answering = handlers(Messages(ground), Media(ground, blobs, urls), Account(ground, session, ours))
+        limits = Limits(is_on=settings.limits)
+        answering = handlers(
+            Messages(ground, limits, has_window=settings.window),
+            Media(ground, blobs, urls, limits),
+            Account(ground, session, ours),
+        )
         face = Face(answering, courier, faults, ground.chance, ours)
         await first_day.claim(ground, settings.callback, ours)
         _go_on(ground.world, postman, courier)

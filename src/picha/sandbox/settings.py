@@ -11,7 +11,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How one sandbox runs.
 
     Without a `home` everything is forgotten at the end. `ladder` holds the pauses before sent, delivered and read in
-    milliseconds. `port` 0 takes a free one. `callback` is the app's webhook address, taken on trust.
+    milliseconds. `port` 0 takes a free one. `callback` is the app's webhook address, taken on trust. `limits` makes
+    Meta's rates count, `window` its 24 hours.
     """
 
     home: Path | None = None
@@ -22,3 +23,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     verify_token: str | None = None
     ladder: tuple[int, int, int] = (150, 400, 1000)
     dialect: Dialect = Dialect.Y2026
+    limits: bool = True
+    window: bool = True

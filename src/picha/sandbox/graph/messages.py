@@ -6,6 +6,7 @@ from picha.sandbox import refusals, rules
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
+from picha.sandbox.pace import Limits
 from picha.sandbox.records import MediaStored, SendAccepted
 from picha.sandbox.rules import Document, ReadMark, Wish
 
@@ -20,14 +21,16 @@ _MEDIA_UPLOAD_ERROR = 131053
 class Messages:
     """Takes sends and read marks for one phone number."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, limits: Limits, *, has_window: bool) -> None:
         self._world, self._journal, self._chance, self._clock = ground
+        self._limits = limits
+        self._has_window = has_window
 
     async def take(self, phone_number_id: str, body: Document) -> Answer:
         """Return the answer to a body, durable before it is given.
 
         Raises:
-            Refusal: a rule is broken, or the media or message named is not there.
+            Refusal: a rule is broken, a rate is used up, or the media or message named is not there.
         """
         wish = rules.read(body)
         if isinstance(wish, ReadMark):
@@ -51,6 +54,9 @@ class Messages:
             if media is None:
                 raise refusals.bad_attachment()
         to = wish.to or self._world.wa_id_of(wish.recipient or "")
+        code = self._limits.send(phone_number_id, to or wish.recipient or "", self._clock.monotonic())
+        if code is not None:
+            raise refusals.of_code(code)
         return SendAccepted(
             wamid=make_wamid(to or wish.recipient or "", outbound=True, token_hex=self._chance.token_hex(9)),
             phone_number_id=phone_number_id,
@@ -73,9 +79,10 @@ class Messages:
         self, phone_number_id: str, wish: Wish, to: str | None, media: MediaStored | None
     ) -> tuple[int, str] | None:
         """Return the failure that is certain already; Meta tells of it by webhook, not in the answer."""
-        if to is None or not self._world.is_window_open(phone_number_id, to):
+        if self._has_window and (to is None or not self._world.is_window_open(phone_number_id, to)):
             return _WINDOW_CLOSED
-        if wish.identity_key_hash not in (None, self._world.person(to).identity_key_hash):
+        known_hash = None if to is None else self._world.person(to).identity_key_hash
+        if wish.identity_key_hash not in (None, known_hash):
             return _KEY_CHANGED
         flaw = None if media is None else media.flaw
         return None if flaw is None else (_MEDIA_UPLOAD_ERROR, flaw)
