@@ -2,7 +2,7 @@
 
 from picha.cloudapi.media import SuccessAnswer
 from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, make_wamid
-from picha.sandbox import refusals, rules
+from picha.sandbox import magic, refusals, rules
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
@@ -30,7 +30,8 @@ class Messages:
         """Return the answer to a body, durable before it is given.
 
         Raises:
-            Refusal: a rule is broken, a rate is used up, or the media or message named is not there.
+            Refusal: a rule is broken, a rate is used up, the media or message named is not there, or
+                the recipient is a number that refuses by magic.
         """
         wish = rules.read(body)
         if isinstance(wish, ReadMark):
@@ -48,6 +49,9 @@ class Messages:
     def _accept(self, phone_number_id: str, wish: Wish) -> SendAccepted:
         if wish.to == DISPLAY_PHONE_NUMBER:
             raise refusals.of_code(131021)
+        trick = magic.find(wish.to, magic.Moment.ANSWER)
+        if trick is not None:
+            raise refusals.of_code(trick.code)
         media = None
         if wish.media_id is not None:
             media = self._world.live_media(wish.media_id, phone_number_id)
@@ -79,6 +83,9 @@ class Messages:
         self, phone_number_id: str, wish: Wish, to: str | None, media: MediaStored | None
     ) -> tuple[int, str] | None:
         """Return the failure that is certain already; Meta tells of it by webhook, not in the answer."""
+        trick = magic.find(to, magic.Moment.STATUS)
+        if trick is not None:
+            return trick.doom
         if self._has_window and (to is None or not self._world.is_window_open(phone_number_id, to)):
             return _WINDOW_CLOSED
         known_hash = None if to is None else self._world.person(to).identity_key_hash
