@@ -16,7 +16,7 @@ from picha.egress import TEST, EgressError, Fetcher
 from picha.images.probe import probe
 from picha.sandbox.callbacks import documents
 from picha.sandbox.callbacks.documents import InboundDetails
-from picha.sandbox.callbacks.postman import Postman
+from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
@@ -65,7 +65,7 @@ class People:
         self,
         ground: Ground,
         shelf: Shelf,
-        postman: Postman,
+        mailbag: Mailbag,
         urls: MediaUrls,
         fetcher: Fetcher,
         *,
@@ -73,7 +73,7 @@ class People:
     ) -> None:
         self._world, self._journal, self._chance, self._clock = ground
         self._shelf = shelf
-        self._postman = postman
+        self._mailbag = mailbag
         self._urls = urls
         self._fetcher = fetcher
         self._dialect = dialect
@@ -100,7 +100,7 @@ class People:
         queued = self._queued(heard, self._details(spoken, media))
         await self._journal.append(*([media] if media else []), heard, *([queued] if queued else []))
         if queued is not None:
-            self._postman.post(queued)
+            self._mailbag.post(queued)
         return heard.id
 
     async def _media(self, spoken: Spoken) -> MediaStored:

@@ -23,10 +23,13 @@ from picha.kit.ids import base62
 from picha.kit.logs import logger
 from picha.sandbox import credentials, first_day, pages
 from picha.sandbox.blobs import Blobs
+from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.postman import Postman
+from picha.sandbox.callbacks.trouble import Troubles
 from picha.sandbox.chance import Chance
 from picha.sandbox.clock import SandboxClock
 from picha.sandbox.control import Control
+from picha.sandbox.control_webhooks import WebhookControl
 from picha.sandbox.courier import Courier
 from picha.sandbox.faults import Faults
 from picha.sandbox.graph.account import Account
@@ -101,14 +104,17 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
         postman = Postman(ground, session, ours.app_secret)
         stack.push_async_callback(postman.close)
+        troubles = Troubles(ground.chance)
+        mailbag = Mailbag(ground, postman, troubles)
+        stack.push_async_callback(mailbag.close)
         links = Links(fetcher, ground.clock)
         stack.push_async_callback(links.close)
-        courier = Courier(ground, postman, links, ladder=settings.ladder, dialect=settings.dialect)
+        courier = Courier(ground, mailbag, troubles, links, ladder=settings.ladder, dialect=settings.dialect)
         stack.push_async_callback(courier.close)
         blobs = Blobs(home / "media")
         shelf = Shelf(blobs, ground.clock)
         urls = MediaUrls(base_url, ours.app_secret)
-        people = People(ground, shelf, postman, urls, fetcher, dialect=settings.dialect)
+        people = People(ground, shelf, mailbag, urls, fetcher, dialect=settings.dialect)
         faults = Faults(ground.chance)
         limits = Limits(is_on=settings.limits)
         answering = handlers(
@@ -121,7 +127,8 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours)
-        own = Starlette(routes=[*Control(ground, people, faults).routes(), *pages.routes(ready)])
+        controls = (Control(ground, people, faults), WebhookControl(troubles))
+        own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
         yield _Front(own, face), ready
 
 

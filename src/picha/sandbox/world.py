@@ -183,14 +183,18 @@ class World:
 
     @_apply.register
     def _(self, record: records.LinkFetched) -> None:
-        send = self.sends[record.wamid]
+        send = self.sends.get(record.wamid)
+        if send is None:
+            return
         send.item.sha256 = record.sha256
         send.doom = record.doom
         send.is_link_due = False
 
     @_apply.register
     def _(self, record: records.StatusMade) -> None:
-        send = self.sends[record.wamid]
+        send = self.sends.get(record.wamid)
+        if send is None:
+            return
         send.status = record.status
         item = StatusItem(
             wamid=record.wamid,
@@ -210,7 +214,9 @@ class World:
 
     @_apply.register
     def _(self, record: records.WebhookSettled) -> None:
-        owed = self.owed.pop(record.id)
+        owed = self.owed.pop(record.id, None)
+        if owed is None:
+            return
         item = DeliveryItem(
             id=record.id,
             kind=owed.kind,
@@ -222,10 +228,13 @@ class World:
             http=record.http,
             at=from_stamp(record.at),
         )
-        if owed.kind == "status":
-            self._tell_of(self.sends[owed.about], "delivery", item, owed.status)
+        send, heard = self.sends.get(owed.about), self.heard.get(owed.about)
+        if send is not None:
+            self._tell_of(send, "delivery", item, owed.status)
         else:
-            self._tell(Happening(event="delivery", wamid=owed.about, to=self.heard[owed.about].wa_id, item=item))
+            # A status on purpose of a message that nobody sent has nobody it is for.
+            to = None if heard is None else heard.wa_id
+            self._tell(Happening(event="delivery", wamid=owed.about, to=to, status=owed.status, item=item))
 
     def _tell_of(
         self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None

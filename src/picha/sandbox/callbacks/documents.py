@@ -6,6 +6,7 @@ reads it unasked. `2025` is the form of Meta's image webhook reference of Decemb
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -70,6 +71,25 @@ def status(send: Send, made: records.StatusMade, person: Person | None, dialect:
     )
     contact = _contact(person, dialect) if person else webhooks.Contact(user_id=user_id)
     return _body(accepted.phone_number_id, contacts=[contact] if is_new else [], messages=[], statuses=[document])
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    id: str
+    changes: list[msgspec.Raw]
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    object: str
+    entry: list[_Entry]
+
+
+def merged(bodies: Sequence[bytes]) -> bytes:
+    """Return one body with the changes of all, each written as it was; all are of the sandbox's one account."""
+    if len(bodies) == 1:
+        return bodies[0]
+    envelopes = [msgspec.json.decode(body, type=_Envelope) for body in bodies]
+    changes = [change for envelope in envelopes for entry in envelope.entry for change in entry.changes]
+    return msgspec.json.encode(_Envelope(envelopes[0].object, [_Entry(WABA_ID, changes)]))
 
 
 def _contact(person: Person, dialect: Dialect, identity_key_hash: str | None = None) -> webhooks.Contact:
