@@ -40,11 +40,18 @@ class Switch(StrEnum):
     OFF = "off"
 
 
-def _ladder(text: str) -> tuple[int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 7 for part in parts):  # noqa: PLR2004 - sent, delivered, read
-        raise typer.BadParameter("three numbers of milliseconds, such as 150,400,1000", param_hint="--ladder")
-    return int(parts[0]), int(parts[1]), int(parts[2])
+def _ladder(text: str) -> tuple[int, int | None, int | None]:
+    first, *others = parts = text.split(",")
+    if len(parts) != 3 or not (_is_pause(first) and all(part == "-" or _is_pause(part) for part in others)):  # noqa: PLR2004 - sent, delivered, read
+        raise typer.BadParameter(
+            "three numbers of milliseconds, such as 150,400,1000; - waits for the person", param_hint="--ladder"
+        )
+    delivered, read = (None if part == "-" else int(part) for part in others)
+    return int(first), delivered, read
+
+
+def _is_pause(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 7  # noqa: PLR2004 - three hours fit, as they always did
 
 
 def sandbox(
@@ -67,7 +74,10 @@ def sandbox(
         str | None, typer.Option(envvar="PICHA_SANDBOX_VERIFY_TOKEN", help="Verify token of the callback.")
     ] = None,
     ladder: Annotated[
-        str, typer.Option(envvar="PICHA_SANDBOX_LADDER", help="Pauses before sent, delivered and read, in ms.")
+        str,
+        typer.Option(
+            envvar="PICHA_SANDBOX_LADDER", help="Pauses before sent, delivered and read, in ms; - waits for the person."
+        ),
     ] = "150,400,1000",
     dialect: Annotated[
         Dialect, typer.Option(envvar="PICHA_SANDBOX_DIALECT", help="Which year's webhooks to write.")

@@ -20,6 +20,7 @@ from picha.sandbox.world import Person, Send
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
 _EARLY_MAX_S = 2.0
+Ladder = tuple[int, int | None, int | None]
 _STEPS: tuple[_Step, ...] = ("sent", "delivered", "read")
 
 
@@ -27,7 +28,7 @@ class Courier:
     """Carries every send from its acceptance to its last status.
 
     `ladder` holds three pauses in milliseconds of real time: from the answer to `sent`, from there to `delivered`, from
-    there to `read`. A failure comes after the first of them.
+    there to `read`; None waits for the person. A failure comes after the first of them.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Courier:
         troubles: Troubles,
         links: Links,
         *,
-        ladder: tuple[int, int, int],
+        ladder: Ladder,
         dialect: Dialect,
     ) -> None:
         self._world, self._journal, self._chance, self._clock = ground
@@ -46,6 +47,7 @@ class Courier:
         self._links = links
         self._ladder = ladder
         self._dialect = dialect
+        self._made: set[tuple[str, str]] = set()
         self._work = Background("a send was lost on its way")
 
     def begin(self, wamid: str) -> None:
@@ -68,11 +70,25 @@ class Courier:
             self._world.listeners.discard(collector.take)
         return True
 
+    async def lift(self, wa_id: str, upto: Literal["delivered", "read"]) -> list[str]:
+        """Bring every send to this person that has been sent as far as `upto`, and return the wamids of those moved."""
+        wamids = []
+        for wamid, send in list(self._world.sends.items()):
+            if send.item.to != wa_id or send.is_withheld or send.status not in ("sent", "delivered"):
+                continue
+            steps = _STEPS[_STEPS.index(send.status) + 1 : _STEPS.index(upto) + 1]
+            for status in steps:
+                await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
+            if steps:
+                wamids.append(wamid)
+                self._work.start(self._carry(send, self._ladder))
+        return wamids
+
     async def close(self) -> None:
         """Stop; whoever is under way goes on after the next start."""
         await self._work.close()
 
-    async def _carry(self, send: Send, ladder: tuple[int, int, int]) -> None:
+    async def _carry(self, send: Send, ladder: Ladder) -> None:
         link = send.accepted.link
         if send.is_link_due and link is not None:
             seen = await self._links.look(link)
@@ -83,12 +99,16 @@ class Courier:
         wamid = send.accepted.wamid
         done = 0 if send.status not in _STEPS else _STEPS.index(send.status) + 1
         for status, pause in list(zip(_STEPS, ladder, strict=True))[done:]:
+            if pause is None or (status != "sent" and send.is_withheld):
+                return
             if status == "read" and self._troubles.strikes("failed_after_delivered", wamid, status):
                 await self._fail(send, *_UNDELIVERABLE, pause=pause)
                 return
             await asyncio.sleep(pause / 1000)
             if status == "delivered" and self._troubles.strikes("skip_delivered", wamid, status):
                 continue
+            if status != "sent" and send.is_withheld:
+                return
             await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
 
     async def _fail(self, send: Send, code: int, details: str, *, pause: int) -> None:
@@ -100,6 +120,9 @@ class Courier:
         await self._make(send, made)
 
     async def _make(self, send: Send, made: StatusMade) -> None:
+        if (made.wamid, made.status) in self._made:
+            return
+        self._made.add((made.wamid, made.status))
         callback = self._world.callback()
         if callback is None:
             await self._journal.append(made)

@@ -85,6 +85,8 @@ class People:
             Nonsense: the message cannot be made.
         """
         wa_id = _checked(spoken)
+        if wa_id in self._world.blocked:
+            raise Nonsense("this person has blocked the business and must unblock it first")
         media = await self._media(spoken) if spoken.type == "image" else None
         heard = MessageHeard(
             id=make_wamid(wa_id, outbound=False, token_hex=self._chance.token_hex(10)),
@@ -170,17 +172,27 @@ class People:
         )
 
 
+def number_of(text: str) -> str:
+    """Return a person's number as digits.
+
+    Raises:
+        Nonsense: it is no phone number, or the business's own.
+    """
+    wa_id = _PUNCTUATION.sub("", text)
+    if not _PHONE.match(wa_id):
+        raise Nonsense("this is not a phone number")
+    if wa_id == DISPLAY_PHONE_NUMBER:
+        raise Nonsense("this is the business's own number")
+    return wa_id
+
+
 def _checked(spoken: Spoken) -> str:
     """Return the person's number as digits.
 
     Raises:
         Nonsense: something in the message contradicts the webhook reference.
     """
-    wa_id = _PUNCTUATION.sub("", spoken.from_)
-    if not _PHONE.match(wa_id):
-        raise Nonsense("from is not a phone number")
-    if wa_id == DISPLAY_PHONE_NUMBER:
-        raise Nonsense("from is the business's own number")
+    wa_id = number_of(spoken.from_)
     if spoken.user_id is not None and not _BSUID.match(spoken.user_id):
         raise Nonsense("user_id is not a business-scoped user id such as US.13491208655302741918")
     if spoken.phone_number_id != PHONE_NUMBER_ID:

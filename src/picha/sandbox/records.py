@@ -129,6 +129,26 @@ class CallbackSet(Record, frozen=True, kw_only=True, omit_defaults=True, tag="ca
     verify_token: str = ""
 
 
+class PersonBlocked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="blocked"):
+    """A person blocked the business, or took that back."""
+
+    wa_id: str
+    is_blocked: bool
+
+
+class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="number-changed"):
+    """A person moved to another number, and got another business-scoped user id with it."""
+
+    id: str
+    phone_number_id: str
+    wa_id: str
+    new_wa_id: str
+    user_id: str
+    previous_user_id: str
+    at: float
+    name: str | None = None
+
+
 AnyRecord = (
     Born
     | ClockPlaced
@@ -141,6 +161,8 @@ AnyRecord = (
     | WebhookQueued
     | WebhookSettled
     | CallbackSet
+    | PersonBlocked
+    | NumberChanged
 )
 
 encode = msgspec.json.Encoder().encode

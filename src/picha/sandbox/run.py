@@ -28,7 +28,9 @@ from picha.sandbox.callbacks.postman import Postman
 from picha.sandbox.callbacks.trouble import Troubles
 from picha.sandbox.chance import Chance
 from picha.sandbox.clock import SandboxClock
+from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
+from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_webhooks import WebhookControl
 from picha.sandbox.courier import Courier
 from picha.sandbox.faults import Faults
@@ -127,7 +129,8 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours)
-        controls = (Control(ground, people, faults), WebhookControl(troubles))
+        conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
+        controls = (Control(ground, people, faults), PeopleControl(conduct), WebhookControl(troubles))
         own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
         yield _Front(own, face), ready
 

@@ -27,7 +27,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Send:
-    """An accepted send and how far it has come."""
+    """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`."""
 
     def __init__(self, accepted: records.SendAccepted) -> None:
         self.accepted = accepted
@@ -45,6 +45,7 @@ class Send:
         self.doom = accepted.doom
         self.is_link_due = accepted.link is not None and accepted.doom is None
         self.status: str | None = None
+        self.is_withheld = False
 
 
 def user_id_of(wa_id: str) -> str:
@@ -61,6 +62,8 @@ class World:
         self.record_count = 0
         self.media: dict[str, records.MediaStored] = {}
         self.people: dict[str, Person] = {}
+        self.blocked: set[str] = set()
+        self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
@@ -157,6 +160,7 @@ class World:
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:
         known = self.people.get(record.wa_id)
+        self.moved.pop(record.wa_id, None)
         self.people[record.wa_id] = Person(
             wa_id=record.wa_id,
             user_id=record.user_id,
@@ -179,6 +183,7 @@ class World:
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send(record)
+        send.is_withheld = record.to in self.blocked
         self._tell_of(send, "send", send.item)
 
     @_apply.register
@@ -207,6 +212,34 @@ class World:
             at=from_stamp(record.at),
         )
         self._tell_of(send, "status", item, record.status)
+
+    @_apply.register
+    def _(self, record: records.PersonBlocked) -> None:
+        if not record.is_blocked:
+            self.blocked.discard(record.wa_id)
+            return
+        self.blocked.add(record.wa_id)
+        for send in self.sends.values():
+            if send.item.to == record.wa_id and send.status in (None, "sent"):
+                send.is_withheld = True
+
+    @_apply.register
+    def _(self, record: records.NumberChanged) -> None:
+        self.people.pop(record.wa_id, None)
+        self.people[record.new_wa_id] = Person(wa_id=record.new_wa_id, user_id=record.user_id, name=record.name)
+        self._by_user_id.pop(record.previous_user_id, None)
+        self._by_user_id[record.user_id] = record.new_wa_id
+        self.moved[record.wa_id] = record.new_wa_id
+        self.moved.pop(record.new_wa_id, None)
+        item = InboundItem(
+            message_id=record.id,
+            phone_number_id=record.phone_number_id,
+            from_=record.wa_id,
+            type="system",
+            media_id=None,
+            at=from_stamp(record.at),
+        )
+        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
 
     @_apply.register
     def _(self, record: records.WebhookQueued) -> None:

@@ -52,6 +52,27 @@ def inbound(heard: records.MessageHeard, person: Person, details: InboundDetails
     )
 
 
+def number_changed(changed: records.NumberChanged, dialect: Dialect) -> bytes:
+    """Return the body that tells that a person moved to another number: a system message without contacts."""
+    is_new = dialect is Dialect.Y2026
+    who = changed.name or changed.wa_id
+    message = webhooks.InboundMessage(
+        from_=changed.wa_id,
+        from_user_id=changed.previous_user_id if is_new else None,
+        id=changed.id,
+        timestamp=str(int(changed.at)),
+        type="system",
+        system=webhooks.SystemChange(
+            type="user_changed_number",
+            body=f"{who} changed from {changed.wa_id} to {changed.new_wa_id}",
+            wa_id=changed.new_wa_id,
+            user_id=changed.user_id if is_new else None,
+            previous_user_id=changed.previous_user_id if is_new else None,
+        ),
+    )
+    return _body(changed.phone_number_id, contacts=[], messages=[message], statuses=[])
+
+
 def status(send: Send, made: records.StatusMade, person: Person | None, dialect: Dialect) -> bytes:
     """Return the body that tells of a status; `person` is None when only a user id nobody knows was given."""
     accepted, is_new = send.accepted, dialect is Dialect.Y2026

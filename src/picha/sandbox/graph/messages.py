@@ -14,6 +14,7 @@ _WINDOW_CLOSED = (
     131047,
     "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
 )
+_NOT_ON_WHATSAPP = (131026, "The recipient has moved to another number and is not on WhatsApp with this one.")
 _KEY_CHANGED = (137000, "The recipient's identity key hash does not match the one in the request.")
 _MEDIA_UPLOAD_ERROR = 131053
 
@@ -86,6 +87,8 @@ class Messages:
         trick = magic.find(to, magic.Moment.STATUS)
         if trick is not None:
             return trick.doom
+        if to in self._world.moved:
+            return _NOT_ON_WHATSAPP
         if self._has_window and (to is None or not self._world.is_window_open(phone_number_id, to)):
             return _WINDOW_CLOSED
         known_hash = None if to is None else self._world.person(to).identity_key_hash
