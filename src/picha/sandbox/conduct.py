@@ -8,8 +8,8 @@ from picha.sandbox.credentials import PHONE_NUMBER_ID
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.people import Nonsense, number_of
+from picha.sandbox.person import user_id_of
 from picha.sandbox.records import NumberChanged, PersonBlocked, WebhookQueued
-from picha.sandbox.world import user_id_of
 
 
 class Conduct:

@@ -4,6 +4,7 @@ It stands below `/_sandbox` and wants no token.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -56,10 +57,11 @@ class WaitWish(msgspec.Struct, frozen=True, kw_only=True):
 class Control:
     """Handlers of the control API."""
 
-    def __init__(self, ground: Ground, people: People, faults: Faults) -> None:
+    def __init__(self, ground: Ground, people: People, faults: Faults, renew: Callable[[], Awaitable[None]]) -> None:
         self._world, self._journal, _, self._clock = ground
         self._people = people
         self._faults = faults
+        self._renew = renew
 
     def routes(self) -> list[Route]:
         """Return the routes of the control API."""
@@ -73,6 +75,7 @@ class Control:
             Route("/_sandbox/faults", self._list_faults, methods=["GET"]),
             Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
             Route("/_sandbox/faults", self._remove_faults, methods=["DELETE"]),
+            Route("/_sandbox/reset", self._reset, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
 
@@ -147,6 +150,10 @@ class Control:
         finally:
             self._world.listeners.discard(collector.take)
         return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
+
+    async def _reset(self, _request: Request) -> Response:
+        await self._renew()
+        return Response(status_code=204)
 
     async def _list_faults(self, _request: Request) -> Response:
         return told({"items": self._faults.all()})

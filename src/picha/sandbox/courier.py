@@ -14,8 +14,9 @@ from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import Collector, Search
 from picha.sandbox.links import Links
+from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
-from picha.sandbox.world import Person, Send
+from picha.sandbox.world import Send
 
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
@@ -52,18 +53,21 @@ class Courier:
 
     def begin(self, wamid: str) -> None:
         """Set a send on its way, or further on it after a restart; called once its answer has left."""
-        self._work.start(self._carry(self._world.sends[wamid], self._ladder))
+        send = self._world.sends.get(wamid)
+        if send is not None:
+            self._work.start(self._carry(send, self._ladder))
 
     async def run_ahead(self, wamid: str) -> bool:
         """Set a send on its way before its answer if trouble wants it so, and tell whether it did.
 
         It returns when the first webhook is there, or after two seconds.
         """
-        if self._world.callback() is None or not self._troubles.strikes("early_status", wamid, None):
+        send = self._world.sends.get(wamid)
+        if send is None or self._world.callback() is None or not self._troubles.strikes("early_status", wamid, None):
             return False
         collector = Collector(Search(event="delivery", wamid=wamid), 1)
         self._world.listeners.add(collector.take)
-        self._work.start(self._carry(self._world.sends[wamid], (0, *self._ladder[1:])))
+        self._work.start(self._carry(send, (0, *self._ladder[1:])))
         try:
             await collector.filled(_EARLY_MAX_S)
         finally:
@@ -87,6 +91,7 @@ class Courier:
     async def close(self) -> None:
         """Stop; whoever is under way goes on after the next start."""
         await self._work.close()
+        self._made.clear()
 
     async def _carry(self, send: Send, ladder: Ladder) -> None:
         link = send.accepted.link

@@ -21,10 +21,10 @@ from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.person import Person
 from picha.sandbox.photo import built_in
 from picha.sandbox.records import MediaStored, MessageHeard, WebhookQueued
 from picha.sandbox.shelf import Shelf
-from picha.sandbox.world import Person
 
 _PUNCTUATION = re.compile(r"[ ()+\-]")
 _PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")

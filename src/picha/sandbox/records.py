@@ -149,6 +149,10 @@ class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
     name: str | None = None
 
 
+class Renewed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="renewed"):
+    """The world began again with its seed and its callbacks; nothing else that came before is there any more."""
+
+
 AnyRecord = (
     Born
     | ClockPlaced
@@ -163,6 +167,7 @@ AnyRecord = (
     | CallbackSet
     | PersonBlocked
     | NumberChanged
+    | Renewed
 )
 
 encode = msgspec.json.Encoder().encode

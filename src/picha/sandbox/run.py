@@ -47,6 +47,7 @@ from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
 from picha.sandbox.ready import Ready
 from picha.sandbox.records import Born
+from picha.sandbox.renewal import renewal
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
 from picha.sandbox.world import World
@@ -130,7 +131,13 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours)
         conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
-        controls = (Control(ground, people, faults), PeopleControl(conduct), WebhookControl(troubles))
+        working = (courier, mailbag, postman, links)
+        rules = (faults.remove, troubles.end, limits.clear)
+        controls = (
+            Control(ground, people, faults, renewal(ground, shelf, people, working=working, rules=rules)),
+            PeopleControl(conduct),
+            WebhookControl(ground, postman, troubles),
+        )
         own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
         yield _Front(own, face), ready
 

@@ -3,27 +3,17 @@
 Only `apply` changes it, one record at a time, and it decides nothing.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
-import msgspec
-
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
-
-
-class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A WhatsApp user the business has heard from."""
-
-    wa_id: str
-    user_id: str
-    name: str | None = None
-    identity_key_hash: str | None = None
+from picha.sandbox.person import Person, user_id_of
 
 
 class Send:
@@ -48,11 +38,6 @@ class Send:
         self.is_withheld = False
 
 
-def user_id_of(wa_id: str) -> str:
-    """Return the business-scoped user id that stands for a phone number in this sandbox, always the same."""
-    return f"US.{int.from_bytes(hashlib.sha256(wa_id.encode()).digest()[:7]) + 10**16}"
-
-
 class World:
     """Everything one sandbox knows."""
 
@@ -67,6 +52,7 @@ class World:
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
+        self.deliveries = Deliveries()
         self.callbacks: dict[str, records.CallbackSet] = {}
         self.happenings: list[Happening] = []
         self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
@@ -139,6 +125,15 @@ class World:
     @_apply.register
     def _(self, record: records.Born) -> None:
         self.seed = record.seed
+
+    @_apply.register
+    def _(self, _record: records.Renewed) -> None:
+        self.clock.place(timedelta(0), None)
+        fresh = World(self.clock)
+        # As in a world that has heard of its birth alone.
+        fresh.seed, fresh.record_count = self.seed, 1
+        fresh.callbacks, fresh.listeners = self.callbacks, self.listeners
+        vars(self).update(vars(fresh))
 
     @_apply.register
     def _(self, record: records.ClockPlaced) -> None:
@@ -244,12 +239,14 @@ class World:
     @_apply.register
     def _(self, record: records.WebhookQueued) -> None:
         self.owed[record.id] = record
+        self.deliveries.queued(record)
 
     @_apply.register
     def _(self, record: records.WebhookSettled) -> None:
         owed = self.owed.pop(record.id, None)
         if owed is None:
             return
+        self.deliveries.settled(record)
         item = DeliveryItem(
             id=record.id,
             kind=owed.kind,

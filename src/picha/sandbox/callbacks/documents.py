@@ -16,7 +16,8 @@ from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, WABA_ID
 from picha.sandbox.dialect import Dialect
-from picha.sandbox.world import Person, Send
+from picha.sandbox.person import Person
+from picha.sandbox.world import Send
 
 _ERRORS_PAGE = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
 

@@ -40,7 +40,7 @@ class Postman:
     """Takes queued webhooks, which are on disk already, to their addresses."""
 
     def __init__(self, ground: Ground, session: aiohttp.ClientSession, app_secret: str) -> None:
-        _, self._journal, _, self._clock = ground
+        self._world, self._journal, _, self._clock = ground
         self._session = session
         self._app_secret = app_secret
         self._lanes: dict[tuple[str, int], asyncio.Queue[Sequence[WebhookQueued]]] = {}
@@ -93,6 +93,12 @@ class Postman:
         await self._journal.append(WebhookSettled(id=queued.id, at=at, attempts=attempts, taken=taken, http=http))
 
     async def _try(self, *parcel: WebhookQueued) -> int | None:
+        http = await self._give(parcel)
+        for queued in parcel:
+            self._world.deliveries.tried(queued.id, self._clock.now(), http)
+        return http
+
+    async def _give(self, parcel: Sequence[WebhookQueued]) -> int | None:
         body = merged([queued.body.encode("ascii") for queued in parcel])
         headers = {
             "Content-Type": "application/json",
