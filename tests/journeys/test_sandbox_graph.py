@@ -31,7 +31,7 @@ def picture(kind: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (64, 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sandbox() -> AsyncIterator[SandboxProgram]:
-    async with running("--ladder", "0,0,0") as program:
+    async with running("--ladder", "0,0,0", "--limits", "off") as program:
         yield program
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,11 +33,25 @@ Write to the business as she would:
 App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
 
 
-def _ladder(text: str) -> tuple[int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 7 for part in parts):  # noqa: PLR2004 - sent, delivered, read
-        raise typer.BadParameter("three numbers of milliseconds, such as 150,400,1000", param_hint="--ladder")
-    return int(parts[0]), int(parts[1]), int(parts[2])
+class Switch(StrEnum):
+    """A flag that says on or off by name, so that an environment variable can too."""
+
+    ON = "on"
+    OFF = "off"
+
+
+def _ladder(text: str) -> tuple[int, int | None, int | None]:
+    first, *others = parts = text.split(",")
+    if len(parts) != 3 or not (_is_pause(first) and all(part == "-" or _is_pause(part) for part in others)):  # noqa: PLR2004 - sent, delivered, read
+        raise typer.BadParameter(
+            "three numbers of milliseconds, such as 150,400,1000; - waits for the person", param_hint="--ladder"
+        )
+    delivered, read = (None if part == "-" else int(part) for part in others)
+    return int(first), delivered, read
+
+
+def _is_pause(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 7  # noqa: PLR2004 - three hours fit, as they always did
 
 
 def sandbox(
@@ -59,11 +74,20 @@ def sandbox(
         str | None, typer.Option(envvar="PICHA_SANDBOX_VERIFY_TOKEN", help="Verify token of the callback.")
     ] = None,
     ladder: Annotated[
-        str, typer.Option(envvar="PICHA_SANDBOX_LADDER", help="Pauses before sent, delivered and read, in ms.")
+        str,
+        typer.Option(
+            envvar="PICHA_SANDBOX_LADDER", help="Pauses before sent, delivered and read, in ms; - waits for the person."
+        ),
     ] = "150,400,1000",
     dialect: Annotated[
         Dialect, typer.Option(envvar="PICHA_SANDBOX_DIALECT", help="Which year's webhooks to write.")
     ] = Dialect.Y2026,
+    limits: Annotated[
+        Switch, typer.Option(envvar="PICHA_SANDBOX_LIMITS", help="Whether Meta's rates count.")
+    ] = Switch.ON,
+    window: Annotated[
+        Switch, typer.Option(envvar="PICHA_SANDBOX_WINDOW", help="Whether sends need a message of the last 24 hours.")
+    ] = Switch.ON,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="PICHA_SANDBOX_JSON", help="Print one line of JSON when ready.")
     ] = False,
@@ -86,6 +110,8 @@ def sandbox(
         verify_token=verify_token,
         ladder=_ladder(ladder),
         dialect=dialect,
+        limits=limits is Switch.ON,
+        window=window is Switch.ON,
     )
     try:
         _run(settings, as_json=as_json)

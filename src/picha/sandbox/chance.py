@@ -17,6 +17,10 @@ class Chance:
         self._start = start
         self._count = 0
 
+    def restart(self, start: int) -> None:
+        """Begin again from a starting place."""
+        self._start, self._count = start, 0
+
     def _draw(self, size: int) -> int:
         self._count += 1
         drawn = b""

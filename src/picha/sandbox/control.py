@@ -1,11 +1,11 @@
 """The control API: write as a person, move the clock, read the ledger, wait for what happens, make trouble.
 
-It stands below `/_sandbox`, wants no token, and answers errors as `{"error": "<a sentence>"}`.
+It stands below `/_sandbox` and wants no token.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -13,16 +13,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picha.sandbox import photo
+from picha.sandbox.control_words import read, refused, told
 from picha.sandbox.faults import Faults, FaultWish
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import Collector, LedgerItem, Search
 from picha.sandbox.people import Nonsense, People, Spoken
 from picha.sandbox.records import ClockPlaced
 
-_BODY_MAX_BYTES = 192 * 1024 * 1024
 _LEDGER_MAX = 1_000_000
 _WAIT_MAX_S = 600.0
-_Wish = TypeVar("_Wish", bound=msgspec.Struct)
 _EVENTS = ("send", "status", "inbound", "delivery")
 
 
@@ -58,10 +57,11 @@ class WaitWish(msgspec.Struct, frozen=True, kw_only=True):
 class Control:
     """Handlers of the control API."""
 
-    def __init__(self, ground: Ground, people: People, faults: Faults) -> None:
+    def __init__(self, ground: Ground, people: People, faults: Faults, renew: Callable[[], Awaitable[None]]) -> None:
         self._world, self._journal, _, self._clock = ground
         self._people = people
         self._faults = faults
+        self._renew = renew
 
     def routes(self) -> list[Route]:
         """Return the routes of the control API."""
@@ -75,33 +75,34 @@ class Control:
             Route("/_sandbox/faults", self._list_faults, methods=["GET"]),
             Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
             Route("/_sandbox/faults", self._remove_faults, methods=["DELETE"]),
+            Route("/_sandbox/reset", self._reset, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
 
     async def _inbound(self, request: Request) -> Response:
-        spoken = await _read(request, Spoken)
+        spoken = await read(request, Spoken)
         if isinstance(spoken, Response):
             return spoken
         try:
             message_id = await self._people.write(spoken)
         except Nonsense as why:
-            return _trouble(str(why))
-        return _told({"message_id": message_id})
+            return refused(str(why))
+        return told({"message_id": message_id})
 
     async def _photo(self, _request: Request) -> Response:
         """Serve the built-in photo, so that there is a picture by URL to try a send with."""
         return Response(await asyncio.to_thread(photo.built_in), media_type=photo.MIME_TYPE)
 
     async def _read_clock(self, _request: Request) -> Response:
-        return _told(ClockTold(now=self._clock.now(), frozen=self._clock.frozen_at is not None))
+        return told(ClockTold(now=self._clock.now(), frozen=self._clock.frozen_at is not None))
 
     async def _move_clock(self, request: Request) -> Response:
-        wish = await _read(request, ClockWish)
+        wish = await read(request, ClockWish)
         if isinstance(wish, Response):
             return wish
         place = self._place(wish)
         if isinstance(place, str):
-            return _trouble(place)
+            return refused(place)
         shift, frozen_at = place
         stamp = None if frozen_at is None else frozen_at.timestamp()
         await self._journal.append(ClockPlaced(shift=shift.total_seconds(), frozen_at=stamp))
@@ -125,11 +126,11 @@ class Control:
     async def _ledger(self, request: Request) -> Response:
         after, limit = request.query_params.get("after"), request.query_params.get("limit", str(_LEDGER_MAX))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _LEDGER_MAX):
-            return _trouble(f"limit is a number from 1 to {_LEDGER_MAX}")
+            return refused(f"limit is a number from 1 to {_LEDGER_MAX}")
         try:
-            return _told(LedgerPage(items=list(self._world.ledger(after or None, int(limit)))))
+            return told(LedgerPage(items=list(self._world.ledger(after or None, int(limit)))))
         except KeyError:
-            return _trouble("after is not a wamid of the ledger")
+            return refused("after is not a wamid of the ledger")
 
     async def _wait(self, request: Request) -> Response:
         try:
@@ -137,9 +138,9 @@ class Control:
             search = msgspec.convert(query, Search, strict=False)
             wish = msgspec.convert(query, WaitWish, strict=False)
         except msgspec.ValidationError as why:
-            return _trouble(str(why))
+            return refused(str(why))
         if search.event not in _EVENTS or wish.count < 1 or not 0 <= wish.timeout_s <= _WAIT_MAX_S:
-            return _trouble(f"event is one of {', '.join(_EVENTS)}; count at least 1; timeout_s 0 to {_WAIT_MAX_S:g}")
+            return refused(f"event is one of {', '.join(_EVENTS)}; count at least 1; timeout_s 0 to {_WAIT_MAX_S:g}")
         collector = Collector(search, wish.count)
         for happening in self._world.happened(search.wamid):
             collector.take(happening)
@@ -148,38 +149,22 @@ class Control:
             is_filled = await collector.filled(wish.timeout_s)
         finally:
             self._world.listeners.discard(collector.take)
-        return _told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
+        return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
+
+    async def _reset(self, _request: Request) -> Response:
+        await self._renew()
+        return Response(status_code=204)
 
     async def _list_faults(self, _request: Request) -> Response:
-        return _told({"items": self._faults.all()})
+        return told({"items": self._faults.all()})
 
     async def _add_fault(self, request: Request) -> Response:
-        wish = await _read(request, FaultWish)
+        wish = await read(request, FaultWish)
         if isinstance(wish, Response):
             return wish
-        return _told({"id": self._faults.add(wish).id}, 201)
+        return told({"id": self._faults.add(wish).id}, 201)
 
     async def _remove_faults(self, request: Request) -> Response:
         if not self._faults.remove(request.path_params.get("fault_id")):
-            return _trouble("there is no such fault", 404)
+            return refused("there is no such fault", 404)
         return Response(status_code=204)
-
-
-def _told(document: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
-
-
-def _trouble(why: str, status: int = 400) -> Response:
-    return _told({"error": why}, status)
-
-
-async def _read(request: Request, kind: type[_Wish]) -> _Wish | Response:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_MAX_BYTES:
-            return _trouble(f"the body has more than {_BODY_MAX_BYTES:,} bytes", 413)
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
-        return _trouble(str(why))

@@ -3,16 +3,25 @@
 import asyncio
 from typing import Literal
 
+import msgspec
+
+from picha.cloudapi.messages import make_wamid
 from picha.sandbox.background import Background
 from picha.sandbox.callbacks import documents
-from picha.sandbox.callbacks.postman import Postman
+from picha.sandbox.callbacks.mailbag import Mailbag
+from picha.sandbox.callbacks.trouble import Troubles
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
+from picha.sandbox.happenings import Collector, Search
 from picha.sandbox.links import Links
+from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
-from picha.sandbox.world import Person, Send
+from picha.sandbox.world import Send
 
 _Step = Literal["sent", "delivered", "read"]
+_UNDELIVERABLE = (131026, "Message undeliverable.")
+_EARLY_MAX_S = 2.0
+Ladder = tuple[int, int | None, int | None]
 _STEPS: tuple[_Step, ...] = ("sent", "delivered", "read")
 
 
@@ -20,73 +29,134 @@ class Courier:
     """Carries every send from its acceptance to its last status.
 
     `ladder` holds three pauses in milliseconds of real time: from the answer to `sent`, from there to `delivered`, from
-    there to `read`. A failure comes after the first of them.
+    there to `read`; None waits for the person. A failure comes after the first of them.
     """
 
     def __init__(
         self,
         ground: Ground,
-        postman: Postman,
+        mailbag: Mailbag,
+        troubles: Troubles,
         links: Links,
         *,
-        ladder: tuple[int, int, int],
+        ladder: Ladder,
         dialect: Dialect,
     ) -> None:
         self._world, self._journal, self._chance, self._clock = ground
-        self._postman = postman
+        self._mailbag = mailbag
+        self._troubles = troubles
         self._links = links
         self._ladder = ladder
         self._dialect = dialect
+        self._made: set[tuple[str, str]] = set()
         self._work = Background("a send was lost on its way")
 
     def begin(self, wamid: str) -> None:
         """Set a send on its way, or further on it after a restart; called once its answer has left."""
-        self._work.start(self._carry(self._world.sends[wamid]))
+        send = self._world.sends.get(wamid)
+        if send is not None:
+            self._work.start(self._carry(send, self._ladder))
+
+    async def run_ahead(self, wamid: str) -> bool:
+        """Set a send on its way before its answer if trouble wants it so, and tell whether it did.
+
+        It returns when the first webhook is there, or after two seconds.
+        """
+        send = self._world.sends.get(wamid)
+        if send is None or self._world.callback() is None or not self._troubles.strikes("early_status", wamid, None):
+            return False
+        collector = Collector(Search(event="delivery", wamid=wamid), 1)
+        self._world.listeners.add(collector.take)
+        self._work.start(self._carry(send, (0, *self._ladder[1:])))
+        try:
+            await collector.filled(_EARLY_MAX_S)
+        finally:
+            self._world.listeners.discard(collector.take)
+        return True
+
+    async def lift(self, wa_id: str, upto: Literal["delivered", "read"]) -> list[str]:
+        """Bring every send to this person that has been sent as far as `upto`, and return the wamids of those moved."""
+        wamids = []
+        for wamid, send in list(self._world.sends.items()):
+            if send.item.to != wa_id or send.is_withheld or send.status not in ("sent", "delivered"):
+                continue
+            steps = _STEPS[_STEPS.index(send.status) + 1 : _STEPS.index(upto) + 1]
+            for status in steps:
+                await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
+            if steps:
+                wamids.append(wamid)
+                self._work.start(self._carry(send, self._ladder))
+        return wamids
 
     async def close(self) -> None:
         """Stop; whoever is under way goes on after the next start."""
         await self._work.close()
+        self._made.clear()
 
-    async def _carry(self, send: Send) -> None:
+    async def _carry(self, send: Send, ladder: Ladder) -> None:
         link = send.accepted.link
         if send.is_link_due and link is not None:
             seen = await self._links.look(link)
             await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=seen.doom))
         if send.doom is not None:
-            await self._fail(send, *send.doom)
+            await self._fail(send, *send.doom, pause=ladder[0])
             return
+        wamid = send.accepted.wamid
         done = 0 if send.status not in _STEPS else _STEPS.index(send.status) + 1
-        for status, pause in list(zip(_STEPS, self._ladder, strict=True))[done:]:
+        for status, pause in list(zip(_STEPS, ladder, strict=True))[done:]:
+            if pause is None or (status != "sent" and send.is_withheld):
+                return
+            if status == "read" and self._troubles.strikes("failed_after_delivered", wamid, status):
+                await self._fail(send, *_UNDELIVERABLE, pause=pause)
+                return
             await asyncio.sleep(pause / 1000)
-            await self._make(
-                send, StatusMade(wamid=send.accepted.wamid, status=status, at=self._clock.now().timestamp())
-            )
+            if status == "delivered" and self._troubles.strikes("skip_delivered", wamid, status):
+                continue
+            if status != "sent" and send.is_withheld:
+                return
+            await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
 
-    async def _fail(self, send: Send, code: int, details: str) -> None:
+    async def _fail(self, send: Send, code: int, details: str, *, pause: int) -> None:
         if send.status == "failed":
             return
-        await asyncio.sleep(self._ladder[0] / 1000)
+        await asyncio.sleep(pause / 1000)
         at = self._clock.now().timestamp()
         made = StatusMade(wamid=send.accepted.wamid, status="failed", at=at, code=code, details=details)
         await self._make(send, made)
 
     async def _make(self, send: Send, made: StatusMade) -> None:
+        if (made.wamid, made.status) in self._made:
+            return
+        self._made.add((made.wamid, made.status))
         callback = self._world.callback()
         if callback is None:
             await self._journal.append(made)
             return
+        owed = [self._queued(send, made, callback.url)]
+        if self._troubles.strikes("unknown_wamid", made.wamid, made.status):
+            owed.append(self._queued(*self._foreign(send, made), callback.url))
+        await self._journal.append(made, *owed)
+        for queued in owed:
+            self._mailbag.post(queued)
+
+    def _queued(self, send: Send, made: StatusMade, url: str) -> WebhookQueued:
         body = documents.status(send, made, self._recipient(send), self._dialect)
-        queued = WebhookQueued(
+        return WebhookQueued(
             id=self._chance.digits(16),
-            url=callback.url,
+            url=url,
             body=body.decode("ascii"),
             at=made.at,
             about=made.wamid,
             kind="status",
             status=made.status,
         )
-        await self._journal.append(made, queued)
-        self._postman.post(queued)
+
+    def _foreign(self, send: Send, made: StatusMade) -> tuple[Send, StatusMade]:
+        """Return the same status of a message that nobody sent."""
+        peer = send.accepted.to or send.accepted.recipient or ""
+        wamid = make_wamid(peer, outbound=True, token_hex=self._chance.token_hex(9))
+        accepted = msgspec.structs.replace(send.accepted, wamid=wamid, biz_opaque_callback_data=None)
+        return Send(accepted), msgspec.structs.replace(made, wamid=wamid)
 
     def _recipient(self, send: Send) -> Person | None:
         to = send.accepted.to

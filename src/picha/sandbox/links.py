@@ -41,11 +41,12 @@ class Links:
         return await asyncio.shield(self._looks[url][1])
 
     async def close(self) -> None:
-        """Give up what is being fetched."""
+        """Give up what is being fetched, and forget what was."""
         looks = [look for _, look in self._looks.values()]
         for look in looks:
             look.cancel()
         await asyncio.gather(*looks, return_exceptions=True)
+        self._looks.clear()
 
     async def _fetch(self, url: str) -> Seen:
         try:

@@ -16,15 +16,15 @@ from picha.egress import TEST, EgressError, Fetcher
 from picha.images.probe import probe
 from picha.sandbox.callbacks import documents
 from picha.sandbox.callbacks.documents import InboundDetails
-from picha.sandbox.callbacks.postman import Postman
+from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.person import Person
 from picha.sandbox.photo import built_in
 from picha.sandbox.records import MediaStored, MessageHeard, WebhookQueued
 from picha.sandbox.shelf import Shelf
-from picha.sandbox.world import Person
 
 _PUNCTUATION = re.compile(r"[ ()+\-]")
 _PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
@@ -65,7 +65,7 @@ class People:
         self,
         ground: Ground,
         shelf: Shelf,
-        postman: Postman,
+        mailbag: Mailbag,
         urls: MediaUrls,
         fetcher: Fetcher,
         *,
@@ -73,7 +73,7 @@ class People:
     ) -> None:
         self._world, self._journal, self._chance, self._clock = ground
         self._shelf = shelf
-        self._postman = postman
+        self._mailbag = mailbag
         self._urls = urls
         self._fetcher = fetcher
         self._dialect = dialect
@@ -85,6 +85,8 @@ class People:
             Nonsense: the message cannot be made.
         """
         wa_id = _checked(spoken)
+        if wa_id in self._world.blocked:
+            raise Nonsense("this person has blocked the business and must unblock it first")
         media = await self._media(spoken) if spoken.type == "image" else None
         heard = MessageHeard(
             id=make_wamid(wa_id, outbound=False, token_hex=self._chance.token_hex(10)),
@@ -100,7 +102,7 @@ class People:
         queued = self._queued(heard, self._details(spoken, media))
         await self._journal.append(*([media] if media else []), heard, *([queued] if queued else []))
         if queued is not None:
-            self._postman.post(queued)
+            self._mailbag.post(queued)
         return heard.id
 
     async def _media(self, spoken: Spoken) -> MediaStored:
@@ -170,17 +172,27 @@ class People:
         )
 
 
+def number_of(text: str) -> str:
+    """Return a person's number as digits.
+
+    Raises:
+        Nonsense: it is no phone number, or the business's own.
+    """
+    wa_id = _PUNCTUATION.sub("", text)
+    if not _PHONE.match(wa_id):
+        raise Nonsense("this is not a phone number")
+    if wa_id == DISPLAY_PHONE_NUMBER:
+        raise Nonsense("this is the business's own number")
+    return wa_id
+
+
 def _checked(spoken: Spoken) -> str:
     """Return the person's number as digits.
 
     Raises:
         Nonsense: something in the message contradicts the webhook reference.
     """
-    wa_id = _PUNCTUATION.sub("", spoken.from_)
-    if not _PHONE.match(wa_id):
-        raise Nonsense("from is not a phone number")
-    if wa_id == DISPLAY_PHONE_NUMBER:
-        raise Nonsense("from is the business's own number")
+    wa_id = number_of(spoken.from_)
     if spoken.user_id is not None and not _BSUID.match(spoken.user_id):
         raise Nonsense("user_id is not a business-scoped user id such as US.13491208655302741918")
     if spoken.phone_number_id != PHONE_NUMBER_ID:

@@ -133,6 +133,30 @@ class CallbackSet(Record, frozen=True, kw_only=True, omit_defaults=True, tag="ca
     is_subscribed: bool = True
 
 
+class PersonBlocked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="blocked"):
+    """A person blocked the business, or took that back."""
+
+    wa_id: str
+    is_blocked: bool
+
+
+class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="number-changed"):
+    """A person moved to another number, and got another business-scoped user id with it."""
+
+    id: str
+    phone_number_id: str
+    wa_id: str
+    new_wa_id: str
+    user_id: str
+    previous_user_id: str
+    at: float
+    name: str | None = None
+
+
+class Renewed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="renewed"):
+    """The world began again with its seed and its callbacks; nothing else that came before is there any more."""
+
+
 AnyRecord = (
     Born
     | ClockPlaced
@@ -145,6 +169,9 @@ AnyRecord = (
     | WebhookQueued
     | WebhookSettled
     | CallbackSet
+    | PersonBlocked
+    | NumberChanged
+    | Renewed
 )
 
 encode = msgspec.json.Encoder().encode

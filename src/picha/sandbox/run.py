@@ -23,10 +23,15 @@ from picha.kit.ids import base62
 from picha.kit.logs import logger
 from picha.sandbox import credentials, first_day, pages
 from picha.sandbox.blobs import Blobs
+from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.postman import Postman
+from picha.sandbox.callbacks.trouble import Troubles
 from picha.sandbox.chance import Chance
 from picha.sandbox.clock import SandboxClock
+from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
+from picha.sandbox.control_people import PeopleControl
+from picha.sandbox.control_webhooks import WebhookControl
 from picha.sandbox.courier import Courier
 from picha.sandbox.faults import Faults
 from picha.sandbox.graph.account import Account
@@ -38,9 +43,11 @@ from picha.sandbox.ground import Ground
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
 from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
 from picha.sandbox.ready import Ready
 from picha.sandbox.records import Born
+from picha.sandbox.renewal import renewal
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
 from picha.sandbox.world import World
@@ -100,22 +107,38 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
         postman = Postman(ground, session, ours.app_secret)
         stack.push_async_callback(postman.close)
+        troubles = Troubles(ground.chance)
+        mailbag = Mailbag(ground, postman, troubles)
+        stack.push_async_callback(mailbag.close)
         links = Links(fetcher, ground.clock)
         stack.push_async_callback(links.close)
-        courier = Courier(ground, postman, links, ladder=settings.ladder, dialect=settings.dialect)
+        courier = Courier(ground, mailbag, troubles, links, ladder=settings.ladder, dialect=settings.dialect)
         stack.push_async_callback(courier.close)
         blobs = Blobs(home / "media")
         shelf = Shelf(blobs, ground.clock)
         urls = MediaUrls(base_url, ours.app_secret)
-        people = People(ground, shelf, postman, urls, fetcher, dialect=settings.dialect)
+        people = People(ground, shelf, mailbag, urls, fetcher, dialect=settings.dialect)
         faults = Faults(ground.chance)
-        answering = handlers(Messages(ground), Media(ground, blobs, urls), Account(ground, session, ours))
+        limits = Limits(is_on=settings.limits)
+        answering = handlers(
+            Messages(ground, limits, has_window=settings.window),
+            Media(ground, blobs, urls, limits),
+            Account(ground, session, ours),
+        )
         face = Face(answering, courier, faults, ground.chance, ours)
         await first_day.claim(ground, settings.callback, ours)
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours)
-        own = Starlette(routes=[*Control(ground, people, faults).routes(), *pages.routes(ready)])
+        conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
+        working = (courier, mailbag, postman, links)
+        rules = (faults.remove, troubles.end, limits.clear)
+        controls = (
+            Control(ground, people, faults, renewal(ground, shelf, people, working=working, rules=rules)),
+            PeopleControl(conduct),
+            WebhookControl(ground, postman, troubles),
+        )
+        own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
         yield _Front(own, face), ready
 
 

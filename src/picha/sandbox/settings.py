@@ -11,7 +11,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How one sandbox runs.
 
     Without a `home` everything is forgotten at the end. `ladder` holds the pauses before sent, delivered and read in
-    milliseconds. `port` 0 takes a free one. `callback` is the app's webhook address, taken on trust.
+    milliseconds, None where the person decides. `port` 0 takes a free one. `callback` is the app's webhook address,
+    taken on trust. `limits` makes Meta's rates count, `window` its 24 hours.
     """
 
     home: Path | None = None
@@ -20,5 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: str | None = None
     callback: str | None = None
     verify_token: str | None = None
-    ladder: tuple[int, int, int] = (150, 400, 1000)
+    ladder: tuple[int, int | None, int | None] = (150, 400, 1000)
     dialect: Dialect = Dialect.Y2026
+    limits: bool = True
+    window: bool = True

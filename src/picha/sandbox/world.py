@@ -3,31 +3,21 @@
 Only `apply` changes it, one record at a time, and it decides nothing.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
-import msgspec
-
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
-
-
-class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A WhatsApp user the business has heard from."""
-
-    wa_id: str
-    user_id: str
-    name: str | None = None
-    identity_key_hash: str | None = None
+from picha.sandbox.person import Person, user_id_of
 
 
 class Send:
-    """An accepted send and how far it has come."""
+    """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`."""
 
     def __init__(self, accepted: records.SendAccepted) -> None:
         self.accepted = accepted
@@ -45,11 +35,7 @@ class Send:
         self.doom = accepted.doom
         self.is_link_due = accepted.link is not None and accepted.doom is None
         self.status: str | None = None
-
-
-def user_id_of(wa_id: str) -> str:
-    """Return the business-scoped user id that stands for a phone number in this sandbox, always the same."""
-    return f"US.{int.from_bytes(hashlib.sha256(wa_id.encode()).digest()[:7]) + 10**16}"
+        self.is_withheld = False
 
 
 class World:
@@ -61,9 +47,12 @@ class World:
         self.record_count = 0
         self.media: dict[str, records.MediaStored] = {}
         self.people: dict[str, Person] = {}
+        self.blocked: set[str] = set()
+        self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
+        self.deliveries = Deliveries()
         self.callbacks: dict[str, records.CallbackSet] = {}
         self.happenings: list[Happening] = []
         self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
@@ -146,6 +135,15 @@ class World:
         self.seed = record.seed
 
     @_apply.register
+    def _(self, _record: records.Renewed) -> None:
+        self.clock.place(timedelta(0), None)
+        fresh = World(self.clock)
+        # As in a world that has heard of its birth alone.
+        fresh.seed, fresh.record_count = self.seed, 1
+        fresh.callbacks, fresh.listeners = self.callbacks, self.listeners
+        vars(self).update(vars(fresh))
+
+    @_apply.register
     def _(self, record: records.ClockPlaced) -> None:
         frozen_at: datetime | None = None if record.frozen_at is None else from_stamp(record.frozen_at)
         self.clock.place(timedelta(seconds=record.shift), frozen_at)
@@ -165,6 +163,7 @@ class World:
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:
         known = self.people.get(record.wa_id)
+        self.moved.pop(record.wa_id, None)
         self.people[record.wa_id] = Person(
             wa_id=record.wa_id,
             user_id=record.user_id,
@@ -187,18 +186,23 @@ class World:
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send(record)
+        send.is_withheld = record.to in self.blocked
         self._tell_of(send, "send", send.item)
 
     @_apply.register
     def _(self, record: records.LinkFetched) -> None:
-        send = self.sends[record.wamid]
+        send = self.sends.get(record.wamid)
+        if send is None:
+            return
         send.item.sha256 = record.sha256
         send.doom = record.doom
         send.is_link_due = False
 
     @_apply.register
     def _(self, record: records.StatusMade) -> None:
-        send = self.sends[record.wamid]
+        send = self.sends.get(record.wamid)
+        if send is None:
+            return
         send.status = record.status
         item = StatusItem(
             wamid=record.wamid,
@@ -213,12 +217,44 @@ class World:
         self._tell_of(send, "status", item, record.status)
 
     @_apply.register
+    def _(self, record: records.PersonBlocked) -> None:
+        if not record.is_blocked:
+            self.blocked.discard(record.wa_id)
+            return
+        self.blocked.add(record.wa_id)
+        for send in self.sends.values():
+            if send.item.to == record.wa_id and send.status in (None, "sent"):
+                send.is_withheld = True
+
+    @_apply.register
+    def _(self, record: records.NumberChanged) -> None:
+        self.people.pop(record.wa_id, None)
+        self.people[record.new_wa_id] = Person(wa_id=record.new_wa_id, user_id=record.user_id, name=record.name)
+        self._by_user_id.pop(record.previous_user_id, None)
+        self._by_user_id[record.user_id] = record.new_wa_id
+        self.moved[record.wa_id] = record.new_wa_id
+        self.moved.pop(record.new_wa_id, None)
+        item = InboundItem(
+            message_id=record.id,
+            phone_number_id=record.phone_number_id,
+            from_=record.wa_id,
+            type="system",
+            media_id=None,
+            at=from_stamp(record.at),
+        )
+        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+
+    @_apply.register
     def _(self, record: records.WebhookQueued) -> None:
         self.owed[record.id] = record
+        self.deliveries.queued(record)
 
     @_apply.register
     def _(self, record: records.WebhookSettled) -> None:
-        owed = self.owed.pop(record.id)
+        owed = self.owed.pop(record.id, None)
+        if owed is None:
+            return
+        self.deliveries.settled(record)
         item = DeliveryItem(
             id=record.id,
             kind=owed.kind,
@@ -230,10 +266,13 @@ class World:
             http=record.http,
             at=from_stamp(record.at),
         )
-        if owed.kind == "status":
-            self._tell_of(self.sends[owed.about], "delivery", item, owed.status)
+        send, heard = self.sends.get(owed.about), self.heard.get(owed.about)
+        if send is not None:
+            self._tell_of(send, "delivery", item, owed.status)
         else:
-            self._tell(Happening(event="delivery", wamid=owed.about, to=self.heard[owed.about].wa_id, item=item))
+            # A status on purpose of a message that nobody sent has nobody it is for.
+            to = None if heard is None else heard.wa_id
+            self._tell(Happening(event="delivery", wamid=owed.about, to=to, status=owed.status, item=item))
 
     def _tell_of(
         self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None

@@ -6,6 +6,7 @@ reads it unasked. `2025` is the form of Meta's image webhook reference of Decemb
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -15,7 +16,8 @@ from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, WABA_ID
 from picha.sandbox.dialect import Dialect
-from picha.sandbox.world import Person, Send
+from picha.sandbox.person import Person
+from picha.sandbox.world import Send
 
 _ERRORS_PAGE = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
 
@@ -51,6 +53,27 @@ def inbound(heard: records.MessageHeard, person: Person, details: InboundDetails
     )
 
 
+def number_changed(changed: records.NumberChanged, dialect: Dialect) -> bytes:
+    """Return the body that tells that a person moved to another number: a system message without contacts."""
+    is_new = dialect is Dialect.Y2026
+    who = changed.name or changed.wa_id
+    message = webhooks.InboundMessage(
+        from_=changed.wa_id,
+        from_user_id=changed.previous_user_id if is_new else None,
+        id=changed.id,
+        timestamp=str(int(changed.at)),
+        type="system",
+        system=webhooks.SystemChange(
+            type="user_changed_number",
+            body=f"{who} changed from {changed.wa_id} to {changed.new_wa_id}",
+            wa_id=changed.new_wa_id,
+            user_id=changed.user_id if is_new else None,
+            previous_user_id=changed.previous_user_id if is_new else None,
+        ),
+    )
+    return _body(changed.phone_number_id, contacts=[], messages=[message], statuses=[])
+
+
 def status(send: Send, made: records.StatusMade, person: Person | None, dialect: Dialect) -> bytes:
     """Return the body that tells of a status; `person` is None when only a user id nobody knows was given."""
     accepted, is_new = send.accepted, dialect is Dialect.Y2026
@@ -70,6 +93,25 @@ def status(send: Send, made: records.StatusMade, person: Person | None, dialect:
     )
     contact = _contact(person, dialect) if person else webhooks.Contact(user_id=user_id)
     return _body(accepted.phone_number_id, contacts=[contact] if is_new else [], messages=[], statuses=[document])
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    id: str
+    changes: list[msgspec.Raw]
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    object: str
+    entry: list[_Entry]
+
+
+def merged(bodies: Sequence[bytes]) -> bytes:
+    """Return one body with the changes of all, each written as it was; all are of the sandbox's one account."""
+    if len(bodies) == 1:
+        return bodies[0]
+    envelopes = [msgspec.json.decode(body, type=_Envelope) for body in bodies]
+    changes = [change for envelope in envelopes for entry in envelope.entry for change in entry.changes]
+    return msgspec.json.encode(_Envelope(envelopes[0].object, [_Entry(WABA_ID, changes)]))
 
 
 def _contact(person: Person, dialect: Dialect, identity_key_hash: str | None = None) -> webhooks.Contact:

@@ -1,12 +1,13 @@
-"""Delivery of webhooks: signed, one item a POST, tried until taken or until seven days are over.
+"""Delivery of webhooks: signed, tried until taken or until seven days are over.
 
 Every address has lanes of its own, so that a slow receiver delays nobody else. What tells of one message keeps its
-order on the first try; a failed delivery leaves the lane and is tried again by itself, so order is not promised.
+order on the first try; a failed delivery leaves the lane and is tried again by itself, so order is not promised. What
+was posted together goes in one POST the first time, and each by itself after a failure.
 """
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -15,6 +16,7 @@ from picha.cloudapi import signature
 from picha.cloudapi.limits import WEBHOOK_RETRY_FOR
 from picha.kit.logs import logger
 from picha.sandbox.background import Background
+from picha.sandbox.callbacks.documents import merged
 from picha.sandbox.clock import from_stamp
 from picha.sandbox.ground import Ground
 from picha.sandbox.records import WebhookQueued, WebhookSettled
@@ -38,33 +40,39 @@ class Postman:
     """Takes queued webhooks, which are on disk already, to their addresses."""
 
     def __init__(self, ground: Ground, session: aiohttp.ClientSession, app_secret: str) -> None:
-        _, self._journal, _, self._clock = ground
+        self._world, self._journal, _, self._clock = ground
         self._session = session
         self._app_secret = app_secret
-        self._lanes: dict[tuple[str, int], asyncio.Queue[WebhookQueued]] = {}
+        self._lanes: dict[tuple[str, int], asyncio.Queue[Sequence[WebhookQueued]]] = {}
         self._work = Background("a webhook was lost on its way")
 
-    def post(self, queued: WebhookQueued) -> None:
-        """Start the delivery of a webhook; it goes on in the background."""
-        place = (queued.url, zlib.crc32(queued.about.encode()) % _LANES)
+    def post(self, *parcel: WebhookQueued) -> None:
+        """Start the delivery of webhooks to one address, in one POST; it goes on in the background."""
+        place = (parcel[0].url, zlib.crc32(parcel[0].about.encode()) % _LANES)
         lane = self._lanes.get(place)
         if lane is None:
             lane = self._lanes[place] = asyncio.Queue()
             self._work.start(self._walk(lane))
-        lane.put_nowait(queued)
+        lane.put_nowait(parcel)
 
     async def close(self) -> None:
         """Stop; what is still owed is in the journal and goes out after the next start."""
         await self._work.close()
+        self._lanes.clear()
 
-    async def _walk(self, lane: asyncio.Queue[WebhookQueued]) -> None:
+    async def abandon(self, queued: WebhookQueued) -> None:
+        """Give a webhook up without a try."""
+        await self._settle(queued, 0, None, taken=False)
+
+    async def _walk(self, lane: asyncio.Queue[Sequence[WebhookQueued]]) -> None:
         while True:
-            queued = await lane.get()
-            http = await self._try(queued)
-            if http == _TAKEN:
-                self._work.start(self._settle(queued, 1, http, taken=True))
-            else:
-                self._work.start(self._insist(queued, http))
+            parcel = await lane.get()
+            http = await self._try(*parcel)
+            for queued in parcel:
+                if http == _TAKEN:
+                    self._work.start(self._settle(queued, 1, http, taken=True))
+                else:
+                    self._work.start(self._insist(queued, http))
 
     async def _insist(self, queued: WebhookQueued, http: int | None) -> None:
         deadline = from_stamp(queued.at) + WEBHOOK_RETRY_FOR
@@ -84,8 +92,14 @@ class Postman:
         at = self._clock.now().timestamp()
         await self._journal.append(WebhookSettled(id=queued.id, at=at, attempts=attempts, taken=taken, http=http))
 
-    async def _try(self, queued: WebhookQueued) -> int | None:
-        body = queued.body.encode("ascii")
+    async def _try(self, *parcel: WebhookQueued) -> int | None:
+        http = await self._give(parcel)
+        for queued in parcel:
+            self._world.deliveries.tried(queued.id, self._clock.now(), http)
+        return http
+
+    async def _give(self, parcel: Sequence[WebhookQueued]) -> int | None:
+        body = merged([queued.body.encode("ascii") for queued in parcel])
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "facebookexternalua",
@@ -93,7 +107,7 @@ class Postman:
         }
         try:
             async with self._session.post(
-                queued.url, data=body, headers=headers, allow_redirects=False, timeout=_TIMEOUT
+                parcel[0].url, data=body, headers=headers, allow_redirects=False, timeout=_TIMEOUT
             ) as answer:
                 return answer.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as why:

@@ -117,6 +117,8 @@ class Face:
             return
         except Refusal as refusal:
             answer, effect = self._say(refusal), None
+        if answer is not None and answer.wamid is not None and await self._courier.run_ahead(answer.wamid):
+            answer = Answer(answer.response)
         await self._give(answer, effect, scope, receive, send)
 
     async def _give(

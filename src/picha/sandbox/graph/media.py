@@ -19,6 +19,7 @@ from picha.sandbox.blobs import Blobs, chunks_of
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.media_urls import MediaUrls
+from picha.sandbox.pace import Limits
 from picha.sandbox.records import MediaDeleted, MediaStored
 
 # What the other parts and the boundaries of a form may take besides the file.
@@ -28,20 +29,25 @@ _FORM_MAX_BYTES = MEDIA_MAX_BYTES + (1 << 16)
 class Media:
     """Keeps and gives out the files of the business and of those who write to it."""
 
-    def __init__(self, ground: Ground, blobs: Blobs, urls: MediaUrls) -> None:
+    def __init__(self, ground: Ground, blobs: Blobs, urls: MediaUrls, limits: Limits) -> None:
         self._world, self._journal, self._chance, self._clock = ground
         self._blobs = blobs
         self._urls = urls
+        self._limits = limits
 
     async def upload(self, phone_number_id: str, request: Request) -> Answer:
         """Return the new media id of the file in a multipart form; the form's parts may come in any order.
 
         Raises:
-            Refusal: the form cannot be read, lacks something, is too large, or its file is of no media type.
+            Refusal: the form cannot be read, lacks something, is too large, its file is of no media type, or
+                uploads come too fast.
         """
         form = await _read_form(request)
         try:
             file = _checked(form, request)
+            code = self._limits.upload(phone_number_id, self._clock.monotonic())
+            if code is not None:
+                raise refusals.of_code(code)
             media = await self._store(phone_number_id, file)
         finally:
             await form.close()

@@ -2,10 +2,11 @@
 
 from picha.cloudapi.media import SuccessAnswer
 from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, make_wamid
-from picha.sandbox import refusals, rules
+from picha.sandbox import magic, refusals, rules
 from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
+from picha.sandbox.pace import Limits
 from picha.sandbox.records import MediaStored, SendAccepted
 from picha.sandbox.rules import Document, ReadMark, Wish
 
@@ -14,6 +15,7 @@ _WINDOW_CLOSED = (
     "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
 )
 _UNDELIVERABLE = (131026, "Message undeliverable: nobody with this business-scoped user id ever wrote here.")
+_NOT_ON_WHATSAPP = (131026, "The recipient has moved to another number and is not on WhatsApp with this one.")
 _KEY_CHANGED = (137000, "The recipient's identity key hash does not match the one in the request.")
 _MEDIA_UPLOAD_ERROR = 131053
 
@@ -21,14 +23,17 @@ _MEDIA_UPLOAD_ERROR = 131053
 class Messages:
     """Takes sends and read marks for one phone number."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, limits: Limits, *, has_window: bool) -> None:
         self._world, self._journal, self._chance, self._clock = ground
+        self._limits = limits
+        self._has_window = has_window
 
     async def take(self, phone_number_id: str, body: Document) -> Answer:
         """Return the answer to a body, durable before it is given.
 
         Raises:
-            Refusal: a rule is broken, or the media or message named is not there.
+            Refusal: a rule is broken, a rate is used up, the media or message named is not there, or
+                the recipient is a number that refuses by magic.
         """
         wish = rules.read(body)
         if isinstance(wish, ReadMark):
@@ -46,12 +51,18 @@ class Messages:
     def _accept(self, phone_number_id: str, wish: Wish) -> SendAccepted:
         if wish.to == DISPLAY_PHONE_NUMBER:
             raise refusals.of_code(131021)
+        trick = magic.find(wish.to, magic.Moment.ANSWER)
+        if trick is not None:
+            raise refusals.of_code(trick.code)
         media = None
         if wish.media_id is not None:
             media = self._world.live_media(wish.media_id, phone_number_id)
             if media is None:
                 raise refusals.bad_attachment()
         to = wish.to or self._world.wa_id_of(wish.recipient or "")
+        code = self._limits.send(phone_number_id, to or wish.recipient or "", self._clock.monotonic())
+        if code is not None:
+            raise refusals.of_code(code)
         return SendAccepted(
             wamid=make_wamid(to or wish.recipient or "", outbound=True, token_hex=self._chance.token_hex(9)),
             phone_number_id=phone_number_id,
@@ -74,8 +85,13 @@ class Messages:
         self, phone_number_id: str, wish: Wish, to: str | None, media: MediaStored | None
     ) -> tuple[int, str] | None:
         """Return the failure that is certain already; Meta tells of it by webhook, not in the answer."""
-        is_template = wish.type == "template"
-        if not is_template and (to is None or not self._world.is_window_open(phone_number_id, to)):
+        trick = magic.find(to, magic.Moment.STATUS)
+        if trick is not None:
+            return trick.doom
+        if to in self._world.moved:
+            return _NOT_ON_WHATSAPP
+        needs_window = self._has_window and wish.type != "template"
+        if needs_window and (to is None or not self._world.is_window_open(phone_number_id, to)):
             return _WINDOW_CLOSED
         if to is None:
             return _UNDELIVERABLE

@@ -1,0 +1,74 @@
+"""The rates that Meta allows, counted in real time: messages and uploads of a number, messages to one person. Pure.
+
+The generic cell rate algorithm keeps one moment for each key: the one at which everything borrowed is paid back.
+Sources: Meta's throughput page and its platform page on pair rates; no figure is published for uploads.
+"""
+
+from collections.abc import Hashable
+
+from picha.cloudapi.limits import MESSAGES_PER_SECOND, PAIR_BURST, PAIR_INTERVAL, UPLOADS_PER_SECOND
+
+APP_CALLS, THROUGHPUT, PAIR = 4, 130429, 131056
+_SWEEP_AT = 10_000
+# Sums of small intervals miss their mark by less than this.
+_ROUNDING_S = 1e-6
+
+
+class Pace:
+    """One rate: one every `interval_s` seconds for each key, and up to `burst` at once, borrowed from what follows."""
+
+    def __init__(self, interval_s: float, burst: int) -> None:
+        self._interval_s = interval_s
+        self._credit_s = interval_s * (burst - 1)
+        self._paid_back_at: dict[Hashable, float] = {}
+
+    def wait_s(self, key: Hashable, now: float) -> float:
+        """Return the seconds until one more may pass, 0 if it may now."""
+        wait = self._paid_back_at.get(key, now) - self._credit_s - now
+        return wait if wait > _ROUNDING_S else 0.0
+
+    def take(self, key: Hashable, now: float) -> None:
+        """Count one that passes."""
+        if len(self._paid_back_at) >= _SWEEP_AT:
+            self._paid_back_at = {key: at for key, at in self._paid_back_at.items() if at > now}
+        self._paid_back_at[key] = max(self._paid_back_at.get(key, now), now) + self._interval_s
+
+    def clear(self) -> None:
+        """Forget what was counted."""
+        self._paid_back_at.clear()
+
+
+class Limits:
+    """Every rate of one sandbox; `now` is the machine's steady count of seconds. What is refused counts for nothing."""
+
+    def __init__(self, *, is_on: bool) -> None:
+        self._is_on = is_on
+        self._number = Pace(1 / MESSAGES_PER_SECOND, MESSAGES_PER_SECOND)
+        self._pair = Pace(PAIR_INTERVAL.total_seconds(), PAIR_BURST)
+        self._uploads = Pace(1 / UPLOADS_PER_SECOND, UPLOADS_PER_SECOND)
+
+    def send(self, number: str, person: str, now: float) -> int | None:
+        """Count a message of `number` to `person`, or return the code of the rate that it would break."""
+        if not self._is_on:
+            return None
+        if self._number.wait_s(number, now):
+            return THROUGHPUT
+        if self._pair.wait_s((number, person), now):
+            return PAIR
+        self._number.take(number, now)
+        self._pair.take((number, person), now)
+        return None
+
+    def upload(self, number: str, now: float) -> int | None:
+        """Count an upload of `number`, or return the code of the rate that it would break."""
+        if not self._is_on:
+            return None
+        if self._uploads.wait_s(number, now):
+            return APP_CALLS
+        self._uploads.take(number, now)
+        return None
+
+    def clear(self) -> None:
+        """Forget what was counted."""
+        for pace in (self._number, self._pair, self._uploads):
+            pace.clear()

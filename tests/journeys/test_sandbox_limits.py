@@ -1,0 +1,68 @@
+import asyncio
+import io
+
+import aiohttp
+from tests.journeys.sandbox_program import SandboxProgram, running
+
+DOCUMENTED_MEDIA = "1479537139650973"
+PERSON = "16505551234"
+
+
+async def sends(sandbox: SandboxProgram, count: int, *, to: str = PERSON) -> list[tuple[int, int | None]]:
+    """Send so many images at once and return each answer's HTTP status and Graph code."""
+    answers = await asyncio.gather(*(sandbox.send_image(to=to, id=DOCUMENTED_MEDIA) for _ in range(count)))
+    return [(status, answer.get("error", {}).get("code")) for status, answer in answers]
+
+
+async def test_the_46th_image_to_one_person_is_refused_and_not_in_the_ledger() -> None:
+    async with running("--ladder", "0,0,0") as sandbox:
+        told = await sends(sandbox, 46)
+        ledger = await sandbox.ledger()
+
+    assert sorted(told, key=str) == [(200, None)] * 45 + [(400, 131056)]
+    assert len(ledger) == 45
+
+
+async def test_a_number_that_sends_faster_than_80_a_second_is_throttled() -> None:
+    async with running("--ladder", "0,0,0", "--window", "off") as sandbox:
+        many = [sends(sandbox, 40, to=f"25571234567{person}") for person in range(10)]
+        told = [one for some in await asyncio.gather(*many) for one in some]
+        ledger = await sandbox.ledger()
+
+    assert set(told) == {(200, None), (429, 130429)}
+    assert len(ledger) == told.count((200, None)) >= 80
+
+
+async def test_the_26th_upload_of_a_burst_is_refused() -> None:
+    async with running() as sandbox:
+
+        async def upload() -> tuple[int, int | None]:
+            form = aiohttp.FormData({"messaging_product": "whatsapp"})
+            form.add_field("file", io.BytesIO(b"no picture"), filename="picture", content_type="image/jpeg")
+            status, answer = await sandbox.graph("POST", f"/v24.0/{sandbox.number}/media", data=form)
+            return status, answer.get("error", {}).get("code")
+
+        told = await asyncio.gather(*(upload() for _ in range(150)))
+
+    assert set(told) == {(200, None), (400, 4)}
+
+
+async def test_people_who_write_are_never_throttled() -> None:
+    async with running() as sandbox:
+        told = await asyncio.gather(
+            *(
+                sandbox.control("POST", "/inbound", json={"from": PERSON, "type": "text", "text": "Hi"})
+                for _ in range(200)
+            )
+        )
+
+    assert {status for status, _ in told} == {200}
+
+
+async def test_switched_off_the_limits_and_the_window_are_not_there() -> None:
+    async with running("--ladder", "0,0,0", "--limits", "off", "--window", "off") as sandbox:
+        told = await sends(sandbox, 120, to="255799999999")
+        read = await sandbox.wait("status", to="255799999999", status="read", count="120")
+
+    assert set(told) == {(200, None)}
+    assert len(read) == 120
