@@ -21,6 +21,8 @@ from picha.sandbox.world import Send
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
 _EARLY_MAX_S = 2.0
+# A person who reads while the ladder climbs makes a status that the ladder must not make again.
+_RANKS = {"sent": 1, "delivered": 2, "read": 3, "failed": 3}
 Ladder = tuple[int, int | None, int | None]
 _STEPS: tuple[_Step, ...] = ("sent", "delivered", "read")
 
@@ -48,7 +50,7 @@ class Courier:
         self._links = links
         self._ladder = ladder
         self._dialect = dialect
-        self._made: set[tuple[str, str]] = set()
+        self._making: set[tuple[str, str]] = set()
         self._work = Background("a send was lost on its way")
 
     def begin(self, wamid: str) -> None:
@@ -91,7 +93,6 @@ class Courier:
     async def close(self) -> None:
         """Stop; whoever is under way goes on after the next start."""
         await self._work.close()
-        self._made.clear()
 
     async def _carry(self, send: Send, ladder: Ladder) -> None:
         link = send.accepted.link
@@ -125,9 +126,16 @@ class Courier:
         await self._make(send, made)
 
     async def _make(self, send: Send, made: StatusMade) -> None:
-        if (made.wamid, made.status) in self._made:
+        key = (made.wamid, made.status)
+        if key in self._making or _RANKS[made.status] <= _RANKS.get(send.status or "", 0):
             return
-        self._made.add((made.wamid, made.status))
+        self._making.add(key)
+        try:
+            await self._tell(send, made)
+        finally:
+            self._making.discard(key)
+
+    async def _tell(self, send: Send, made: StatusMade) -> None:
         callback = self._world.callback()
         if callback is None:
             await self._journal.append(made)

@@ -10,7 +10,7 @@ from picha.sandbox.clock import from_stamp
 from picha.sandbox.records import WebhookQueued, WebhookSettled
 
 # Settled webhooks that are remembered; those still owed always are.
-SETTLED_MAX = 10_000
+SETTLED_MAX = 5_000
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
