@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 
+from picha.cli.household import usable_port
 from picha.gateway.domain import keys
 from picha.gateway.store import tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
@@ -24,7 +26,17 @@ from picha.kit.secrets import Secret
 
 APP_ID, APP_SECRET = "670843887433847", "bench-app-secret"
 NUMBERS, CUSTOMERS = 4, 500
-STUB_PORT, API_PORT, BARE_PORT = 18701, 18702, 18703
+
+
+def _ports() -> list[int]:
+    """Choose free ports once; the programs that this one starts inherit them."""
+    chosen = os.environ.setdefault(  # noqa: TID251 - handed on to children
+        "PICHA_BENCH_PORTS", ",".join(str(usable_port("127.0.0.1", 0, "")) for _ in range(3))
+    )
+    return [int(port) for port in chosen.split(",")]
+
+
+STUB_PORT, API_PORT, BARE_PORT = _ports()
 
 
 @dataclass
