@@ -5,8 +5,13 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from picha.gateway.store.embedded import EmbeddedPostgres
+
+# A busy machine is no failure: timings decide nothing here.
+settings.register_profile("picha", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("picha")
 
 _NUMBERS = itertools.count(1)
 _TEMPLATE = "picha_template"
