@@ -2,18 +2,19 @@
 
 import asyncio
 import hashlib
-import os
+import socket
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 
-from picha.cli.household import usable_port
 from picha.gateway.domain import keys
 from picha.gateway.store import tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
@@ -26,17 +27,33 @@ from picha.kit.secrets import Secret
 
 APP_ID, APP_SECRET = "670843887433847", "bench-app-secret"
 NUMBERS, CUSTOMERS = 4, 500
+FIRST_CUSTOMER = 255700000001
 
 
-def _ports() -> list[int]:
-    """Choose free ports once; the programs that this one starts inherit them."""
-    chosen = os.environ.setdefault(  # noqa: TID251 - handed on to children
-        "PICHA_BENCH_PORTS", ",".join(str(usable_port("127.0.0.1", 0, "")) for _ in range(3))
-    )
-    return [int(port) for port in chosen.split(",")]
+_CLEAR = (
+    "DELETE FROM evidence USING attempt WHERE attempt.id = attempt_id AND message_id >= %(mark)s",
+    "DELETE FROM attempt WHERE message_id >= %(mark)s",
+    "DELETE FROM message WHERE id >= %(mark)s",
+    "DELETE FROM raw_webhook",
+    "TRUNCATE bare_status, bare_message",
+)
 
 
-STUB_PORT, API_PORT, BARE_PORT = _ports()
+class Ports(NamedTuple):
+    """Where the programs listen: free ports, so that two benchmarks on one machine do not meet."""
+
+    stub: int
+    api: int
+    bare: int
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Take three that nobody has."""
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in cls._fields]
+            for one in sockets:
+                one.bind(("127.0.0.1", 0))
+            return cls(*(one.getsockname()[1] for one in sockets))
 
 
 @dataclass
@@ -48,6 +65,10 @@ class Ground:
     app: App
     key: str
     file: UUID
+    postgres: "subprocess.Popen[bytes]"
+    connection: "psycopg.Connection[tuple[Any, ...]]"
+    ports: "Ports"
+    mark: UUID | None = None
     senders: list[tuple[UUID, str, str]] = field(default_factory=list)
 
     @property
@@ -56,15 +77,37 @@ class Ground:
         return {
             "PICHA_DATABASE_URL": self.dsn,
             "PICHA_HOME": str(self.home),
-            "PICHA_PORT": str(API_PORT),
+            "PICHA_PORT": str(self.ports.api),
             "PICHA_LOG_LEVEL": "warning",
         }
 
-    def sql(self, statement: str, **values: object) -> "list[tuple[object, ...]]":
+    def sql(self, statement: str, **values: object) -> "list[tuple[Any, ...]]":
         """Run one statement and return its rows."""
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
+        cursor = self.connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def count(self, condition: str) -> int:
+        """Count the messages of this round that fulfil `condition`."""
+        found: int = self.sql(f"SELECT count(*) FROM message WHERE id >= %(mark)s AND {condition}", mark=self.mark)[0][
+            0
+        ]
+        return found
+
+    def done(self, condition: str, count: int) -> None:
+        """Make sure that exactly `count` messages fulfil `condition`, for a figure counts only if its work was done."""
+        if (done := self.count(condition)) != count:
+            raise AssertionError(f"{done} of {count} messages were done ({condition})")
+        self.clear()
+
+    def settle(self) -> None:
+        """Keep what is stored by now: it is what later rounds find already there."""
+        self.mark = self.sql("SELECT uuidv7()")[0][0]
+
+    def clear(self) -> None:
+        """Remove the rows of a round, and only them, so that every round begins alike."""
+        for statement in _CLEAR:
+            self.sql(statement, mark=self.mark)
+        self.sql("VACUUM message, attempt, evidence, raw_webhook, conversation")
 
 
 @contextmanager
@@ -73,14 +116,19 @@ def open_ground() -> Iterator[Ground]:
     with TemporaryDirectory(prefix="picha-bench-") as folder:
         home = Path(folder)
         server = EmbeddedPostgres(home)
-        with server.running():
+        with server.running() as postgres:
             migrate(server.dsn)
-            ground = asyncio.run(_fill(server.dsn, home))
-            _customers(ground)
-            yield ground
+            with psycopg.connect(server.dsn, autocommit=True) as connection:
+                ground = asyncio.run(_fill(server.dsn, home, postgres, connection))
+                _customers(ground)
+                _bare_tables(ground)
+                ground.settle()
+                yield ground
 
 
-async def _fill(dsn: str, home: Path) -> Ground:
+async def _fill(
+    dsn: str, home: Path, postgres: "subprocess.Popen[bytes]", connection: "psycopg.Connection[tuple[Any, ...]]"
+) -> Ground:
     ids, vault = Ids(), Vault(ensure_ring(home / "keys"))
     async with open_pool(dsn) as pool:
         app = await tenants.add_workspace(pool, ids, "Bench")
@@ -88,13 +136,13 @@ async def _fill(dsn: str, home: Path) -> Ground:
         presented = keys.parse(text)
         assert presented
         await tenants.add_key(pool, ids, app, presented)
-        ground = Ground(dsn, home, app, text, ids.uuid())
+        ground = Ground(dsn, home, app, text, ids.uuid(), postgres, connection, Ports.free())
         for number in range(NUMBERS):
             account = NewAccount(
                 environment="test",
                 waba_id=f"10229012934039{number}",
                 meta_app_id=APP_ID,
-                graph_url=f"http://127.0.0.1:{STUB_PORT}/v25.0",
+                graph_url=f"http://127.0.0.1:{ground.ports.stub}/v25.0",
                 access_token=Secret("EAABench"),
                 app_secret=Secret(APP_SECRET),
                 verify_token=Secret("verify"),
@@ -116,7 +164,8 @@ def _customers(ground: Ground) -> None:
     )
     ground.sql(
         "INSERT INTO contact_address (workspace_id, kind, value, contact_id) SELECT workspace_id, 'wa_id',"
-        " (255700000000 + row_number() OVER (ORDER BY id))::text, id FROM contact"
+        " (%(first)s + row_number() OVER (ORDER BY id) - 1)::text, id FROM contact",
+        first=FIRST_CUSTOMER,
     )
     ground.sql(
         "INSERT INTO conversation (id, workspace_id, sender_id, contact_id, window_until)"
@@ -136,3 +185,10 @@ def _customers(ground: Ground) -> None:
         digest=digest,
         until=until,
     )
+
+
+def _bare_tables(ground: Ground) -> None:
+    """Make the tables of the baseline: the facts that a webhook tells, and no index."""
+    ground.sql("CREATE TABLE bare_status (wamid text, status text, provider_at timestamptz, received_at timestamptz)")
+    ground.sql("CREATE TABLE bare_message (wamid text, sender text, provider_at timestamptz, received_at timestamptz)")
+    ground.sql("GRANT INSERT ON bare_status, bare_message TO picha_runtime")

@@ -7,15 +7,19 @@ that all processes of a machine share. Any status but 200 and 202 is fatal.
 
 import asyncio
 import itertools
+import json
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
 
 import uvloop
+
+from bench.ground import APP_SECRET
+from picha.cloudapi import signature
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _GOOD = (b"HTTP/1.1 200", b"HTTP/1.1 202")
@@ -87,6 +91,16 @@ def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def webhook(phone_number_id: str, items: Mapping[str, object]) -> bytes:
+    """Return the bytes of a signed webhook to a gateway about one number's `statuses` or `messages`."""
+    value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": phone_number_id}, **items}
+    change = {"field": "messages", "value": value}
+    envelope = {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}
+    body = json.dumps(envelope).encode()
+    headers = {"Content-Type": "application/json", signature.HEADER: signature.sign(APP_SECRET, body)}
+    return request("/webhooks/whatsapp", body, headers)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 Contender = Callable[[], float]
@@ -19,36 +20,59 @@ class Figure:
     """One comparison: rates (per second) of ours and of the baseline, round by round."""
 
     name: str
-    unit: str
     ours: Sequence[float]
     baseline: Sequence[float]
+    note: str = ""
 
     def line(self) -> str:
         """Return the figure in one line."""
         ratios = [a / b for a, b in zip(self.ours, self.baseline, strict=True)]
         return (
-            f"{self.name:<46} {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
-            f"   {median(self.ours):>8,.0f} {self.unit} against {median(self.baseline):,.0f}"
+            f"{self.name:<50} {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
+            f"   {median(self.ours):>8,.0f}/s against {median(self.baseline):,.0f}/s{self.note}"
         )
 
 
-def compare(name: str, unit: str, ours: Contender, baseline: Contender, *, rounds: int) -> Figure:
+def compare(name: str, ours: Contender, baseline: Contender, *, rounds: int) -> Figure:
     """Warm both up once, then let them run in turn, so that the machine's moods hit both."""
     baseline()
     ours()
     pairs = [(ours(), baseline()) for _ in range(rounds)]
-    return Figure(name, unit, [a for a, _ in pairs], [b for _, b in pairs])
+    return Figure(name, [a for a, _ in pairs], [b for _, b in pairs])
 
 
 @contextmanager
-def program(*words: str, environment: Mapping[str, str]) -> Iterator[None]:
+def program(*words: str, environment: Mapping[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
     """Run a Python program in a process of its own, and stop it."""
     process = subprocess.Popen([sys.executable, *words], env={**os.environ, **environment})  # noqa: TID251 - handed on
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(20)
+
+
+def cpu(*processes: "subprocess.Popen[bytes]") -> float:
+    """Return the seconds of CPU that processes and their children have had, the ended ones included."""
+    stats = [_stat(path) for path in Path("/proc").glob("[0-9]*/stat")]
+    mine = {process.pid for process in processes}
+    return sum(
+        sum(map(int, words[11:15])) for pid, words in stats if pid in mine or (words and int(words[1]) in mine)
+    ) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(path: Path) -> tuple[int, Sequence[str]]:
+    """Return a process's id and the words of its stat file from the third on: state, parent, and so forth."""
+    try:
+        return int(path.parent.name), path.read_text().rpartition(") ")[2].split()
+    except OSError:
+        return 0, ()
+
+
+def peak(process: "subprocess.Popen[bytes]") -> int:
+    """Return the most memory that a process ever had, in MB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def answers(url: str, *, within_s: float = 20) -> None:

@@ -1,34 +1,43 @@
 """The programs that are measured or measured against, each in a process of its own.
 
 `hollow`: our API with only the ledger's write replaced. `bare`: signature check, decode and a bare insert of the same
-rows, without the fold. `stub`: a Graph that takes every message.
+rows, without the fold. Both take the gateway's settings. `stub PORT`: a Graph that takes every message.
+`telling PORT API`: one that also tells the API at that port three statuses of each.
 """
 
 import asyncio
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import cast
 
-import msgspec
 import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bench.ground import APP_SECRET, BARE_PORT, STUB_PORT
+from bench.ground import APP_SECRET, FIRST_CUSTOMER
+from bench.load import fire, webhook
 from picha.cloudapi import signature
-from picha.cloudapi.webhooks import StatusItem, read, when
+from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, encode_send_answer
+from picha.cloudapi.webhooks import MessageItem, StatusItem, read, when
 from picha.gateway.api.app import create_app
 from picha.gateway.run import open_ground, open_services, serve_app
 from picha.gateway.settings import load
 from picha.gateway.store.ledger.admit import NewSend
 from picha.gateway.store.pool import Pool
+from picha.kit.clock import SystemClock
 
-_INSERT = """
-INSERT INTO bare_evidence
-SELECT *, 0, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+_MOST_TOLD = 100
+# Ids of messages differ from one run of the stub to the next, as Meta's do.
+_STARTED = SystemClock().monotonic()
+
+_STATUSES = """
+INSERT INTO bare_status SELECT *, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+"""
+_MESSAGES = """
+INSERT INTO bare_message SELECT *, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::timestamptz[])
 """
 
 
@@ -36,23 +45,28 @@ async def hollow() -> None:
     async def forget(_pool: Pool, _sends: Sequence[NewSend]) -> None:
         return
 
-    settings = msgspec.structs.replace(load(), port=BARE_PORT)
+    settings = load()
     async with open_ground(settings) as ground, open_services(ground, settings, write=forget) as services:
         await serve_app(create_app(services), settings)
 
 
 async def bare() -> None:
-    settings = msgspec.structs.replace(load(), port=BARE_PORT)
+    settings = load()
     async with open_ground(settings) as ground:
 
         async def take(request: Request) -> Response:
             body = await request.body()
             if not signature.verify([APP_SECRET], body, request.headers.get(signature.HEADER)):
                 return PlainTextResponse("no", 401)
-            seen = [item.status for item in read(body).items if isinstance(item, StatusItem)]
-            await ground.pool.execute(
-                _INSERT, [one.id for one in seen], [one.status for one in seen], [when(one.timestamp) for one in seen]
-            )
+            items = read(body).items
+            statuses = [item.status for item in items if isinstance(item, StatusItem)]
+            messages = [item.message for item in items if isinstance(item, MessageItem)]
+            if statuses:
+                rows = [(one.id, one.status, when(one.timestamp)) for one in statuses]
+                await ground.pool.execute(_STATUSES, *zip(*rows, strict=True))
+            if messages:
+                rows = [(one.id, one.from_ or "", when(one.timestamp)) for one in messages]
+                await ground.pool.execute(_MESSAGES, *zip(*rows, strict=True))
             return PlainTextResponse("kept")
 
         await serve_app(Starlette(routes=[Route("/webhooks/whatsapp", take, methods=["POST"])]), settings)
@@ -63,8 +77,8 @@ class Graph(asyncio.Protocol):
 
     numbers = itertools.count()
 
-    def __init__(self) -> None:
-        self._buffer = b""
+    def __init__(self, sent: "asyncio.Queue[tuple[str, str]] | None" = None) -> None:
+        self._buffer, self._sent = b"", sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's.
@@ -77,19 +91,48 @@ class Graph(asyncio.Protocol):
         if not found or len(rest) < int(length or 0):
             return
         self._buffer = b""
-        body = (
-            b'{"messaging_product":"whatsapp","contacts":[{"input":"+1","wa_id":"1"}],"messages":[{"id":"wamid.%d"}]}'
-            % next(self.numbers)
-        )
+        wamid = f"wamid.{_STARTED}.{next(self.numbers)}"
+        answer = SendAnswer(contacts=[SendContact(input="+1", wa_id="1")], messages=[SentMessage(id=wamid)])
+        body = encode_send_answer(answer)
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         )
+        if self._sent is not None and head.startswith(b"POST "):
+            self._sent.put_nowait((head.split(b"/")[2].decode(), wamid))
 
 
-async def stub() -> None:
-    server = await asyncio.get_running_loop().create_server(Graph, "127.0.0.1", STUB_PORT)
+async def stub(port: str) -> None:
+    server = await asyncio.get_running_loop().create_server(Graph, "127.0.0.1", int(port))
     await server.serve_forever()
 
 
+async def telling(port: str, api_port: str) -> None:
+    """Tell of each message that it was sent, delivered and read, in posts of up to a hundred, one post at a time."""
+    sent: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    server = await asyncio.get_running_loop().create_server(lambda: Graph(sent), "127.0.0.1", int(port))
+    async with server:
+        while True:
+            told = [await sent.get()]
+            while not sent.empty() and len(told) < _MOST_TOLD:
+                told.append(sent.get_nowait())
+            for status in ("sent", "delivered", "read"):
+                posts = [
+                    webhook(pnid, {"statuses": [_status(wamid, status) for number, wamid in told if number == pnid]})
+                    for pnid in {number for number, _ in told}
+                ]
+                await fire(int(api_port), 1, posts, len(posts))
+
+
+def _status(wamid: str, status: str) -> dict[str, str]:
+    return {"id": wamid, "status": status, "timestamp": "1769860000", "recipient_id": str(FIRST_CUSTOMER)}
+
+
+PROGRAMS: dict[str, Callable[..., Coroutine[None, None, None]]] = {
+    "hollow": hollow,
+    "bare": bare,
+    "stub": stub,
+    "telling": telling,
+}
+
 if __name__ == "__main__":
-    uvloop.run({"hollow": hollow, "bare": bare, "stub": stub}[sys.argv[1]]())
+    uvloop.run(PROGRAMS[sys.argv[1]](*sys.argv[2:]))
