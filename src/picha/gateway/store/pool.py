@@ -16,6 +16,9 @@ R = TypeVar("R")
 # The least PostgreSQL whose functions the store relies on.
 _OLDEST = 150000
 _RUNTIME_ROLE = "picha_runtime"
+# Every statement of a hot path finds its few rows by an index. A plan made while a table was small, or without
+# statistics, would read the table from end to end instead, and be kept while the table grows.
+_STEADY_PLANS = {"enable_seqscan": "off", "jit": "off"}
 _DEADLOCK_TRIES = 5
 
 # What is raised while the database cannot serve, as opposed to refusing what it was asked: unreachable, stopping,
@@ -60,7 +63,12 @@ async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     PostgreSQL 15, or a migration is missing.
     """
     async with asyncpg.create_pool(
-        dsn, min_size=2, max_size=size, init=_prepare, reset=_keep, server_settings={"role": _RUNTIME_ROLE}
+        dsn,
+        min_size=2,
+        max_size=size,
+        init=_prepare,
+        reset=_keep,
+        server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS},
     ) as pool:
         await _assert_safe(pool)
         yield pool

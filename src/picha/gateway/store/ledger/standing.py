@@ -23,10 +23,12 @@ WHERE attempt_id IS NULL AND wamid = ANY($1::text[])
 
 _LOCK_MESSAGES = "SELECT id FROM message WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
+# OFFSET 0 keeps the planner from joining: each attempt's few rows are looked up, whatever it believes of the table.
 _EVIDENCE = """
-SELECT attempt.message_id, attempt.id AS attempt_id, attempt.wamid, evidence.status, evidence.provider_at,
-    evidence.code, evidence.title, evidence.detail
-FROM attempt LEFT JOIN evidence ON evidence.attempt_id = attempt.id
+SELECT attempt.message_id, attempt.id AS attempt_id, attempt.wamid, seen.status, seen.provider_at, seen.code,
+    seen.title, seen.detail
+FROM attempt
+LEFT JOIN LATERAL (SELECT * FROM evidence WHERE attempt_id = attempt.id OFFSET 0) AS seen ON true
 WHERE attempt.message_id = ANY($1::uuid[]) AND attempt.wamid IS NOT NULL
 ORDER BY attempt.message_id, attempt.number
 """

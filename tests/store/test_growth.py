@@ -1,0 +1,208 @@
+"""A message costs the same work whether a hundred are stored or twenty thousand: counted in pages, not in seconds."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import asyncpg
+import pytest
+from tests.store.ground import NOON, Ground, at, open_ground
+
+from picha.gateway.domain.admission import SendImage
+from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
+from picha.gateway.domain.outcomes import Accepted
+from picha.gateway.store import accepting, lanes, outbox, raw
+from picha.gateway.store.ledger import receive, witness
+from picha.gateway.store.ledger.admit import admit
+from picha.gateway.store.ledger.begin import Beginning, begin
+from picha.gateway.store.ledger.settle import Settlement, settle
+from picha.gateway.store.pool import Connection, Pool
+from picha.gateway.store.raw import Raw
+
+FEW, MANY = 100, 20_000
+BATCH = 20
+# PostgreSQL plans a statement anew for its first five executions in a session, then keeps the plan.
+UNTIL_PLANS_ARE_KEPT = 8
+TABLES = ("contact", "contact_address", "conversation", "message", "attempt", "evidence", "raw_webhook")
+
+# Five messages a person, in and out by turns. Each has its body kept; each that was sent has its attempt and statuses.
+FILL = """
+CREATE TEMP TABLE fill ON COMMIT DROP AS
+SELECT n, workspace_id AS w, id AS s, gen_random_uuid() AS message, gen_random_uuid() AS attempt,
+    md5(n / 5 || 'contact')::uuid AS contact, md5(n / 5 || 'thread')::uuid AS thread, 'wamid.old' || n AS wamid
+FROM sender, generate_series({first}, {end} - 1) AS n;
+
+INSERT INTO contact (id, workspace_id) SELECT DISTINCT contact, w FROM fill;
+INSERT INTO contact_address (workspace_id, kind, value, contact_id)
+SELECT DISTINCT w, 'wa_id', (255700000000 + n / 5)::text, contact FROM fill;
+INSERT INTO conversation (id, workspace_id, sender_id, contact_id, window_until)
+SELECT DISTINCT thread, w, s, contact, now() FROM fill;
+INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase, status,
+    provider_message_id, created_at)
+SELECT message, w, thread, s, contact, n % 2 = 0, 'image', (ARRAY['submitted', 'received'])[n % 2 + 1],
+    (ARRAY['read', 'received'])[n % 2 + 1], wamid, now() FROM fill;
+INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, started_at, outcome, wamid)
+SELECT attempt, w, message, s, 1, 1, now(), 'accepted', wamid FROM fill WHERE n % 2 = 0;
+INSERT INTO evidence (wamid, status, provider_at, sender_id, workspace_id, attempt_id, received_at)
+SELECT wamid, status, now(), s, w, attempt, now()
+FROM fill, unnest(ARRAY['sent', 'delivered', 'read']) AS status WHERE n % 2 = 0;
+INSERT INTO raw_webhook (id, meta_app_id, digest, body, received_at, digested_at)
+SELECT gen_random_uuid(), '670843887433847', sha256(wamid::bytea), '{{}}', now(), now() FROM fill;
+"""
+
+PAGES = """
+SELECT relname, heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0) AS pages
+FROM pg_statio_user_tables
+"""
+
+
+async def execute(dsn: str, statements: str) -> None:
+    """Run statements as the database's owner, in one transaction."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
+async def fill(dsn: str, first: int, end: int) -> None:
+    """Store the messages from `first` up to `end`."""
+    await execute(dsn, FILL.format(first=first, end=end))
+
+
+async def run_a_batch(ground: Ground, name: str) -> None:
+    """Take some customers' messages, accept, send and settle an answer to each, and hear its statuses."""
+    phones = [f"1{name}{n:04}" for n in range(BATCH)]
+    await hear(ground, name, phones)
+    answers = await answer(ground, phones)
+    lease = (await lanes.take(ground.pool, lanes.SEND, ground.ids.uuid(), most=10))[0]
+    waiting = await outbox.sends(ground.pool, ground.sender, busy=(), most=BATCH)
+    assert [one.id for one in waiting] == answers
+    attempts = [ground.ids.uuid() for _ in answers]
+    begun = [Beginning(lease, message, attempt) for message, attempt in zip(answers, attempts, strict=True)]
+    assert all(await begin(ground.pool, begun))
+    wamids = [f"wamid.{name}{n}" for n in range(BATCH)]
+    await settle(
+        ground.pool, [Settlement(b.message, b.attempt, Accepted(w)) for b, w in zip(begun, wamids, strict=True)]
+    )
+    await lanes.release(ground.pool, lease)
+    await tell(ground, name, wamids)
+    assert await outbox.to_fetch(ground.pool, ground.sender, busy=(), most=1)
+    await ground.pool.execute(
+        "UPDATE message SET image_state = 'stored' WHERE image_state = 'pending' AND NOT is_outbound"
+    )
+
+
+async def hear(ground: Ground, name: str, phones: Sequence[str]) -> None:
+    messages = [
+        MessageReceived(
+            workspace_id=ground.app.workspace_id,
+            sender_id=ground.sender,
+            wamid=f"wamid.in{phone}",
+            person=Person({"wa_id": phone, "phone": phone}, name="Asha"),
+            message_type="image",
+            provider_at=NOON,
+            received_at=NOON,
+            window_until=at(86_400),
+            image_state="pending",
+            facts={},
+        )
+        for phone in phones
+    ]
+
+    async def take(connection: Connection, raws: list[Raw]) -> None:
+        assert len(raws) == 1
+        assert await receive.messages(connection, messages, ground.ids) == len(phones)
+
+    await keep(ground, f"in {name}")
+    assert await raw.digest(ground.pool, take, most=10) == 1
+
+
+async def answer(ground: Ground, phones: Sequence[str]) -> list[UUID]:
+    commands = [
+        SendImage(workspace_id=ground.app.workspace_id, app_id=ground.app.app_id, environment="test", to=phone)
+        for phone in phones
+    ]
+    known = await accepting.known(ground.pool, commands)
+    assert all(len(one.threads) == 1 for one in known)
+    file = await ground.picture()
+    sends = [await ground.new_send(file=file, phone=phone) for phone in phones]
+    await admit(ground.pool, sends)
+    return [send.id for send in sends]
+
+
+async def tell(ground: Ground, name: str, wamids: Sequence[str]) -> None:
+    seen = [
+        StatusSeen(
+            workspace_id=ground.app.workspace_id,
+            sender_id=ground.sender,
+            wamid=wamid,
+            status=status,
+            provider_at=at(second),
+            received_at=at(second),
+        )
+        for wamid in wamids
+        for second, status in enumerate(("sent", "delivered", "read"))
+    ]
+
+    async def take(connection: Connection, _raws: list[Raw]) -> None:
+        await witness.statuses(connection, seen)
+
+    await keep(ground, f"statuses {name}")
+    assert await raw.digest(ground.pool, take, most=10) == 1
+
+
+async def keep(ground: Ground, body: str) -> None:
+    await raw.keep(ground.pool, [Raw(ground.ids.uuid(), "670843887433847", body.encode(), NOON)], [body.encode()])
+
+
+async def pages(pool: Pool) -> Counter[str]:
+    """Return how many pages of each table and of its indexes were touched since the database was made."""
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_size())]
+        for connection in connections:
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+            await connection.execute("SELECT pg_stat_clear_snapshot()")
+        return Counter({row["relname"]: row["pages"] for row in await connections[0].fetch(PAGES)})
+
+
+async def touched_by_a_batch(ground: Ground, name: str) -> Counter[str]:
+    before = await pages(ground.pool)
+    await run_a_batch(ground, name)
+    return await pages(ground.pool) - before
+
+
+async def analyze(dsn: str) -> None:
+    await execute(dsn, "ANALYZE " + ", ".join(TABLES))
+
+
+@pytest.fixture
+async def calm_ground(database: str) -> AsyncIterator[Ground]:
+    """A ground whose statistics change only when a test says so."""
+    await execute(database, "".join(f"ALTER TABLE {table} SET (autovacuum_enabled = false);" for table in TABLES))
+    async with open_ground(database) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("known", ["never", "when few were stored", "when many were stored"])
+async def test_a_message_touches_as_many_pages_with_many_stored_as_with_few_whatever_the_planner_knows(
+    calm_ground: Ground, database: str, known: str
+) -> None:
+    await fill(database, 0, FEW)
+    if known != "never":
+        await analyze(database)
+    for n in range(UNTIL_PLANS_ARE_KEPT):
+        await run_a_batch(calm_ground, f"{n:03}")
+    with_few = await touched_by_a_batch(calm_ground, "500")
+    await fill(database, FEW, MANY)
+    if known == "when many were stored":
+        await analyze(database)
+        for n in range(UNTIL_PLANS_ARE_KEPT):
+            await run_a_batch(calm_ground, f"6{n:02}")
+
+    with_many = await touched_by_a_batch(calm_ground, "700")
+
+    # A deeper index takes a page more a look-up. To look at every stored message takes hundreds of pages more.
+    grown = {table: (few, with_many[table]) for table, few in with_few.items()}
+    assert all(many < 1.5 * few + 2 * BATCH for few, many in grown.values()), grown
