@@ -8,6 +8,8 @@ from picha.cloudapi.messages import decode_send_answer
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Outcome, Rejected, Throttled
 
 _OK = range(200, 300)
+# Meta's words about an image id that is unknown, expired or another number's; the code alone, 100, says far less.
+_UNKNOWN_MEDIA = "media attachment ID"
 # A wamid has about 60 characters; one that is far longer could not be looked up again.
 _WAMID_MAX_CHARS = 512
 
@@ -30,6 +32,11 @@ def classify(status: int, body: bytes) -> Outcome:
     if len(wamid) > _WAMID_MAX_CHARS or not wamid.isprintable():
         return Ambiguous(f"WhatsApp answered HTTP {status}, but gave the message a name that cannot be one.")
     return Accepted(wamid)
+
+
+def is_unknown_media(outcome: Outcome) -> bool:
+    """Tell whether Meta refused a send for its media id alone: nothing was processed, and another id may do."""
+    return isinstance(outcome, Rejected) and outcome.code == "100" and _UNKNOWN_MEDIA in outcome.detail
 
 
 def _by_code(error: GraphError) -> Outcome:

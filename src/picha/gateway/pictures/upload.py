@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.blobs import Blobs
@@ -15,6 +16,8 @@ from picha.gateway.store.pool import Pool
 from picha.gateway.store.tenants import Account
 
 _MOST_KNOWN = 10_000
+# An id is not used in its last day: a message that waits for its turn must not outlive it.
+_RENEWED_BEFORE = timedelta(days=1)
 
 
 class Uploads:
@@ -27,19 +30,19 @@ class Uploads:
         self._waiting: defaultdict[tuple[UUID, bytes], int] = defaultdict(int)
 
     async def media_id(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> str:
-        """Return a media id that lives now.
+        """Return a media id that lives for another day at least.
 
         Raises:
             GraphCallError: the upload failed.
             BlobMissing: the bytes are no longer kept.
         """
-        now, key = self._times.now(account.id), (sender.id, digest)
-        if (known := self._known.get(key)) and known.expires_at > now:
+        alive_at, key = self._times.now(account.id) + _RENEWED_BEFORE, (sender.id, digest)
+        if (known := self._known.get(key)) and known.expires_at > alive_at:
             return known.media_id
         self._waiting[key] += 1
         try:
             async with self._busy[key]:
-                found = await files.media_id(self._pool, sender.id, digest, alive_at=now)
+                found = await files.media_id(self._pool, sender.id, digest, alive_at=alive_at)
                 found = found or await self._upload(account, sender, digest, mime_type)
                 self._remember(key, found)
                 return found.media_id
@@ -47,6 +50,13 @@ class Uploads:
             self._waiting[key] -= 1
             if not self._waiting[key]:
                 del self._waiting[key], self._busy[key]
+
+    async def forget(self, sender: Sender, digest: bytes, media_id: str) -> None:
+        """Use `media_id` no more, because Meta does not know it; the next who wants these bytes there uploads them."""
+        known = self._known.get((sender.id, digest))
+        if known and known.media_id == media_id:
+            del self._known[sender.id, digest]
+        await files.forget_media_id(self._pool, sender.id, digest, media_id)
 
     def _remember(self, key: tuple[UUID, bytes], found: MediaId) -> None:
         """Keep the newest ids at hand, so that a picture to many costs one look into the database."""

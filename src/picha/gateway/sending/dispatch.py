@@ -15,10 +15,11 @@ from picha.gateway.blobs import BlobMissing
 from picha.gateway.domain import window
 from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.lane import Due
-from picha.gateway.domain.outcomes import NAMES, Ambiguous, NotSent, Outcome
+from picha.gateway.domain.outcomes import NAMES, Ambiguous, NotSent, Outcome, Throttled
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
 from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.graph import Graph, GraphCallError, image
 from picha.gateway.meta.times import Times
 from picha.gateway.metrics import OUTCOMES
@@ -39,6 +40,8 @@ _MOST = 256
 # A message is not handed over in the window's last minute: Meta's clock decides, and it is not ours.
 _WINDOW_MARGIN = timedelta(seconds=60)
 _UPLOAD_TRIES = 8
+# How often a message is given another media id when Meta does not know the one it was sent with.
+_HEALED_TRIES = 2
 _PAUSE = 0.5
 
 
@@ -115,6 +118,9 @@ class Dispatch:
                 await asyncio.sleep(_PAUSE)
                 return
             outcome = await self._send_surely(send, account, media_id, attempt)
+            if is_unknown_media(outcome) and send.tries < _HEALED_TRIES:
+                await self.desk.uploads.forget(self._sender, send.digest, media_id)
+                outcome = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         await self._settle(Settlement(send.id, attempt, outcome, again_after=backoff(send.tries + 1, chance=chance())))
 

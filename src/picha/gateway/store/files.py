@@ -90,3 +90,10 @@ async def remember_media_id(pool: Pool, *, workspace: UUID, sender: UUID, digest
         found.media_id,
         found.expires_at,
     )
+
+
+async def forget_media_id(pool: Pool, sender: UUID, digest: bytes, media_id: str) -> None:
+    """Remove an id that Meta no longer knows, unless it was replaced meanwhile."""
+    await pool.execute(
+        "DELETE FROM uploaded_media WHERE sender_id = $1 AND digest = $2 AND media_id = $3", sender, digest, media_id
+    )
