@@ -34,7 +34,7 @@ class Flaw(msgspec.Struct, frozen=True):
     """A reason why a file cannot go as it is: a stable code, what was found, and what to do about it.
 
     Codes: not_an_image, wrong_kind, too_large, animated, bit_depth, colour, coding, zero_size, too_many_parts,
-    truncated, corrupt.
+    truncated, corrupt; and too_many_pixels, which is our own guard and not WhatsApp's rule.
     """
 
     code: str
@@ -50,9 +50,25 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a walk over a whole file found; `end` is the offset behind the picture's last byte, in bytes."""
+    """What a walk over a whole file found; `end` is the offset behind the picture's last byte, in bytes.
+
+    `metadata_bytes` are the bytes before `end` that can go without changing a pixel: EXIF, XMP, comments, text and the
+    like, not the colour profile.
+    """
 
     facts: Facts
     flaws: tuple[Flaw, ...] = ()
     notes: tuple[Note, ...] = ()
     end: int
+    metadata_bytes: int = 0
+
+
+class Unusable(Exception):  # noqa: N818 - an outcome about the bytes that came, not an error of ours
+    """The bytes cannot become an image that WhatsApp takes; `flaws` say why, the weightiest first."""
+
+    def __init__(self, flaws: tuple[Flaw, ...]) -> None:
+        super().__init__(flaws)
+        self.flaws = flaws
+
+    def __str__(self) -> str:
+        return " ".join(f"{flaw.message} {flaw.remedy}" for flaw in self.flaws)

@@ -27,6 +27,14 @@ def read_facts(kind: Kind, head: bytes) -> Facts:
         return named  # the head ends inside the header
 
 
+def count_frames(data: bytes) -> int:
+    """Return how many frames a GIF has, 0 when it is cut among them; the count stops at 10,000."""
+    try:
+        return _frames(data, at_most=10_000)
+    except IndexError:
+        return 0
+
+
 def _webp(head: bytes, named: Facts) -> Facts:
     form = head[12:16]
     if form == b"VP8X":
@@ -67,16 +75,16 @@ def _gif(head: bytes, named: Facts) -> Facts:
     width, height = struct.unpack_from("<HH", head, 6)
     told = msgspec.structs.replace(named, width=width, height=height, bit_depth=8, channels=1, colour="palette")
     try:
-        animated = _frames(head) > 1
+        animated = _frames(head, at_most=2) > 1
     except IndexError:  # the head ends among the frames
         return told
     return msgspec.structs.replace(told, animated=animated)
 
 
-def _frames(head: bytes) -> int:
-    """Return how many frames a GIF has, at most 2: one that has a second is animated."""
+def _frames(head: bytes, *, at_most: int) -> int:
+    """Return how many frames a GIF has; the count stops at `at_most`."""
     at, frames = 13 + _table(head[10]), 0
-    while frames < 2 and head[at] in b"\x21\x2c":  # noqa: PLR2004 - the second frame settles it
+    while frames < at_most and head[at] in b"\x21\x2c":
         if head[at] == 0x2C:  # noqa: PLR2004 - an image descriptor, ten bytes, a table, and the code size
             frames += 1
             at += 11 + _table(head[at + 9])

@@ -11,7 +11,8 @@ from picha.images import exif
 from picha.images.facts import Colour, Facts, Inspection
 from picha.images.findings import PARTS_MAX, Findings
 
-_SOI, _EOI, _SOS, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xEE
+SOS = 0xDA
+_SOI, _EOI, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _USUAL = frozenset({0xC0, 0xC1, 0xC2})
@@ -20,9 +21,12 @@ _RESERVED = frozenset({*range(0x02, 0xC0), 0xC8, 0xDE, 0xDF, *range(0xF0, 0xFE)}
 # A marker, that is not a stuffed 0xFF, a restart or a fill byte. One search runs over a scan at the speed of C.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _YCCK = 2
+_JFIF_BYTES = 14  # up to the thumbnail's size, which is its last two
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
+    """A marker and what belongs to it: offsets of the marker, of the body and behind it; `stray` bytes came before."""
+
     marker: int
     start: int
     body: int
@@ -40,6 +44,7 @@ class _Seen:
     icc: bool = False
     adobe: int | None = None
     end: int | None = None
+    metadata_bytes: int = 0
 
 
 def read_facts(head: bytes) -> Facts:
@@ -59,10 +64,13 @@ def inspect(data: bytes) -> Inspection:
     elif not seen.scans:
         found.corrupt("The JPEG has no scan.")
     found.trailing(len(data) - end)
-    return Inspection(facts=_facts(seen), flaws=found.flaws, notes=found.notes, end=end)
+    return Inspection(
+        facts=_facts(seen), flaws=found.flaws, notes=found.notes, end=end, metadata_bytes=seen.metadata_bytes
+    )
 
 
-def _segments(data: bytes) -> Iterator[_Segment]:
+def segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments of a JPEG up to the first that reaches behind the data; the caller stops at the end mark."""
     at, in_scan = 2, False
     while match := _MARKER.search(data, at):
         start, marker = match.start(), data[match.start() + 1]
@@ -71,24 +79,24 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         body = end = start + 2
         if marker not in _ALONE:
             body, end = start + 4, start + 2 + int.from_bytes(data[start + 2 : start + 4])
-        yield _Segment(marker, start, body, end, stray)
+        yield Segment(marker, start, body, end, stray)
         if end > len(data):
             return
-        at, in_scan = max(body, end), marker == _SOS
+        at, in_scan = max(body, end), marker == SOS
 
 
 def _walk(data: bytes, *, whole: bool) -> _Seen:
     seen = _Seen()
-    for number, segment in enumerate(_segments(data)):
+    for number, segment in enumerate(segments(data)):
         if number == PARTS_MAX:
             seen.findings.too_many_parts("segments")
             seen.end = len(data)
             return seen
-        seen.head_over |= segment.marker in {_SOS, _EOI}
+        seen.head_over |= segment.marker in {SOS, _EOI}
         if segment.marker == _EOI:
             seen.end = segment.end
             return seen
-        if segment.marker == _SOS and not whole:
+        if segment.marker == SOS and not whole:
             return seen
         _check(segment, seen)
         if segment.end <= len(data):
@@ -96,7 +104,7 @@ def _walk(data: bytes, *, whole: bool) -> _Seen:
     return seen
 
 
-def _check(segment: _Segment, seen: _Seen) -> None:
+def _check(segment: Segment, seen: _Seen) -> None:
     if segment.stray:
         seen.findings.stray(segment.start)
     if segment.end < segment.body:
@@ -109,8 +117,29 @@ def _check(segment: _Segment, seen: _Seen) -> None:
         seen.findings.corrupt("The JPEG has several frame headers.")
 
 
-def _take(segment: _Segment, body: bytes, seen: _Seen) -> None:
-    if segment.marker == _SOS:
+def kept_of(marker: int, body: bytes) -> int | None:
+    """Return how many bytes of a segment's body a decoder needs: None for all, 0 when the whole segment may go.
+
+    What libjpeg reads stays: JFIF without its thumbnail, Adobe's colour transform, the colour profile.
+    """
+    if not (_APP0 <= marker < _APP0 + 16 or marker == _COM):
+        return None
+    if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= _JFIF_BYTES:
+        return None if len(body) == _JFIF_BYTES else _JFIF_BYTES
+    if marker == _APP2 and body.startswith(b"ICC_PROFILE\0"):
+        return None
+    return None if marker == _APP14 and _is_adobe(body) else 0
+
+
+def _is_adobe(body: bytes) -> bool:
+    return body.startswith(b"Adobe") and len(body) >= 12  # noqa: PLR2004 - its fixed size
+
+
+def _take(segment: Segment, body: bytes, seen: _Seen) -> None:
+    kept = kept_of(segment.marker, body)
+    if kept is not None:
+        seen.metadata_bytes += segment.end - segment.start if kept == 0 else len(body) - kept
+    if segment.marker == SOS:
         seen.scans += 1
         if seen.frame is None:
             seen.findings.corrupt("A scan comes before the frame header.")
@@ -123,7 +152,7 @@ def _take(segment: _Segment, body: bytes, seen: _Seen) -> None:
             seen.findings.gps()
     elif segment.marker == _APP2 and body.startswith(b"ICC_PROFILE\0"):
         seen.icc = True
-    elif segment.marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:  # noqa: PLR2004 - its fixed size
+    elif segment.marker == _APP14 and _is_adobe(body):
         seen.adobe = body[11]
 
 

@@ -9,7 +9,7 @@ from picha.images import exif
 from picha.images.facts import Colour, Facts, Inspection
 from picha.images.findings import PARTS_MAX, Findings
 
-_SIGNATURE_BYTES = 8
+SIGNATURE_BYTES = 8
 _HEADER_BYTES = 13
 _OVERHEAD = 12  # length, type and checksum
 _SIDE_MAX = 2**31 - 1
@@ -20,9 +20,16 @@ _COLOURS: dict[int, tuple[Colour, int, frozenset[int]]] = {
     4: ("grey-alpha", 2, frozenset({8, 16})),
     6: ("rgba", 4, frozenset({8, 16})),
 }
+# Ancillary chunks that say how pixels are shown, or what the animation is.
+_RENDERING = frozenset(
+    {b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"sBIT", b"mDCV", b"cLLI", b"bKGD", b"pHYs"}
+    | {b"acTL", b"fcTL", b"fdAT"}
+)
 
 
-class _Chunk(NamedTuple):
+class Chunk(NamedTuple):
+    """A chunk: its type, and the offsets of its length, of its body and behind its checksum."""
+
     kind: bytes
     start: int
     body: int
@@ -41,12 +48,18 @@ class _Seen:
     animated: bool = False
     icc: bool = False
     end: int | None = None
+    metadata_bytes: int = 0
+
+
+def is_metadata(kind: bytes) -> bool:
+    """Tell whether a chunk may go without changing a pixel or its colour; decoders must know the critical ones."""
+    return kind[:1].islower() and kind not in _RENDERING
 
 
 def read_facts(head: bytes) -> Facts:
     """Return what the chunks before the first data chunk say; `head` is the file's beginning."""
     seen = _Seen()
-    for number, chunk in enumerate(_chunks(head)):
+    for number, chunk in enumerate(chunks(head)):
         seen.head_over = chunk.kind in {b"IDAT", b"IEND"}
         if seen.head_over or number == PARTS_MAX:
             break
@@ -58,30 +71,36 @@ def inspect(data: bytes) -> Inspection:
     """Walk all chunks of `data` with their checksums to the end of the picture, and say what is wrong on the way."""
     seen = _Seen()
     view = memoryview(data)
-    for number, chunk in enumerate(_chunks(data)):
+    for number, chunk in enumerate(chunks(data)):
         if number == PARTS_MAX:
             seen.findings.too_many_parts("chunks")
             seen.end = len(data)
             break
         _check(chunk, number, view, seen)
         _take(chunk, data, seen)
+        if is_metadata(chunk.kind) and chunk.end <= len(data):
+            seen.metadata_bytes += chunk.end - chunk.start
         if chunk.kind == b"IEND" and chunk.end <= len(data):
             seen.end = chunk.end
             break
     _check_whole(seen, len(data))
     end = len(data) if seen.end is None else seen.end
-    return Inspection(facts=_facts(seen), flaws=seen.findings.flaws, notes=seen.findings.notes, end=end)
+    found = seen.findings
+    return Inspection(
+        facts=_facts(seen), flaws=found.flaws, notes=found.notes, end=end, metadata_bytes=seen.metadata_bytes
+    )
 
 
-def _chunks(data: bytes) -> Iterator[_Chunk]:
-    at = _SIGNATURE_BYTES
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a PNG; the last may reach behind the data."""
+    at = SIGNATURE_BYTES
     while at + 8 <= len(data):
         end = at + _OVERHEAD + int.from_bytes(data[at : at + 4])
-        yield _Chunk(data[at + 4 : at + 8], at, at + 8, end)
+        yield Chunk(data[at + 4 : at + 8], at, at + 8, end)
         at = end
 
 
-def _check(chunk: _Chunk, number: int, view: memoryview, seen: _Seen) -> None:
+def _check(chunk: Chunk, number: int, view: memoryview, seen: _Seen) -> None:
     found = seen.findings
     if (chunk.kind == b"IHDR") != (number == 0):
         found.corrupt("The PNG does not begin with its one header chunk.")
@@ -95,7 +114,7 @@ def _check(chunk: _Chunk, number: int, view: memoryview, seen: _Seen) -> None:
             found.corrupt(f"The checksum of the chunk at offset {chunk.start:,} is wrong.")
 
 
-def _take(chunk: _Chunk, data: bytes, seen: _Seen) -> None:
+def _take(chunk: Chunk, data: bytes, seen: _Seen) -> None:
     if chunk.kind != b"IDAT":
         seen.data_over = seen.data
     if chunk.end - 4 > len(data):

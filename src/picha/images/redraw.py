@@ -1,0 +1,37 @@
+"""A picture decoded and saved anew as WhatsApp takes it. Call it where a bomb may burst: in a child process."""
+
+import msgspec
+
+from picha.images.facts import Unusable
+
+__all__ = ["Redrawn", "Unusable", "check_pixels", "redraw"]
+
+
+class Redrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """A JPEG or PNG inside WhatsApp's rule, upright and without metadata, and what was changed on the way."""
+
+    data: bytes
+    changes: tuple[str, ...]
+
+
+def redraw(data: bytes, *, max_bytes: int) -> Redrawn:
+    """Decode a picture of any kind we read and save it as JPEG, or as PNG where it is transparent.
+
+    Raises:
+        Unusable: the bytes are no picture, are broken, have too many pixels or cannot be made small enough.
+    """
+    from picha.images import painting  # noqa: PLC0415 - only who decodes needs Pillow
+
+    data, changes = painting.paint(data, max_bytes=max_bytes)
+    return Redrawn(data=data, changes=changes)
+
+
+def check_pixels(data: bytes) -> None:
+    """Decode a picture once and throw the pixels away.
+
+    Raises:
+        Unusable: with a flaw of code `corrupt` when the pixel data are broken, `too_many_pixels` beyond our guard.
+    """
+    from picha.images import decoding  # noqa: PLC0415 - only who decodes needs Pillow
+
+    decoding.check(data)
