@@ -7,10 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
+from typing import NamedTuple
 
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
+from picha.sandbox.accounts import Accounts, Number
 from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.credentials import APP_ID
 from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
 from picha.sandbox.person import Person, user_id_of
@@ -38,16 +41,24 @@ class Send:
         self.is_withheld = False
 
 
+class Callback(NamedTuple):
+    """Where webhooks of a number go."""
+
+    url: str
+    number: Number
+
+
 class World:
     """Everything one sandbox knows."""
 
     def __init__(self, clock: SandboxClock) -> None:
         self.clock = clock
+        self.accounts = Accounts()
         self.seed: str | None = None
         self.record_count = 0
         self.media: dict[str, records.MediaStored] = {}
         self.people: dict[str, Person] = {}
-        self.blocked: set[str] = set()
+        self.blocked: set[tuple[str, str]] = set()
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
@@ -82,20 +93,34 @@ class World:
         """Return the number behind a business-scoped user id, if that person has ever written."""
         return self._by_user_id.get(user_id)
 
-    def callback(self) -> records.CallbackSet | None:
-        """Return where webhooks go: the phone number's own address before the account's before the app's."""
-        if not self.is_subscribed:
+    def numbers_of(self, wa_id: str) -> list[str]:
+        """Return the ids of the business's numbers that this person has written to."""
+        return [number for number, person in self._last_heard if person == wa_id]
+
+    def number_of(self, wamid: str) -> str | None:
+        """Return the id of the number whose conversation a message is in, if there is such a message."""
+        heard, send = self.heard.get(wamid), self.sends.get(wamid)
+        if heard is not None:
+            return heard.phone_number_id
+        return None if send is None else send.item.phone_number_id
+
+    def callback(self, phone_number_id: str) -> Callback | None:
+        """Return where webhooks of a number go: its own address before its account's before the app's.
+
+        Nobody hears of a number that is not this business's any more.
+        """
+        number = self.accounts.number(phone_number_id)
+        if number is None or not self.is_subscribed(number.waba_id):
             return None
-        for scope in ("number", "account", "app"):
-            callback = self.callbacks.get(scope)
+        for owner in (phone_number_id, number.waba_id, APP_ID):
+            callback = self.callbacks.get(owner)
             if callback is not None and callback.url:
-                return callback
+                return Callback(callback.url, number)
         return None
 
-    @property
-    def is_subscribed(self) -> bool:
-        """Whether the app is subscribed to the account, as it is from the start."""
-        account = self.callbacks.get("account")
+    def is_subscribed(self, waba_id: str) -> bool:
+        """Tell whether the app is subscribed to an account, as it is from the start."""
+        account = self.callbacks.get(waba_id)
         return account is None or account.is_subscribed
 
     def ledger(self, after: str | None, limit: int) -> Iterator[LedgerItem]:
@@ -140,7 +165,7 @@ class World:
         fresh = World(self.clock)
         # As in a world that has heard of its birth alone.
         fresh.seed, fresh.record_count = self.seed, 1
-        fresh.callbacks, fresh.listeners = self.callbacks, self.listeners
+        fresh.callbacks, fresh.listeners, fresh.accounts = self.callbacks, self.listeners, self.accounts
         vars(self).update(vars(fresh))
 
     @_apply.register
@@ -158,7 +183,7 @@ class World:
 
     @_apply.register
     def _(self, record: records.CallbackSet) -> None:
-        self.callbacks[record.scope] = record
+        self.callbacks[record.owner] = record
 
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:
@@ -186,7 +211,7 @@ class World:
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send(record)
-        send.is_withheld = record.to in self.blocked
+        send.is_withheld = record.to is not None and (record.phone_number_id, record.to) in self.blocked
         self._tell_of(send, "send", send.item)
 
     @_apply.register
@@ -218,12 +243,13 @@ class World:
 
     @_apply.register
     def _(self, record: records.PersonBlocked) -> None:
+        pair = (record.phone_number_id, record.wa_id)
         if not record.is_blocked:
-            self.blocked.discard(record.wa_id)
+            self.blocked.discard(pair)
             return
-        self.blocked.add(record.wa_id)
+        self.blocked.add(pair)
         for send in self.sends.values():
-            if send.item.to == record.wa_id and send.status in (None, "sent"):
+            if (send.item.phone_number_id, send.item.to) == pair and send.status in (None, "sent"):
                 send.is_withheld = True
 
     @_apply.register
