@@ -57,6 +57,8 @@ def load(path: Path, context: typer.Context) -> ConfigFile:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as why:
         raise ConfigError(f"{path}: {why.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: it is nested too deep") from None
     except ValueError as why:
         raise ConfigError(f"{path}: {why}") from None
     wished = document.pop(_ACCOUNTS, None)
@@ -67,6 +69,8 @@ def load(path: Path, context: typer.Context) -> ConfigFile:
         name = next((name for name, spelt in names.items() if key in (spelt, spelt.replace("-", "_"))), None)
         if name is None:
             raise ConfigError(f"{path}: there is no {key}; there are {', '.join([*names.values(), _ACCOUNTS])}")
+        if name in flags:
+            raise ConfigError(f"{path}: {key} is there twice")
         try:
             flags[name] = _checked(options[name], value, context)
         except ValueError as why:

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from picha.kit.secrets import Secret
 from picha.sandbox.control_words import refused
 
-# What is served to everyone: it is the same in every sandbox, and links lead to it.
-_OPEN = frozenset({"/_sandbox/photo.jpg"})
+# What anybody may read: links lead to the photo, and a gateway follows the clock.
+_OPEN = frozenset({("GET", "/_sandbox/photo.jpg"), ("HEAD", "/_sandbox/photo.jpg"), ("GET", "/_sandbox/clock")})
 _PRIVATE_SUFFIXES = (".localhost", ".internal")
 
 
@@ -31,7 +31,7 @@ class ControlDoor:
         """Answer one request."""
         path: str = scope["path"]
         refusal = None
-        if path.startswith("/_sandbox/") and path not in _OPEN:
+        if path.startswith("/_sandbox/") and (scope["method"], path) not in _OPEN:
             refusal = self._refusal(Headers(scope=scope))
         await (self._inside if refusal is None else refusal)(scope, receive, send)
 

@@ -206,7 +206,7 @@ class World:
             media_id=record.media_id,
             at=from_stamp(record.at),
         )
-        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+        self._tell_inbound(item)
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
@@ -268,7 +268,7 @@ class World:
             media_id=None,
             at=from_stamp(record.at),
         )
-        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+        self._tell_inbound(item)
 
     @_apply.register
     def _(self, record: records.WebhookQueued) -> None:
@@ -298,7 +298,27 @@ class World:
         else:
             # A status on purpose of a message that nobody sent has nobody it is for.
             to = None if heard is None else heard.wa_id
-            self._tell(Happening(event="delivery", wamid=owed.about, to=to, status=owed.status, item=item))
+            self._tell(
+                Happening(
+                    event="delivery",
+                    wamid=owed.about,
+                    to=to,
+                    status=owed.status,
+                    phone_number_id=owed.phone_number_id,
+                    item=item,
+                )
+            )
+
+    def _tell_inbound(self, item: InboundItem) -> None:
+        self._tell(
+            Happening(
+                event="inbound",
+                wamid=item.message_id,
+                to=item.from_,
+                phone_number_id=item.phone_number_id,
+                item=item,
+            )
+        )
 
     def _tell_of(
         self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
@@ -310,6 +330,7 @@ class World:
                 to=send.item.to,
                 status=status,
                 callback_data=send.item.biz_opaque_callback_data,
+                phone_number_id=send.item.phone_number_id,
                 item=item,
             )
         )
