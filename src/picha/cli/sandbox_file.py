@@ -90,14 +90,22 @@ def _checked(option: Any, value: object, context: typer.Context) -> Any:
     """
     if option.is_flag and not isinstance(value, bool):
         raise ValueError("this is true or false, without quotes")
-    if not option.is_flag and (isinstance(value, bool) or not isinstance(value, str | int)):
-        raise ValueError("this is a text in quotes, or a whole number")
-    given = value if option.is_flag else str(value)
+    given: Any = value
+    if option.multiple:
+        given = [_text(part) for part in (value if isinstance(value, list) else [value])]
+    elif not option.is_flag:
+        given = _text(value)
     try:
         option.process_value(context, given)
     except typer.BadParameter as why:
         raise ValueError(str(why.message)) from None
     return given
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("this is a text in quotes, or a whole number")  # noqa: TRY004 - the file's fault, not a caller's
+    return str(value)
 
 
 def _accounts(path: Path, wished: object) -> "tuple[AccountWish, ...]":

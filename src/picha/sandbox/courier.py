@@ -15,9 +15,10 @@ from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import Collector, Search
 from picha.sandbox.links import Links
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
-from picha.sandbox.world import Callback, Send
+from picha.sandbox.subscriptions import Callback
 
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")

@@ -21,8 +21,7 @@ PERSON_NAME = "Sheena Nelson"
 
 async def claim(ground: Ground, callback: str | None, ours: Credentials) -> None:
     """Make `callback` the app's address for webhooks, if one is given and it is not that already."""
-    known = ground.world.callbacks.get(APP_ID)
-    if callback is not None and (known is None or known.url != callback):
+    if callback is not None and ground.world.callbacks.url(APP_ID) != callback:
         await ground.journal.append(CallbackSet(scope="app", url=callback, verify_token=ours.verify_token))
 
 

@@ -7,45 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
-from typing import NamedTuple
 
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
-from picha.sandbox.accounts import Accounts, Number
+from picha.sandbox.accounts import Accounts
 from picha.sandbox.clock import SandboxClock, from_stamp
-from picha.sandbox.credentials import APP_ID
 from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person, user_id_of
-
-
-class Send:
-    """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`."""
-
-    def __init__(self, accepted: records.SendAccepted) -> None:
-        self.accepted = accepted
-        self.item = LedgerItem(
-            wamid=accepted.wamid,
-            phone_number_id=accepted.phone_number_id,
-            to=accepted.to,
-            recipient=accepted.recipient,
-            type=accepted.type,
-            sha256=accepted.sha256,
-            caption=accepted.caption,
-            biz_opaque_callback_data=accepted.biz_opaque_callback_data,
-            accepted_at=from_stamp(accepted.at),
-        )
-        self.doom = accepted.doom
-        self.is_link_due = accepted.link is not None and accepted.doom is None
-        self.status: str | None = None
-        self.is_withheld = False
-
-
-class Callback(NamedTuple):
-    """Where webhooks of a number go."""
-
-    url: str
-    number: Number
+from picha.sandbox.subscriptions import Callback, Subscriptions
 
 
 class World:
@@ -64,7 +35,7 @@ class World:
         self.sends: dict[str, Send] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
         self.deliveries = Deliveries()
-        self.callbacks: dict[str, records.CallbackSet] = {}
+        self.callbacks = Subscriptions()
         self.happenings: list[Happening] = []
         self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
         self.listeners: set[Callable[[Happening], None]] = set()
@@ -105,23 +76,8 @@ class World:
         return None if send is None else send.item.phone_number_id
 
     def callback(self, phone_number_id: str) -> Callback | None:
-        """Return where webhooks of a number go: its own address before its account's before the app's.
-
-        Nobody hears of a number that is not this business's any more.
-        """
-        number = self.accounts.number(phone_number_id)
-        if number is None or not self.is_subscribed(number.waba_id):
-            return None
-        for owner in (phone_number_id, number.waba_id, APP_ID):
-            callback = self.callbacks.get(owner)
-            if callback is not None and callback.url:
-                return Callback(callback.url, number)
-        return None
-
-    def is_subscribed(self, waba_id: str) -> bool:
-        """Tell whether the app is subscribed to an account, as it is from the start."""
-        account = self.callbacks.get(waba_id)
-        return account is None or account.is_subscribed
+        """Return where webhooks of a number go, if they go anywhere."""
+        return self.callbacks.of(self.accounts.number(phone_number_id))
 
     def ledger(self, after: str | None, limit: int) -> Iterator[LedgerItem]:
         """Yield up to `limit` accepted sends in order, from the one after the wamid `after`.
@@ -183,7 +139,7 @@ class World:
 
     @_apply.register
     def _(self, record: records.CallbackSet) -> None:
-        self.callbacks[record.owner] = record
+        self.callbacks.apply(record)
 
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:

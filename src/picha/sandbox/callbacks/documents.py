@@ -17,8 +17,8 @@ from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.accounts import Number
 from picha.sandbox.dialect import Dialect
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
-from picha.sandbox.world import Send
 
 _ERRORS_PAGE = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
 

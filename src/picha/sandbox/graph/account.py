@@ -133,15 +133,15 @@ class Business:
 
     def subscribed_apps(self, waba_id: str) -> Answer:
         """Return the app that hears of an account, if it does, with the address that overrides the app's own."""
-        if not self._world.is_subscribed(waba_id):
+        if not self._world.callbacks.is_subscribed(waba_id):
             return answer({"data": []})
         app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": onboarding.APP_NAME}}
-        override = self._url(waba_id)
+        override = self._world.callbacks.url(waba_id)
         return answer({"data": [app | ({"override_callback_uri": override} if override else {})]})
 
     def subscriptions(self) -> Answer:
         """Return the app's own subscription, if an address is set."""
-        url = self._url(APP_ID)
+        url = self._world.callbacks.url(APP_ID)
         fields = [{"name": "messages", "version": "v24.0"}]
         active = {"object": "whatsapp_business_account", "callback_url": url, "active": True, "fields": fields}
         return answer({"data": [active] if url else []})
@@ -192,17 +192,13 @@ class Business:
         await self._journal.append(callback)
         return answer(SuccessAnswer(success=True))
 
-    def _url(self, owner: str) -> str:
-        callback = self._world.callbacks.get(owner)
-        return callback.url if callback else ""
-
     def _webhook_configuration(self, number: Number) -> dict[str, str]:
         owners = {
             "phone_number": number.phone_number_id,
             "whatsapp_business_account": number.waba_id,
             "application": APP_ID,
         }
-        return {name: url for name, owner in owners.items() if (url := self._url(owner))}
+        return {name: url for name, owner in owners.items() if (url := self._world.callbacks.url(owner))}
 
 
 def _override(scope: Literal["account", "number"], object_id: str, wanted: Document) -> CallbackSet:
