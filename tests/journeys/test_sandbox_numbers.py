@@ -145,18 +145,20 @@ async def test_a_person_who_writes_to_two_numbers_has_two_conversations(program:
         await program.wait("status", wamid=sent, status="sent")
     path = f"/people/{person}/read"
     _, read = await program.control("POST", path, params={"phone_number_id": ROSE})
+    rose_before = await wamid(program, ROSE, person)
+    await program.wait("status", wamid=rose_before, status="sent")
     _, blocked = await program.control("POST", f"/people/{person}/block", params={"phone_number_id": OAK})
     rose_again, oak_again = await wamid(program, ROSE, person), await wamid(program, OAK, person)
     for sent in (rose_again, oak_again):
         await program.wait("status", wamid=sent, status="sent")
     _, read_all = await program.control("POST", path)
-    sends = await program.wait("send", to=person, phone_number_id=ROSE, count="2")
+    sends = await program.wait("send", to=person, phone_number_id=ROSE, count="3")
 
     assert late["code"] == 131047
     assert read == {"wamids": [by_rose]}
     assert blocked["blocked"]
-    assert read_all == {"wamids": [rose_again]}
-    assert [item["wamid"] for item in sends] == [by_rose, rose_again]
+    assert read_all == {"wamids": [rose_before, rose_again]}
+    assert [item["wamid"] for item in sends] == [by_rose, rose_before, rose_again]
     _, answer = await program.control(
         "POST", "/inbound", json={"from": person, "phone_number_id": LILY, "reply_to": to_rose}
     )
