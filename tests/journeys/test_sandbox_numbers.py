@@ -233,6 +233,18 @@ async def test_a_fault_strikes_one_number_and_its_media_only(program: SandboxPro
     assert ["error" in answer for answer in described] == [False, True]
 
 
+async def test_what_one_number_used_up_the_other_has_still(config: Path) -> None:
+    async with running("--config", str(config), "--limits", "on") as program:
+        for number in (LILY, ROSE):
+            await write(program, number)
+
+        answers = await asyncio.gather(*(send(program, LILY) for _ in range(60)))
+        by_rose, _ = await send(program, ROSE)
+
+    codes = {answer["error"]["code"] for status, answer in answers if status != 200}
+    assert (codes, by_rose) == ({131056}, 200)
+
+
 async def test_webhooks_name_their_account_and_number(receiver: Receiver, config: Path) -> None:
     async with running("--config", str(config), "--callback", receiver.url) as program:
         for number in PHONES:
