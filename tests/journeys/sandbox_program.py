@@ -41,16 +41,18 @@ class SandboxProgram:
 
     async def control(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
         """Call the control API and return the HTTP status and the JSON answer, None for an empty one."""
-        async with self.session.request(method, self.ready.control_url + path, **request) as answer:
+        token = self.ready.control_token
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers |= request.pop("headers", {})
+        async with self.session.request(method, self.ready.control_url + path, headers=headers, **request) as answer:
             body = await answer.read()
             return answer.status, json.loads(body) if body else None
 
-    async def upload(self, data: bytes, mime_type: str = "image/jpeg") -> str:
-        """Upload a file and return its media id."""
-        form = aiohttp.FormData()
-        form.add_field("messaging_product", "whatsapp")
-        form.add_field("file", io.BytesIO(data), filename="picture", content_type=mime_type)
-        status, answer = await self.graph("POST", f"/v24.0/{self.number}/media", data=form)
+    async def upload(self, data: bytes, mime_type: str = "image/jpeg", number: str = "") -> str:
+        """Upload a file, to the first number unless another is named, and return its media id."""
+        status, answer = await self.graph(
+            "POST", f"/v24.0/{number or self.number}/media", data=form_of(data, mime_type)
+        )
         assert status == 200, answer
         media_id = answer["id"]
         assert isinstance(media_id, str)
@@ -115,6 +117,14 @@ async def running(*arguments: str, environment: Mapping[str, str] | None = None)
         await process.communicate()
 
 
+def form_of(data: bytes, mime_type: str = "image/jpeg") -> aiohttp.FormData:
+    """Return the form of an upload."""
+    form = aiohttp.FormData()
+    form.add_field("messaging_product", "whatsapp")
+    form.add_field("file", io.BytesIO(data), filename="picture", content_type=mime_type)
+    return form
+
+
 class Call(NamedTuple):
     """One webhook as it arrived."""
 
@@ -122,9 +132,14 @@ class Call(NamedTuple):
     body: bytes
 
     @property
+    def document(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
     def value(self) -> Any:
         """The first change's value."""
-        return json.loads(self.body)["entry"][0]["changes"][0]["value"]
+        return self.document["entry"][0]["changes"][0]["value"]
 
 
 class Receiver:

@@ -153,7 +153,7 @@ async def test_a_started_sandbox_prints_one_line_and_logs_no_secret() -> None:
     assert rest == b""
     assert set(ready) == {
         "base_url", "access_token", "phone_number_id", "waba_id", "app_id", "app_secret", "verify_token",
-        "control_url", "handset_url",
+        "control_url", "handset_url", "control_token", "numbers",
     }  # fmt: skip
     assert not any(ready[name].encode() in said for name in ("access_token", "app_secret", "verify_token"))
 

@@ -80,7 +80,7 @@ async def _raise_and_announce(
     workspace = await asyncio.to_thread(_set_up, plan, told)
     await asyncio.gather(supervisor.start(household.worker(plan)), supervisor.start(household.api(plan)))
     await _api_ready(plan, supervisor)
-    await asyncio.to_thread(_hear_first_words, plan)
+    await asyncio.to_thread(_hear_first_words, plan, told)
     ready = _ready(plan, workspace, told, supervisor.pids())
     if json:
         sys.stdout.write(welcome.ready_line(ready) + "\n")
@@ -102,7 +102,7 @@ async def _ground(plan: Plan, server: EmbeddedPostgres | None, supervisor: Super
     except TimeoutError:
         raise NotReadyError(f"the sandbox was not ready; see {plan.home / 'logs' / 'sandbox.log'}") from None
     members: dict[str, object] = msgspec.json.decode(line, type=dict[str, object])
-    return {name: str(value) for name, value in members.items()}
+    return {name: str(value) for name, value in members.items() if value is not None}
 
 
 def _set_up(plan: Plan, told: dict[str, str]) -> TestWorkspace:
@@ -130,11 +130,12 @@ def _is_ready(plan: Plan) -> bool:
         connection.close()
 
 
-def _hear_first_words(plan: Plan) -> None:
+def _hear_first_words(plan: Plan, told: dict[str, str]) -> None:
     """Wait for the first webhook to be taken: a new sandbox tries one, which opens a window, before the API listens."""
     connection = http.client.HTTPConnection(household.LOOPBACK, plan.sandbox_port, timeout=_FIRST_WORDS_S + 1)
+    proof = {"Authorization": f"Bearer {told['control_token']}"} if "control_token" in told else {}
     try:
-        connection.request("GET", f"/_sandbox/wait?event=delivery&timeout_s={_FIRST_WORDS_S}")
+        connection.request("GET", f"/_sandbox/wait?event=delivery&timeout_s={_FIRST_WORDS_S}", headers=proof)
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         say("the sandbox has not delivered its first webhook yet")

@@ -1,18 +1,21 @@
 """`picha sandbox`: run the local Cloud API alone."""
 
 import asyncio
+import re
 import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from picha.cli.sandbox_file import apply
 from picha.kit import filelock, logs
 from picha.sandbox.dialect import Dialect
 
 if TYPE_CHECKING:
+    from picha.sandbox.courier import Ladder
     from picha.sandbox.ready import Ready
     from picha.sandbox.settings import Settings
 
@@ -30,7 +33,10 @@ Write to the business as she would:
 
   {inbound}
 
-App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
+{notes}App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
+
+
+_CONTROL_TOKEN = re.compile(r"[!-~]{8,}\Z")
 
 
 class Switch(StrEnum):
@@ -40,12 +46,10 @@ class Switch(StrEnum):
     OFF = "off"
 
 
-def _ladder(text: str) -> tuple[int, int | None, int | None]:
+def _ladder(text: str) -> "Ladder":
     first, *others = parts = text.split(",")
     if len(parts) != 3 or not (_is_pause(first) and all(part == "-" or _is_pause(part) for part in others)):  # noqa: PLR2004 - sent, delivered, read
-        raise typer.BadParameter(
-            "three numbers of milliseconds, such as 150,400,1000; - waits for the person", param_hint="--ladder"
-        )
+        raise typer.BadParameter("three numbers of milliseconds, such as 150,400,1000; - waits for the person")
     delivered, read = (None if part == "-" else int(part) for part in others)
     return int(first), delivered, read
 
@@ -54,8 +58,25 @@ def _is_pause(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 7  # noqa: PLR2004 - three hours fit, as they always did
 
 
+def _control_token(text: str) -> str:
+    if not _CONTROL_TOKEN.match(text):
+        raise typer.BadParameter("8 or more letters, digits and signs of ASCII, without spaces")
+    return text
+
+
 def sandbox(
+    context: typer.Context,
     *,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PICHA_SANDBOX_CONFIG",
+            is_eager=True,
+            callback=apply,
+            metavar="FILE",
+            help="TOML file with any of these flags by name, and accounts and numbers.",
+        ),
+    ] = None,
     home: Annotated[
         Path | None,
         typer.Option(envvar="PICHA_SANDBOX_HOME", help="Folder to keep everything in; none: forget it all."),
@@ -74,9 +95,12 @@ def sandbox(
         str | None, typer.Option(envvar="PICHA_SANDBOX_VERIFY_TOKEN", help="Verify token of the callback.")
     ] = None,
     ladder: Annotated[
-        str,
+        Any,
         typer.Option(
-            envvar="PICHA_SANDBOX_LADDER", help="Pauses before sent, delivered and read, in ms; - waits for the person."
+            envvar="PICHA_SANDBOX_LADDER",
+            parser=_ladder,
+            metavar="A,B,C",
+            help="Pauses before sent, delivered and read, in ms; - waits for the person.",
         ),
     ] = "150,400,1000",
     dialect: Annotated[
@@ -88,6 +112,15 @@ def sandbox(
     window: Annotated[
         Switch, typer.Option(envvar="PICHA_SANDBOX_WINDOW", help="Whether sends need a message of the last 24 hours.")
     ] = Switch.ON,
+    control_token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PICHA_SANDBOX_CONTROL_TOKEN",
+            parser=_control_token,
+            metavar="TEXT",
+            help="What the control API wants; without it: nothing on loopback, a token it tells elsewhere.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="PICHA_SANDBOX_JSON", help="Print one line of JSON when ready.")
     ] = False,
@@ -97,9 +130,11 @@ def sandbox(
     Point a program's Graph base URL at it. What was accepted is on disk in the home before it is answered, and a
     sandbox that was killed goes on where it was.
     """
+    from picha.sandbox.accounts import DEFAULT  # noqa: PLC0415 - as below
     from picha.sandbox.journal import JournalDamaged  # noqa: PLC0415 - as the program's other commands: help is quick
     from picha.sandbox.settings import Settings  # noqa: PLC0415 - as above
 
+    del config  # its callback has read it
     logs.configure(program="sandbox", json=as_json)
     settings = Settings(
         home=home,
@@ -108,10 +143,12 @@ def sandbox(
         seed=seed,
         callback=callback,
         verify_token=verify_token,
-        ladder=_ladder(ladder),
+        ladder=ladder,
         dialect=dialect,
         limits=limits is Switch.ON,
         window=window is Switch.ON,
+        control_token=control_token,
+        accounts=context.obj or (DEFAULT,),
     )
     try:
         _run(settings, as_json=as_json)
@@ -153,4 +190,17 @@ def _hint(ready: "Ready") -> str:
 
     from picha.sandbox import pages  # noqa: PLC0415 - as above
 
-    return _HINT.format(inbound=pages.inbound_command(ready), **msgspec.structs.asdict(ready))
+    inbound = pages.inbound_command(ready, shows_token=True)
+    return _HINT.format(inbound=inbound, notes=_notes(ready), **msgspec.structs.asdict(ready))
+
+
+def _notes(ready: "Ready") -> str:
+    """Return what there is to say of the control token and of more numbers, if there are any."""
+    notes = [] if ready.control_token is None else [f"The control API wants the token {ready.control_token}"]
+    notes += [
+        f"Number {number.phone_number_id} ({number.display_phone_number}) of account {number.waba_id}"
+        + ("" if number.access_token == ready.access_token else f", access token {number.access_token}")
+        for number in ready.numbers
+        if len(ready.numbers) > 1
+    ]
+    return "\n".join([*notes, "", ""]) if notes else ""

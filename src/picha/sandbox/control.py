@@ -1,6 +1,6 @@
 """The control API: write as a person, move the clock, read the ledger, wait for what happens, make trouble.
 
-It stands below `/_sandbox` and wants no token.
+It stands below `/_sandbox`; who may use it is judged at its door.
 """
 
 import asyncio

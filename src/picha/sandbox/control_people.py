@@ -32,15 +32,16 @@ class PeopleControl:
 
     async def _act(self, request: Request) -> Response:
         wa_id: str = request.path_params["wa_id"]
+        ours = request.query_params.get("phone_number_id")
         try:
             match request.path_params["deed"]:
                 case "deliver":
-                    return told({"wamids": await self._conduct.deliver(wa_id)})
+                    return told({"wamids": await self._conduct.deliver(wa_id, ours)})
                 case "read":
-                    return told({"wamids": await self._conduct.read(wa_id)})
+                    return told({"wamids": await self._conduct.read(wa_id, ours)})
                 case "block" | "unblock" as deed:
                     is_blocked = deed == "block"
-                    number = await self._conduct.block(wa_id, is_blocked=is_blocked)
+                    number = await self._conduct.block(wa_id, ours, is_blocked=is_blocked)
                     return told({"wa_id": number, "blocked": is_blocked})
                 case _:
                     return refused("people deliver, read, block, unblock and change-number", 404)
@@ -52,6 +53,7 @@ class PeopleControl:
         if isinstance(wish, Response):
             return wish
         try:
-            return told({"message_id": await self._conduct.change_number(request.path_params["wa_id"], wish.to)})
+            message_ids = await self._conduct.change_number(request.path_params["wa_id"], wish.to)
         except Nonsense as why:
             return refused(str(why))
+        return told({"message_id": message_ids[0], "message_ids": message_ids})

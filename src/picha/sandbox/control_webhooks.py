@@ -42,7 +42,7 @@ class WebhookControl:
         old = self._world.deliveries.find(request.path_params["delivery_id"])
         if old is None:
             return refused("there is no such delivery", 404)
-        callback = self._world.callback()
+        callback = self._world.callback(old.phone_number_id)
         again = msgspec.structs.replace(
             old,
             id=self._chance.digits(16),

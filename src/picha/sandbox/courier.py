@@ -1,6 +1,7 @@
 """What becomes of an accepted send: its link is fetched, then statuses climb the ladder, or it fails."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -14,9 +15,10 @@ from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import Collector, Search
 from picha.sandbox.links import Links
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
-from picha.sandbox.world import Send
+from picha.sandbox.subscriptions import Callback
 
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
@@ -65,7 +67,9 @@ class Courier:
         It returns when the first webhook is there, or after two seconds.
         """
         send = self._world.sends.get(wamid)
-        if send is None or self._world.callback() is None or not self._troubles.strikes("early_status", wamid, None):
+        if send is None or self._world.callback(send.item.phone_number_id) is None:
+            return False
+        if not self._troubles.strikes("early_status", wamid, None):
             return False
         collector = Collector(Search(event="delivery", wamid=wamid), 1)
         self._world.listeners.add(collector.take)
@@ -76,11 +80,13 @@ class Courier:
             self._world.listeners.discard(collector.take)
         return True
 
-    async def lift(self, wa_id: str, upto: Literal["delivered", "read"]) -> list[str]:
-        """Bring every send to this person that has been sent as far as `upto`, and return the wamids of those moved."""
+    async def lift(self, wa_id: str, numbers: Collection[str], upto: Literal["delivered", "read"]) -> list[str]:
+        """Bring what these numbers have sent to this person as far as `upto`, and return the wamids of those moved."""
         wamids = []
         for wamid, send in list(self._world.sends.items()):
-            if send.item.to != wa_id or send.is_withheld or send.status not in ("sent", "delivered"):
+            if send.item.to != wa_id or send.item.phone_number_id not in numbers:
+                continue
+            if send.is_withheld or send.status not in ("sent", "delivered"):
                 continue
             steps = _STEPS[_STEPS.index(send.status) + 1 : _STEPS.index(upto) + 1]
             for status in steps:
@@ -136,27 +142,28 @@ class Courier:
             self._making.discard(key)
 
     async def _tell(self, send: Send, made: StatusMade) -> None:
-        callback = self._world.callback()
+        callback = self._world.callback(send.item.phone_number_id)
         if callback is None:
             await self._journal.append(made)
             return
-        owed = [self._queued(send, made, callback.url)]
+        owed = [self._queued(send, made, callback)]
         if self._troubles.strikes("unknown_wamid", made.wamid, made.status):
-            owed.append(self._queued(*self._foreign(send, made), callback.url))
+            owed.append(self._queued(*self._foreign(send, made), callback))
         await self._journal.append(made, *owed)
         for queued in owed:
             self._mailbag.post(queued)
 
-    def _queued(self, send: Send, made: StatusMade, url: str) -> WebhookQueued:
-        body = documents.status(send, made, self._recipient(send), self._dialect)
+    def _queued(self, send: Send, made: StatusMade, callback: Callback) -> WebhookQueued:
+        body = documents.status(send, made, self._recipient(send), callback.number, self._dialect)
         return WebhookQueued(
             id=self._chance.digits(16),
-            url=url,
+            url=callback.url,
             body=body.decode("ascii"),
             at=made.at,
             about=made.wamid,
             kind="status",
             status=made.status,
+            phone_number_id=callback.number.phone_number_id,
         )
 
     def _foreign(self, send: Send, made: StatusMade) -> tuple[Send, StatusMade]:

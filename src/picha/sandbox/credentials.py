@@ -18,11 +18,12 @@ TOKEN_MARK = "EAATestPichaSandbox"  # noqa: S105 - a prefix, not a secret
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program needs to be this business."""
+    """What a program needs to be this business, and what it needs to use the control API where that wants a token."""
 
     access_token: str
     app_secret: str
     verify_token: str
+    control_token: str
 
     @property
     def app_token(self) -> str:
@@ -35,4 +36,9 @@ def derive(seed: str, verify_token: str | None = None) -> Credentials:
     chance = Chance(f"credentials of {seed}")
     access_token = TOKEN_MARK + chance.base62(48)
     app_secret = chance.token_hex(16).lower()
-    return Credentials(access_token=access_token, app_secret=app_secret, verify_token=verify_token or chance.base62(20))
+    return Credentials(
+        access_token=access_token,
+        app_secret=app_secret,
+        verify_token=verify_token or chance.base62(20),
+        control_token=Chance(f"control token of {seed}").base62(40),
+    )

@@ -68,6 +68,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     item: LedgerItem | StatusItem | InboundItem | DeliveryItem
     status: str | None = None
     callback_data: str | None = None
+    phone_number_id: str | None = None
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     status: str | None = None
     callback_data: str | None = None
+    phone_number_id: str | None = None
 
     def matches(self, happening: Happening) -> bool:
         """Tell whether `happening` is one of those looked for."""
@@ -87,6 +89,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
             and self.to in (None, happening.to)
             and self.status in (None, happening.status)
             and self.callback_data in (None, happening.callback_data)
+            and self.phone_number_id in (None, happening.phone_number_id)
         )
 
 

@@ -38,6 +38,10 @@ def routes(ready: Ready) -> list[Route]:
         "phone_number_id": ready.phone_number_id,
         "waba_id": ready.waba_id,
         "app_id": ready.app_id,
+        "numbers": [
+            {"phone_number_id": number.phone_number_id, "waba_id": number.waba_id, "phone": number.display_phone_number}
+            for number in ready.numbers
+        ],
         "handset_url": ready.handset_url,
         "control": {
             "write as a person": "POST /_sandbox/inbound",
@@ -48,7 +52,7 @@ def routes(ready: Ready) -> list[Route]:
             "trouble on purpose": "GET, POST, DELETE /_sandbox/faults",
         },
     }
-    page = _PAGE.format(inbound=html.escape(inbound_command(ready)))
+    page = _PAGE.format(inbound=html.escape(inbound_command(ready, shows_token=False)))
 
     async def show_front(_request: Request) -> Response:
         return Response(msgspec.json.encode(front), media_type="application/json")
@@ -60,7 +64,9 @@ def routes(ready: Ready) -> list[Route]:
     return [Route("/", show_front, methods=["GET"]), Route("/handset", show_handset, methods=["GET"])]
 
 
-def inbound_command(ready: Ready) -> str:
-    """Return a command that makes Sheena Nelson send a photo."""
+def inbound_command(ready: Ready, *, shows_token: bool) -> str:
+    """Return a command that makes Sheena Nelson send a photo, with the control token or a word in its place."""
     spoken = json.dumps({"from": "16505551234", "name": "Sheena Nelson", "caption": "Taj Mahal"})
-    return f"curl {ready.control_url}/inbound -H 'Content-Type: application/json' -d '{spoken}'"
+    token = ready.control_token if shows_token else "<control token>"
+    proof = "" if ready.control_token is None else f" -H 'Authorization: Bearer {token}'"
+    return f"curl {ready.control_url}/inbound{proof} -H 'Content-Type: application/json' -d '{spoken}'"

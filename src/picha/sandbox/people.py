@@ -14,10 +14,10 @@ from picha.cloudapi.media import digest_text
 from picha.cloudapi.messages import make_wamid
 from picha.egress import TEST, EgressError, Fetcher
 from picha.images.probe import probe
+from picha.sandbox.accounts import Accounts, Number
 from picha.sandbox.callbacks import documents
 from picha.sandbox.callbacks.documents import InboundDetails
 from picha.sandbox.callbacks.mailbag import Mailbag
-from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, PHONE_NUMBER_ID
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.media_urls import MediaUrls
@@ -39,7 +39,8 @@ class Nonsense(Exception):  # noqa: N818 - what a person asked for
 class Spoken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person shall write to the business.
 
-    An image brings its bytes in base64, or a URL to fetch them from, or neither: then it is the built-in photo.
+    An image brings its bytes in base64, or a URL to fetch them from, or neither: then it is the built-in photo. Without
+    a `phone_number_id` it goes to the business's first number.
     """
 
     from_: str = msgspec.field(name="from")
@@ -55,7 +56,7 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     referral: webhooks.Referral | None = None
     identity_key_hash: str | None = None
     user_id: str | None = None
-    phone_number_id: str = PHONE_NUMBER_ID
+    phone_number_id: str | None = None
 
 
 class People:
@@ -84,13 +85,16 @@ class People:
         Raises:
             Nonsense: the message cannot be made.
         """
-        wa_id = _checked(spoken)
-        if wa_id in self._world.blocked:
+        number = our_number(spoken.phone_number_id, self._world.accounts)
+        wa_id = _checked(spoken, self._world.accounts)
+        if (number.phone_number_id, wa_id) in self._world.blocked:
             raise Nonsense("this person has blocked the business and must unblock it first")
-        media = await self._media(spoken) if spoken.type == "image" else None
+        if self._world.number_of(spoken.reply_to or "") not in (None, number.phone_number_id):
+            raise Nonsense("reply_to is a message of this person's conversation with another number")
+        media = await self._media(spoken, number) if spoken.type == "image" else None
         heard = MessageHeard(
             id=make_wamid(wa_id, outbound=False, token_hex=self._chance.token_hex(10)),
-            phone_number_id=spoken.phone_number_id,
+            phone_number_id=number.phone_number_id,
             wa_id=wa_id,
             user_id=spoken.user_id or self._world.person(wa_id).user_id,
             type=spoken.type,
@@ -99,16 +103,17 @@ class People:
             identity_key_hash=spoken.identity_key_hash,
             media_id=None if media is None else media.id,
         )
-        queued = self._queued(heard, self._details(spoken, media))
+        queued = self._queued(heard, self._details(spoken, media, number))
         await self._journal.append(*([media] if media else []), heard, *([queued] if queued else []))
         if queued is not None:
             self._mailbag.post(queued)
         return heard.id
 
-    async def _media(self, spoken: Spoken) -> MediaStored:
+    async def _media(self, spoken: Spoken, number: Number) -> MediaStored:
         data = await self._bytes(spoken)
         mime_type = probe(data).mime_type or "application/octet-stream"
-        return await self._shelf.keep(self._chance.digits(16), data, mime_type, INBOUND_MEDIA_LIFE)
+        media_id = self._chance.digits(16)
+        return await self._shelf.keep(media_id, number.phone_number_id, data, mime_type, INBOUND_MEDIA_LIFE)
 
     async def _bytes(self, spoken: Spoken) -> bytes:
         if spoken.image_base64 is not None:
@@ -127,11 +132,11 @@ class People:
             raise Nonsense(f"a picture has 1 to {MEDIA_MAX_BYTES:,} bytes")
         return data
 
-    def _details(self, spoken: Spoken, media: MediaStored | None) -> InboundDetails:
+    def _details(self, spoken: Spoken, media: MediaStored | None, number: Number) -> InboundDetails:
         context = webhooks.InboundContext(
             forwarded=spoken.forwarded or None,
             frequently_forwarded=spoken.frequently_forwarded or None,
-            from_=None if spoken.reply_to is None else self._author(spoken.reply_to),
+            from_=None if spoken.reply_to is None else self._author(spoken.reply_to, number),
             id=spoken.reply_to,
         )
         image = None
@@ -150,18 +155,18 @@ class People:
             referral=spoken.referral,
         )
 
-    def _author(self, message_id: str) -> str:
+    def _author(self, message_id: str, number: Number) -> str:
         heard = self._world.heard.get(message_id)
-        return DISPLAY_PHONE_NUMBER if heard is None else heard.wa_id
+        return number.display_phone_number if heard is None else heard.wa_id
 
     def _queued(self, heard: MessageHeard, details: InboundDetails) -> WebhookQueued | None:
-        callback = self._world.callback()
+        callback = self._world.callback(heard.phone_number_id)
         if callback is None:
             return None
         person = Person(
             wa_id=heard.wa_id, user_id=heard.user_id, name=heard.name, identity_key_hash=heard.identity_key_hash
         )
-        body = documents.inbound(heard, person, details, self._dialect)
+        body = documents.inbound(heard, person, details, callback.number, self._dialect)
         return WebhookQueued(
             id=self._chance.digits(16),
             url=callback.url,
@@ -169,34 +174,46 @@ class People:
             at=heard.at,
             about=heard.id,
             kind="inbound",
+            phone_number_id=heard.phone_number_id,
         )
 
 
-def number_of(text: str) -> str:
+def our_number(phone_number_id: str | None, accounts: Accounts) -> Number:
+    """Return the number of the business with this id, the first where none is named.
+
+    Raises:
+        Nonsense: the business has no such number.
+    """
+    number = accounts.first if phone_number_id is None else accounts.number(phone_number_id)
+    if number is None:
+        known = ", ".join(number.phone_number_id for number in accounts.numbers)
+        raise Nonsense(f"phone_number_id is none of this business's numbers, which are: {known}")
+    return number
+
+
+def number_of(text: str, accounts: Accounts) -> str:
     """Return a person's number as digits.
 
     Raises:
-        Nonsense: it is no phone number, or the business's own.
+        Nonsense: it is no phone number, or one of the business's own.
     """
     wa_id = _PUNCTUATION.sub("", text)
     if not _PHONE.match(wa_id):
         raise Nonsense("this is not a phone number")
-    if wa_id == DISPLAY_PHONE_NUMBER:
+    if accounts.has_phone(wa_id):
         raise Nonsense("this is the business's own number")
     return wa_id
 
 
-def _checked(spoken: Spoken) -> str:
+def _checked(spoken: Spoken, accounts: Accounts) -> str:
     """Return the person's number as digits.
 
     Raises:
         Nonsense: something in the message contradicts the webhook reference.
     """
-    wa_id = number_of(spoken.from_)
+    wa_id = number_of(spoken.from_, accounts)
     if spoken.user_id is not None and not _BSUID.match(spoken.user_id):
         raise Nonsense("user_id is not a business-scoped user id such as US.13491208655302741918")
-    if spoken.phone_number_id != PHONE_NUMBER_ID:
-        raise Nonsense(f"phone_number_id is not this business's, which is {PHONE_NUMBER_ID}")
     if spoken.type not in ("image", "text"):
         raise Nonsense("type is image or text")
     if spoken.type == "text" and not spoken.text:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record"):
     """A line of the journal."""
@@ -109,6 +111,7 @@ class WebhookQueued(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
     about: str
     kind: Literal["status", "inbound"]
     status: str | None = None
+    phone_number_id: str = PHONE_NUMBER_ID
 
 
 class WebhookSettled(Record, frozen=True, kw_only=True, omit_defaults=True, tag="settled"):
@@ -131,13 +134,20 @@ class CallbackSet(Record, frozen=True, kw_only=True, omit_defaults=True, tag="ca
     url: str
     verify_token: str = ""
     is_subscribed: bool = True
+    object_id: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The id of the app, account or phone number; a line that names none is of a sandbox that had one of each."""
+        return self.object_id or {"app": APP_ID, "account": WABA_ID, "number": PHONE_NUMBER_ID}[self.scope]
 
 
 class PersonBlocked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="blocked"):
-    """A person blocked the business, or took that back."""
+    """A person blocked a number of the business, or took that back."""
 
     wa_id: str
     is_blocked: bool
+    phone_number_id: str = PHONE_NUMBER_ID
 
 
 class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="number-changed"):

@@ -21,7 +21,8 @@ from picha.kit import filelock
 from picha.kit.clock import SystemClock
 from picha.kit.ids import base62
 from picha.kit.logs import logger
-from picha.sandbox import credentials, first_day, pages
+from picha.sandbox import first_day, pages
+from picha.sandbox.accounts import Accounts, settled
 from picha.sandbox.blobs import Blobs
 from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.postman import Postman
@@ -30,11 +31,14 @@ from picha.sandbox.chance import Chance
 from picha.sandbox.clock import SandboxClock
 from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
+from picha.sandbox.control_door import ControlDoor
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_webhooks import WebhookControl
 from picha.sandbox.courier import Courier
+from picha.sandbox.credentials import APP_ID, Credentials, derive
 from picha.sandbox.faults import Faults
-from picha.sandbox.graph.account import Account
+from picha.sandbox.graph.account import Business
+from picha.sandbox.graph.admission import Admission
 from picha.sandbox.graph.face import Face, handlers
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
@@ -45,7 +49,7 @@ from picha.sandbox.links import Links
 from picha.sandbox.media_urls import MediaUrls
 from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
-from picha.sandbox.ready import Ready
+from picha.sandbox.ready import Ready, ReadyNumber
 from picha.sandbox.records import Born
 from picha.sandbox.renewal import renewal
 from picha.sandbox.settings import Settings
@@ -73,9 +77,7 @@ async def serve(settings: Settings, on_ready: Callable[[Ready], None], stop: asy
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S))
         door = stack.enter_context(_door(settings))
-        app, ready = await stack.enter_async_context(_composed(settings, home, _base_url(settings.host, door)))
-        if not ipaddress.ip_address(door.getsockname()[0]).is_loopback:
-            _log.warning("the control API wants no token: whoever reaches this address can use it")
+        app, ready = await stack.enter_async_context(_composed(settings, home, door))
         await _run(app, door, stop, lambda: on_ready(ready))
 
 
@@ -93,6 +95,10 @@ def _door(settings: Settings) -> socket.socket:
     return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
 
 
+def _is_loopback(door: socket.socket) -> bool:
+    return ipaddress.ip_address(door.getsockname()[0]).is_loopback
+
+
 def _base_url(host: str, door: socket.socket) -> str:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound to
     port = door.getsockname()[1]
@@ -100,9 +106,11 @@ def _base_url(host: str, door: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncIterator[tuple[ASGIApp, Ready]]:
+async def _composed(settings: Settings, home: Path, door: socket.socket) -> AsyncIterator[tuple[ASGIApp, Ready]]:
+    base_url = _base_url(settings.host, door)
     async with contextlib.AsyncExitStack() as stack:
         ground, ours = await _ground(stack, settings, home)
+        control_token = settings.control_token or (None if _is_loopback(door) else ours.control_token)
         session = await stack.enter_async_context(_session())
         fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
         postman = Postman(ground, session, ours.app_secret)
@@ -123,13 +131,14 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
         answering = handlers(
             Messages(ground, limits, has_window=settings.window),
             Media(ground, blobs, urls, limits),
-            Account(ground, session, ours),
+            Business(ground, session, ours),
         )
-        face = Face(answering, courier, faults, ground.chance, ours)
+        admission = Admission(ground.world, ours)
+        face = Face(answering, courier, faults, ground, admission)
         await first_day.claim(ground, settings.callback, ours)
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
-        ready = _ready(base_url, ours)
+        ready = _ready(base_url, ours, ground.world.accounts, control_token)
         conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
         working = (courier, mailbag, postman, links)
         rules = (faults.remove, troubles.end, limits.clear)
@@ -139,12 +148,10 @@ async def _composed(settings: Settings, home: Path, base_url: str) -> AsyncItera
             WebhookControl(ground, postman, troubles),
         )
         own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
-        yield _Front(own, face), ready
+        yield _Front(ControlDoor(own, control_token), face), ready
 
 
-async def _ground(
-    stack: contextlib.AsyncExitStack, settings: Settings, home: Path
-) -> tuple[Ground, credentials.Credentials]:
+async def _ground(stack: contextlib.AsyncExitStack, settings: Settings, home: Path) -> tuple[Ground, Credentials]:
     """Bring the world back from its journal, or begin one."""
     clock = SandboxClock(SystemClock())
     world = World(clock)
@@ -153,9 +160,9 @@ async def _ground(
     journal = Journal(home / "journal.jsonl", world.apply)
     stack.push_async_callback(journal.close)
     seed = await _seed(settings, world, journal)
-    return Ground(world, journal, Chance(seed, world.record_count), clock), credentials.derive(
-        seed, settings.verify_token
-    )
+    ours = derive(seed, settings.verify_token)
+    world.accounts = settled(settings.accounts, seed, ours.access_token)
+    return Ground(world, journal, Chance(seed, world.record_count), clock), ours
 
 
 async def _seed(settings: Settings, world: World, journal: Journal) -> str:
@@ -177,8 +184,8 @@ def _go_on(world: World, postman: Postman, courier: Courier) -> None:
     A webhook whose address nobody claims any more goes to the one that is claimed now.
     """
     claimed = {callback.url for callback in world.callbacks.values()}
-    current = world.callback()
     for owed in world.owed.values():
+        current = world.callback(owed.phone_number_id)
         url = owed.url if owed.url in claimed or current is None else current.url
         postman.post(msgspec.structs.replace(owed, url=url))
     for wamid, send in world.sends.items():
@@ -186,17 +193,29 @@ def _go_on(world: World, postman: Postman, courier: Courier) -> None:
             courier.begin(wamid)
 
 
-def _ready(base_url: str, ours: credentials.Credentials) -> Ready:
+def _ready(base_url: str, ours: Credentials, business: Accounts, control_token: str | None) -> Ready:
+    numbers = tuple(
+        ReadyNumber(
+            phone_number_id=number.phone_number_id,
+            waba_id=number.waba_id,
+            display_phone_number=number.display_phone_number,
+            access_token=account.access_token,
+        )
+        for account in business.all
+        for number in account.numbers
+    )
     return Ready(
         base_url=base_url,
-        access_token=ours.access_token,
-        phone_number_id=credentials.PHONE_NUMBER_ID,
-        waba_id=credentials.WABA_ID,
-        app_id=credentials.APP_ID,
+        access_token=numbers[0].access_token,
+        phone_number_id=numbers[0].phone_number_id,
+        waba_id=numbers[0].waba_id,
+        app_id=APP_ID,
         app_secret=ours.app_secret,
         verify_token=ours.verify_token,
         control_url=f"{base_url}/_sandbox",
         handset_url=f"{base_url}/handset",
+        control_token=control_token,
+        numbers=numbers,
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from picha.sandbox.accounts import DEFAULT, AccountWish
 from picha.sandbox.dialect import Dialect
 
 
@@ -12,7 +13,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Without a `home` everything is forgotten at the end. `ladder` holds the pauses before sent, delivered and read in
     milliseconds, None where the person decides. `port` 0 takes a free one. `callback` is the app's webhook address,
-    taken on trust. `limits` makes Meta's rates count, `window` its 24 hours.
+    taken on trust. `limits` makes Meta's rates count, `window` its 24 hours. A `control_token` is what the control API
+    wants; without one it wants none on loopback, and one made from the seed elsewhere.
     """
 
     home: Path | None = None
@@ -25,3 +27,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect = Dialect.Y2026
     limits: bool = True
     window: bool = True
+    control_token: str | None = None
+    accounts: tuple[AccountWish, ...] = (DEFAULT,)

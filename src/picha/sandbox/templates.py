@@ -1,4 +1,4 @@
-"""The one approved template, which carries an image and so reaches people whose 24-hour window is closed. Pure.
+"""The one approved template of an account, which carries an image and reaches people whose window is closed. Pure.
 
 Sources: Meta's template messages page and message templates reference; details of refusals as observed.
 """
@@ -6,6 +6,8 @@ Sources: Meta's template messages page and message templates reference; details 
 from typing import Any
 
 from picha.sandbox import refusals
+from picha.sandbox.chance import Chance
+from picha.sandbox.credentials import WABA_ID
 
 Document = dict[str, Any]
 
@@ -15,8 +17,8 @@ _ID = "1213829506974421"
 _BODY = "Here is the picture you asked for. Reply to this message to talk to us."
 
 
-def listed(wanted: Document, sample_url: str) -> list[Document]:
-    """Return the templates that fit the filters `name`, `status` and `language`, cut to `fields` if those are named."""
+def listed(waba_id: str, wanted: Document, sample_url: str) -> list[Document]:
+    """Return an account's templates that fit `name`, `status` and `language`, cut to `fields` if those are named."""
     template: Document = {
         "name": NAME,
         "parameter_format": "POSITIONAL",
@@ -27,7 +29,7 @@ def listed(wanted: Document, sample_url: str) -> list[Document]:
         "language": LANGUAGE,
         "status": "APPROVED",
         "category": "UTILITY",
-        "id": _ID,
+        "id": _ID if waba_id == WABA_ID else Chance(f"template of {waba_id}").digits(16),
     }
     if any(key in wanted and wanted[key] != template[key] for key in ("name", "status", "language")):
         return []

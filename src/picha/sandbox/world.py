@@ -10,32 +10,13 @@ from functools import singledispatchmethod
 
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
+from picha.sandbox.accounts import Accounts
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person, user_id_of
-
-
-class Send:
-    """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`."""
-
-    def __init__(self, accepted: records.SendAccepted) -> None:
-        self.accepted = accepted
-        self.item = LedgerItem(
-            wamid=accepted.wamid,
-            phone_number_id=accepted.phone_number_id,
-            to=accepted.to,
-            recipient=accepted.recipient,
-            type=accepted.type,
-            sha256=accepted.sha256,
-            caption=accepted.caption,
-            biz_opaque_callback_data=accepted.biz_opaque_callback_data,
-            accepted_at=from_stamp(accepted.at),
-        )
-        self.doom = accepted.doom
-        self.is_link_due = accepted.link is not None and accepted.doom is None
-        self.status: str | None = None
-        self.is_withheld = False
+from picha.sandbox.subscriptions import Callback, Subscriptions
 
 
 class World:
@@ -43,17 +24,18 @@ class World:
 
     def __init__(self, clock: SandboxClock) -> None:
         self.clock = clock
+        self.accounts = Accounts()
         self.seed: str | None = None
         self.record_count = 0
         self.media: dict[str, records.MediaStored] = {}
         self.people: dict[str, Person] = {}
-        self.blocked: set[str] = set()
+        self.blocked: set[tuple[str, str]] = set()
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
         self.deliveries = Deliveries()
-        self.callbacks: dict[str, records.CallbackSet] = {}
+        self.callbacks = Subscriptions()
         self.happenings: list[Happening] = []
         self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
         self.listeners: set[Callable[[Happening], None]] = set()
@@ -82,21 +64,20 @@ class World:
         """Return the number behind a business-scoped user id, if that person has ever written."""
         return self._by_user_id.get(user_id)
 
-    def callback(self) -> records.CallbackSet | None:
-        """Return where webhooks go: the phone number's own address before the account's before the app's."""
-        if not self.is_subscribed:
-            return None
-        for scope in ("number", "account", "app"):
-            callback = self.callbacks.get(scope)
-            if callback is not None and callback.url:
-                return callback
-        return None
+    def numbers_of(self, wa_id: str) -> list[str]:
+        """Return the ids of the business's numbers that this person has written to."""
+        return [number for number, person in self._last_heard if person == wa_id]
 
-    @property
-    def is_subscribed(self) -> bool:
-        """Whether the app is subscribed to the account, as it is from the start."""
-        account = self.callbacks.get("account")
-        return account is None or account.is_subscribed
+    def number_of(self, wamid: str) -> str | None:
+        """Return the id of the number whose conversation a message is in, if there is such a message."""
+        heard, send = self.heard.get(wamid), self.sends.get(wamid)
+        if heard is not None:
+            return heard.phone_number_id
+        return None if send is None else send.item.phone_number_id
+
+    def callback(self, phone_number_id: str) -> Callback | None:
+        """Return where webhooks of a number go, if they go anywhere."""
+        return self.callbacks.of(self.accounts.number(phone_number_id))
 
     def ledger(self, after: str | None, limit: int) -> Iterator[LedgerItem]:
         """Yield up to `limit` accepted sends in order, from the one after the wamid `after`.
@@ -140,7 +121,7 @@ class World:
         fresh = World(self.clock)
         # As in a world that has heard of its birth alone.
         fresh.seed, fresh.record_count = self.seed, 1
-        fresh.callbacks, fresh.listeners = self.callbacks, self.listeners
+        fresh.callbacks, fresh.listeners, fresh.accounts = self.callbacks, self.listeners, self.accounts
         vars(self).update(vars(fresh))
 
     @_apply.register
@@ -158,7 +139,7 @@ class World:
 
     @_apply.register
     def _(self, record: records.CallbackSet) -> None:
-        self.callbacks[record.scope] = record
+        self.callbacks.apply(record)
 
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:
@@ -181,12 +162,12 @@ class World:
             media_id=record.media_id,
             at=from_stamp(record.at),
         )
-        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+        self._tell_inbound(item)
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send(record)
-        send.is_withheld = record.to in self.blocked
+        send.is_withheld = record.to is not None and (record.phone_number_id, record.to) in self.blocked
         self._tell_of(send, "send", send.item)
 
     @_apply.register
@@ -218,12 +199,13 @@ class World:
 
     @_apply.register
     def _(self, record: records.PersonBlocked) -> None:
+        pair = (record.phone_number_id, record.wa_id)
         if not record.is_blocked:
-            self.blocked.discard(record.wa_id)
+            self.blocked.discard(pair)
             return
-        self.blocked.add(record.wa_id)
+        self.blocked.add(pair)
         for send in self.sends.values():
-            if send.item.to == record.wa_id and send.status in (None, "sent"):
+            if (send.item.phone_number_id, send.item.to) == pair and send.status in (None, "sent"):
                 send.is_withheld = True
 
     @_apply.register
@@ -242,7 +224,7 @@ class World:
             media_id=None,
             at=from_stamp(record.at),
         )
-        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+        self._tell_inbound(item)
 
     @_apply.register
     def _(self, record: records.WebhookQueued) -> None:
@@ -272,7 +254,27 @@ class World:
         else:
             # A status on purpose of a message that nobody sent has nobody it is for.
             to = None if heard is None else heard.wa_id
-            self._tell(Happening(event="delivery", wamid=owed.about, to=to, status=owed.status, item=item))
+            self._tell(
+                Happening(
+                    event="delivery",
+                    wamid=owed.about,
+                    to=to,
+                    status=owed.status,
+                    phone_number_id=owed.phone_number_id,
+                    item=item,
+                )
+            )
+
+    def _tell_inbound(self, item: InboundItem) -> None:
+        self._tell(
+            Happening(
+                event="inbound",
+                wamid=item.message_id,
+                to=item.from_,
+                phone_number_id=item.phone_number_id,
+                item=item,
+            )
+        )
 
     def _tell_of(
         self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
@@ -284,6 +286,7 @@ class World:
                 to=send.item.to,
                 status=status,
                 callback_data=send.item.biz_opaque_callback_data,
+                phone_number_id=send.item.phone_number_id,
                 item=item,
             )
         )

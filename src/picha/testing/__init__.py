@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from picha.sandbox.faults import Effect, FaultWish, Match, When
     from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, StatusItem
+    from picha.sandbox.ready import ReadyNumber
     from picha.testing.program import NotStartedError, SandboxOptions, running
     from picha.testing.sandbox import Clock, RefusedError, Sandbox
 
@@ -30,6 +31,7 @@ _HOMES = {
     "LedgerItem": "picha.sandbox.happenings",
     "Match": "picha.sandbox.faults",
     "NotStartedError": "picha.testing.program",
+    "ReadyNumber": "picha.sandbox.ready",
     "RefusedError": "picha.testing.sandbox",
     "Sandbox": "picha.testing.sandbox",
     "SandboxOptions": "picha.testing.program",
@@ -47,6 +49,7 @@ __all__ = [
     "LedgerItem",
     "Match",
     "NotStartedError",
+    "ReadyNumber",
     "RefusedError",
     "Sandbox",
     "SandboxOptions",

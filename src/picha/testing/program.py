@@ -18,6 +18,7 @@ from picha.sandbox.ready import Ready
 from picha.testing.sandbox import Sandbox
 
 _PATIENCE_S = 30.0
+_LADDER = (100, 100, 100)
 _OURS = "PICHA_SANDBOX_"
 
 
@@ -28,19 +29,22 @@ class NotStartedError(Exception):
 class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a sandbox for tests is started.
 
-    - `ladder`: the pauses before sent, delivered and read, in milliseconds.
+    - `config`: a TOML file as `picha sandbox --config` takes it, with accounts and numbers or any flag; what else is
+      set here wins over it.
+    - `ladder`: the pauses before sent, delivered and read, in milliseconds; without a `config`, 100 each.
     - `callback`: where webhooks go, taken on trust; `Sandbox.subscribe` sets it later, with the handshake.
     - `verify_token`: what the handshake shows; without it, one derived from the seed.
     - `seed`: makes credentials and ids the same in every run.
-    - `dialect`: the year whose webhooks are written.
+    - `dialect`: the year whose webhooks are written; 2026 where the `config` says nothing else.
     - `home`: a folder that outlives the sandbox; without it everything is forgotten at the end.
     """
 
-    ladder: tuple[int, int, int] = (100, 100, 100)
+    config: Path | None = None
+    ladder: tuple[int, int, int] | None = None
     callback: str | None = None
     verify_token: str | None = None
     seed: str | None = None
-    dialect: Literal["2026", "2025"] = "2026"
+    dialect: Literal["2026", "2025"] | None = None
     home: Path | None = None
 
 
@@ -61,11 +65,13 @@ def running(options: SandboxOptions | None = None) -> Iterator[Sandbox]:
 
 def _command(options: SandboxOptions, folder: Path) -> list[str]:
     # A home that is named, even a passing one, wins over one that the environment names.
+    ladder = options.ladder or (_LADDER if options.config is None else None)
     flags: dict[str, str | None] = {
         "--home": str(options.home or folder / "home"),
         "--host": "127.0.0.1",
         "--port": "0",
-        "--ladder": ",".join(str(pause) for pause in options.ladder),
+        "--config": None if options.config is None else str(options.config),
+        "--ladder": None if ladder is None else ",".join(str(pause) for pause in ladder),
         "--dialect": options.dialect,
         "--callback": options.callback,
         "--verify-token": options.verify_token,

@@ -11,7 +11,7 @@ import msgspec
 
 from picha.sandbox.faults import Effect, FaultWish, Match, Route, When
 from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, StatusItem
-from picha.sandbox.ready import Ready
+from picha.sandbox.ready import Ready, ReadyNumber
 from picha.testing.wire import call
 
 _LEDGER_PAGE = 10_000
@@ -35,6 +35,7 @@ class Matching(TypedDict, total=False):
     """What `Sandbox.wait` looks for; what is left out matches everything."""
 
     wamid: str
+    phone_number_id: str
     to: str
     status: str
     callback_data: str
@@ -61,13 +62,18 @@ class Sandbox:
 
     @property
     def phone_number_id(self) -> str:
-        """The id of the number that sends."""
+        """The id of the number that sends, the first of `numbers`."""
         return self._ready.phone_number_id
 
     @property
     def waba_id(self) -> str:
         """The id of the WhatsApp business account."""
         return self._ready.waba_id
+
+    @property
+    def numbers(self) -> tuple[ReadyNumber, ...]:
+        """Every number to send from, with its account and the token that opens that."""
+        return self._ready.numbers
 
     @property
     def app_id(self) -> str:
@@ -125,10 +131,12 @@ class Sandbox:
         frequently_forwarded: bool = False,
         reply_to: str | None = None,
         user_id: str | None = None,
+        phone_number_id: str | None = None,
     ) -> str:
         """Let a person send the business a picture and return the message's wamid; without `image`, a built-in photo.
 
-        It opens the 24-hour window, and the webhook goes out at once if a callback is set.
+        It goes to the business's first number unless another is named, opens the 24-hour window there, and the webhook
+        goes out at once if a callback is set.
 
         Raises:
             RefusedError: no such message can be; the reason is said.
@@ -143,16 +151,21 @@ class Sandbox:
             "frequently_forwarded": frequently_forwarded,
             "reply_to": reply_to,
             "user_id": user_id,
+            "phone_number_id": phone_number_id,
         }
         return self._spoken(wish)
 
-    def receive_text(self, text: str, from_: str = PERSON, *, name: str | None = None) -> str:
+    def receive_text(
+        self, text: str, from_: str = PERSON, *, name: str | None = None, phone_number_id: str | None = None
+    ) -> str:
         """Let a person write a text to the business and return the message's wamid.
 
         Raises:
             RefusedError: no such message can be; the reason is said.
         """
-        return self._spoken({"type": "text", "from": from_, "name": name, "text": text})
+        return self._spoken(
+            {"type": "text", "from": from_, "name": name, "text": text, "phone_number_id": phone_number_id}
+        )
 
     # What was sent, and what came of it.
 
@@ -196,7 +209,7 @@ class Sandbox:
             RefusedError: the question makes no sense.
         """
         query: dict[str, Any] = {"event": event, "count": count, "timeout_s": timeout_s, **match}
-        status, answer = call("GET", f"{self.control_url}/wait", query=query, patience_s=timeout_s + _MARGIN_S)
+        status, answer = self._call("GET", "/wait", query=query, patience_s=timeout_s + _MARGIN_S)
         if status == HTTPStatus.REQUEST_TIMEOUT:
             seen = answer.decode(errors="replace")
             raise TimeoutError(f"{count} of {event} {match or ''} did not happen in {timeout_s:g} s; seen: {seen}")
@@ -231,7 +244,10 @@ class Sandbox:
             RefusedError: the answer is not a success.
         """
         sent = None if body is None else msgspec.json.encode(body)
-        return _answered(*call(method, self.control_url + path, query=query, body=sent))
+        return _answered(*self._call(method, path, query=query, body=sent))
+
+    def _call(self, method: str, path: str, **request: Any) -> tuple[int, bytes]:
+        return call(method, self.control_url + path, token=self._ready.control_token, **request)
 
     def _spoken(self, wish: dict[str, Any]) -> str:
         said = {key: value for key, value in wish.items() if value not in (None, False)}

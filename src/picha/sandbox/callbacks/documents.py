@@ -6,6 +6,7 @@ reads it unasked. `2025` is the form of Meta's image webhook reference of Decemb
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -14,10 +15,10 @@ from picha.cloudapi import webhooks
 from picha.cloudapi.errors import lookup
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
-from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER, WABA_ID
+from picha.sandbox.accounts import Number
 from picha.sandbox.dialect import Dialect
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
-from picha.sandbox.world import Send
 
 _ERRORS_PAGE = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
 
@@ -31,7 +32,9 @@ class InboundDetails(msgspec.Struct, frozen=True, kw_only=True):
     referral: webhooks.Referral | None = None
 
 
-def inbound(heard: records.MessageHeard, person: Person, details: InboundDetails, dialect: Dialect) -> bytes:
+def inbound(
+    heard: records.MessageHeard, person: Person, details: InboundDetails, number: Number, dialect: Dialect
+) -> bytes:
     """Return the body that tells of a message a person wrote."""
     is_new = dialect is Dialect.Y2026
     message = webhooks.InboundMessage(
@@ -46,14 +49,14 @@ def inbound(heard: records.MessageHeard, person: Person, details: InboundDetails
         referral=details.referral,
     )
     return _body(
-        heard.phone_number_id,
+        number,
         contacts=[_contact(person, dialect, heard.identity_key_hash)],
         messages=[message],
         statuses=[],
     )
 
 
-def number_changed(changed: records.NumberChanged, dialect: Dialect) -> bytes:
+def number_changed(changed: records.NumberChanged, number: Number, dialect: Dialect) -> bytes:
     """Return the body that tells that a person moved to another number: a system message without contacts."""
     is_new = dialect is Dialect.Y2026
     who = changed.name or changed.wa_id
@@ -71,10 +74,10 @@ def number_changed(changed: records.NumberChanged, dialect: Dialect) -> bytes:
             previous_user_id=changed.previous_user_id if is_new else None,
         ),
     )
-    return _body(changed.phone_number_id, contacts=[], messages=[message], statuses=[])
+    return _body(number, contacts=[], messages=[message], statuses=[])
 
 
-def status(send: Send, made: records.StatusMade, person: Person | None, dialect: Dialect) -> bytes:
+def status(send: Send, made: records.StatusMade, person: Person | None, number: Number, dialect: Dialect) -> bytes:
     """Return the body that tells of a status; `person` is None when only a user id nobody knows was given."""
     accepted, is_new = send.accepted, dialect is Dialect.Y2026
     user_id = person.user_id if person else accepted.recipient
@@ -92,7 +95,7 @@ def status(send: Send, made: records.StatusMade, person: Person | None, dialect:
         errors=_errors(made),
     )
     contact = _contact(person, dialect) if person else webhooks.Contact(user_id=user_id)
-    return _body(accepted.phone_number_id, contacts=[contact] if is_new else [], messages=[], statuses=[document])
+    return _body(number, contacts=[contact] if is_new else [], messages=[], statuses=[document])
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -106,12 +109,14 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 def merged(bodies: Sequence[bytes]) -> bytes:
-    """Return one body with the changes of all, each written as it was; all are of the sandbox's one account."""
+    """Return one body with the changes of all, each written as it was, and one entry for each account."""
     if len(bodies) == 1:
         return bodies[0]
     envelopes = [msgspec.json.decode(body, type=_Envelope) for body in bodies]
-    changes = [change for envelope in envelopes for entry in envelope.entry for change in entry.changes]
-    return msgspec.json.encode(_Envelope(envelopes[0].object, [_Entry(WABA_ID, changes)]))
+    changes: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
+    for entry in (entry for envelope in envelopes for entry in envelope.entry):
+        changes[entry.id] += entry.changes
+    return msgspec.json.encode(_Envelope(envelopes[0].object, [_Entry(*entry) for entry in changes.items()]))
 
 
 def _contact(person: Person, dialect: Dialect, identity_key_hash: str | None = None) -> webhooks.Contact:
@@ -152,13 +157,15 @@ def _errors(made: records.StatusMade) -> list[webhooks.WebhookError]:
 
 
 def _body(
-    phone_number_id: str,
+    number: Number,
     *,
     contacts: list[webhooks.Contact],
     messages: list[webhooks.InboundMessage],
     statuses: list[webhooks.Status],
 ) -> bytes:
-    metadata = webhooks.Metadata(display_phone_number=DISPLAY_PHONE_NUMBER, phone_number_id=phone_number_id)
+    metadata = webhooks.Metadata(
+        display_phone_number=number.display_phone_number, phone_number_id=number.phone_number_id
+    )
     value = webhooks.Value(metadata=metadata, contacts=contacts, messages=messages, statuses=statuses)
-    entry = webhooks.Entry(id=WABA_ID, changes=[webhooks.Change(value=value)])
+    entry = webhooks.Entry(id=number.waba_id, changes=[webhooks.Change(value=value)])
     return webhooks.write(webhooks.Envelope(entry=[entry]))

@@ -1,4 +1,4 @@
-"""The calls about the business itself: its number, its account, its app, and where webhooks go.
+"""The calls about the business itself: its numbers, its accounts, its app, and where webhooks go.
 
 Sources: Meta's phone number reference, webhook override page and app subscriptions reference.
 """
@@ -9,9 +9,10 @@ from typing import Literal
 import aiohttp
 
 from picha.cloudapi.media import SuccessAnswer
-from picha.sandbox import credentials, refusals, templates
+from picha.sandbox import refusals, templates
+from picha.sandbox.accounts import Account, Number
 from picha.sandbox.callbacks.handshake import shake
-from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID, Credentials
+from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.graph import onboarding
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
@@ -22,8 +23,8 @@ _APP_LINK = f"https://www.facebook.com/games/?app_id={APP_ID}"
 _NUMBER_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")
 
 
-class Account:
-    """Answers for the one number, account and app that a sandbox has."""
+class Business:
+    """Answers for the numbers, the accounts and the one app that a sandbox has."""
 
     def __init__(self, ground: Ground, session: aiohttp.ClientSession, ours: Credentials) -> None:
         self._world, self._journal, self._chance, _ = ground
@@ -45,26 +46,35 @@ class Account:
             raise refusals.Refusal(400, 1, "Error validating client secret.")
         return answer({"access_token": self._ours.app_token, "token_type": "bearer"})
 
-    def number(self, fields: str | None) -> Answer:
-        """Return what Graph tells of the phone number: the usual fields, or those asked for, and always its id."""
-        return answer(self._number(fields))
-
-    def phone_numbers(self, wanted: Document) -> Answer:
-        """Return the account's numbers, of which there is one, each with the usual fields or those asked for.
+    def number(self, phone_number_id: str, fields: str | None) -> Answer:
+        """Return what Graph tells of a phone number: the usual fields, or those asked for, and always its id.
 
         Raises:
-            Refusal: the page's limit is none.
+            Refusal: there is no such number.
         """
-        fields = wanted.get("fields")
-        return answer(onboarding.page([self._number(fields if isinstance(fields, str) else None)], wanted))
+        number = self._world.accounts.number(phone_number_id)
+        if number is None:
+            raise refusals.no_such_object(phone_number_id, "get")
+        return answer(self._number(number, fields))
 
-    def templates(self, wanted: Document, sample_url: str) -> Answer:
-        """Return the approved templates that fit the filters asked for.
+    def phone_numbers(self, waba_id: str, wanted: Document, here: str) -> Answer:
+        """Return a page of an account's numbers, each with the usual fields or those asked for.
 
         Raises:
-            Refusal: the page's limit is none.
+            Refusal: there is no such account, or the page's limit or cursor is none.
         """
-        return answer(onboarding.page(templates.listed(wanted, sample_url), wanted))
+        given = wanted.get("fields")
+        fields = given if isinstance(given, str) else None
+        numbers = [self._number(number, fields) for number in self._account(waba_id).numbers]
+        return answer(onboarding.page(numbers, wanted, here))
+
+    def templates(self, waba_id: str, wanted: Document, here: str, sample_url: str) -> Answer:
+        """Return a page of an account's approved templates that fit the filters asked for.
+
+        Raises:
+            Refusal: the page's limit or cursor is none.
+        """
+        return answer(onboarding.page(templates.listed(waba_id, wanted, sample_url), wanted, here))
 
     def debug_token(self, wanted: Document) -> Answer:
         """Return what there is to tell of an access token.
@@ -72,10 +82,10 @@ class Account:
         Raises:
             Refusal: no token is named.
         """
-        return answer(onboarding.debugged(self._ours, wanted))
+        return answer(onboarding.debugged(self._ours, self._world.accounts, wanted))
 
     def register(self, wanted: Document) -> Answer:
-        """Register the number, which is registered already.
+        """Register a number, which is registered already.
 
         Raises:
             Refusal: the product or the PIN is not right.
@@ -83,11 +93,18 @@ class Account:
         onboarding.check_registration(wanted)
         return answer(SuccessAnswer(success=True))
 
-    def _number(self, fields: str | None) -> Document:
+    def _account(self, waba_id: str) -> Account:
+        account = self._world.accounts.account(waba_id)
+        if account is None:
+            raise refusals.no_such_object(waba_id, "get")
+        return account
+
+    def _number(self, number: Number, fields: str | None) -> Document:
+        entities = (("PHONE_NUMBER", number.phone_number_id), ("WABA", number.waba_id))
         everything: Document = {
-            "id": PHONE_NUMBER_ID,
-            "display_phone_number": credentials.DISPLAY_PHONE_NUMBER,
-            "verified_name": credentials.VERIFIED_NAME,
+            "id": number.phone_number_id,
+            "display_phone_number": number.display_phone_number,
+            "verified_name": number.verified_name,
             "quality_rating": "GREEN",
             "code_verification_status": "VERIFIED",
             "name_status": "APPROVED",
@@ -96,37 +113,41 @@ class Account:
             "platform_type": "CLOUD_API",
             "is_on_biz_app": False,
             "whatsapp_business_manager_messaging_limit": "TIER_250",
-            "webhook_configuration": self._webhook_configuration(),
-            "health_status": onboarding.healthy("PHONE_NUMBER"),
+            "webhook_configuration": self._webhook_configuration(number),
+            "health_status": onboarding.healthy(*entities),
         }
         return _chosen(everything, fields, _NUMBER_FIELDS)
 
-    def account(self, fields: str | None) -> Answer:
-        """Return what Graph tells of the business account."""
+    def account(self, waba_id: str, fields: str | None) -> Answer:
+        """Return what Graph tells of a business account.
+
+        Raises:
+            Refusal: there is no such account.
+        """
         everything: Document = {
-            "id": WABA_ID,
-            "name": credentials.VERIFIED_NAME,
-            "health_status": onboarding.healthy("WABA"),
+            "id": waba_id,
+            "name": self._account(waba_id).name,
+            "health_status": onboarding.healthy(("WABA", waba_id)),
         }
         return answer(_chosen(everything, fields, ("id", "name")))
 
-    def subscribed_apps(self) -> Answer:
-        """Return the app that hears of the account, if it does, with the address that overrides the app's own."""
-        if not self._world.is_subscribed:
+    def subscribed_apps(self, waba_id: str) -> Answer:
+        """Return the app that hears of an account, if it does, with the address that overrides the app's own."""
+        if not self._world.callbacks.is_subscribed(waba_id):
             return answer({"data": []})
         app: Document = {"whatsapp_business_api_data": {"id": APP_ID, "link": _APP_LINK, "name": onboarding.APP_NAME}}
-        override = self._url("account")
+        override = self._world.callbacks.url(waba_id)
         return answer({"data": [app | ({"override_callback_uri": override} if override else {})]})
 
     def subscriptions(self) -> Answer:
         """Return the app's own subscription, if an address is set."""
-        url = self._url("app")
+        url = self._world.callbacks.url(APP_ID)
         fields = [{"name": "messages", "version": "v24.0"}]
         active = {"object": "whatsapp_business_account", "callback_url": url, "active": True, "fields": fields}
         return answer({"data": [active] if url else []})
 
-    async def configure_number(self, wanted: Document) -> Answer:
-        """Set, or with an empty address take away, the number's own callback.
+    async def configure_number(self, phone_number_id: str, wanted: Document) -> Answer:
+        """Set, or with an empty address take away, a number's own callback.
 
         Raises:
             Refusal: the configuration is not there or the address failed the handshake.
@@ -134,15 +155,15 @@ class Account:
         configuration = wanted.get("webhook_configuration")
         if not isinstance(configuration, dict):
             raise refusals.missing("webhook_configuration")
-        return await self._set(_override("number", configuration))
+        return await self._set(_override("number", phone_number_id, configuration))
 
-    async def subscribe_account(self, wanted: Document) -> Answer:
-        """Set the account's callback, or take it away when none is given.
+    async def subscribe_account(self, waba_id: str, wanted: Document) -> Answer:
+        """Set an account's callback, or take it away when none is given.
 
         Raises:
             Refusal: the address failed the handshake.
         """
-        return await self._set(_override("account", wanted))
+        return await self._set(_override("account", waba_id, wanted))
 
     async def subscribe_app(self, wanted: Document) -> Answer:
         """Set the app's callback.
@@ -157,11 +178,13 @@ class Account:
             raise refusals.missing("callback_url")
         return await self._set(CallbackSet(scope="app", url=url, verify_token=token))
 
-    async def unsubscribe(self, scope: str) -> Answer:
-        """Take the app's callback away, or its subscription to the account, and with that every webhook."""
-        if scope == "app":
-            return await self._set(CallbackSet(scope="app", url=""))
-        return await self._set(CallbackSet(scope="account", url="", is_subscribed=False))
+    async def unsubscribe_app(self) -> Answer:
+        """Take the app's callback away."""
+        return await self._set(CallbackSet(scope="app", url=""))
+
+    async def unsubscribe_account(self, waba_id: str) -> Answer:
+        """Take the app's subscription to an account away, and with that every webhook of its numbers."""
+        return await self._set(CallbackSet(scope="account", object_id=waba_id, url="", is_subscribed=False))
 
     async def _set(self, callback: CallbackSet) -> Answer:
         if callback.url:
@@ -169,18 +192,18 @@ class Account:
         await self._journal.append(callback)
         return answer(SuccessAnswer(success=True))
 
-    def _url(self, scope: str) -> str:
-        callback = self._world.callbacks.get(scope)
-        return callback.url if callback else ""
+    def _webhook_configuration(self, number: Number) -> dict[str, str]:
+        owners = {
+            "phone_number": number.phone_number_id,
+            "whatsapp_business_account": number.waba_id,
+            "application": APP_ID,
+        }
+        return {name: url for name, owner in owners.items() if (url := self._world.callbacks.url(owner))}
 
-    def _webhook_configuration(self) -> dict[str, str]:
-        places = {"phone_number": "number", "whatsapp_business_account": "account", "application": "app"}
-        return {name: url for name, scope in places.items() if (url := self._url(scope))}
 
-
-def _override(scope: Literal["account", "number"], wanted: Document) -> CallbackSet:
+def _override(scope: Literal["account", "number"], object_id: str, wanted: Document) -> CallbackSet:
     url, token = _text(wanted, "override_callback_uri"), _text(wanted, "verify_token")
-    return CallbackSet(scope=scope, url=url, verify_token=token)
+    return CallbackSet(scope=scope, object_id=object_id, url=url, verify_token=token)
 
 
 def _text(wanted: Document, key: str) -> str:

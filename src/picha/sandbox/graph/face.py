@@ -1,4 +1,4 @@
-"""Graph itself: who may call, trouble on purpose, and an answer in Graph's words whatever happens."""
+"""Graph itself: trouble on purpose, and an answer in Graph's words whatever happens."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,25 +8,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from picha.kit.logs import logger
-from picha.kit.secrets import Secret
 from picha.sandbox import refusals
-from picha.sandbox.chance import Chance
 from picha.sandbox.courier import Courier
-from picha.sandbox.credentials import Credentials
 from picha.sandbox.faults import Effect, Faults
 from picha.sandbox.graph import roads
-from picha.sandbox.graph.account import Account
+from picha.sandbox.graph.account import Business
+from picha.sandbox.graph.admission import Admission, header_token
 from picha.sandbox.graph.calls import Answer, read_body, read_document, refused
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
 from picha.sandbox.graph.roads import Road
 from picha.sandbox.graph.spoiling import spoil
+from picha.sandbox.ground import Ground
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document
 
 _PUNCTUATION = re.compile(r"[ ()+\-]")
-_BEARER = re.compile(r"(?i)(?:bearer|oauth) +(\S+) *\Z")
-_APP_TOKEN_ROADS = frozenset({"subscriptions", "subscribe_app", "unsubscribe_app", "debug_token"})
 _log = logger("sandbox")
 
 
@@ -41,7 +38,7 @@ class Call(NamedTuple):
 Handlers = Mapping[str, Callable[[Call], Awaitable[Answer]]]
 
 
-def handlers(messages: Messages, media: Media, account: Account) -> Handlers:
+def handlers(messages: Messages, media: Media, account: Business) -> Handlers:
     """Return who answers on each road."""
 
     def owner(call: Call) -> str | None:
@@ -56,20 +53,26 @@ def handlers(messages: Messages, media: Media, account: Account) -> Handlers:
         "describe": lambda call: media.describe(call.object_id, owner(call)),
         "delete": lambda call: media.delete(call.object_id, owner(call)),
         "download": lambda call: media.download(call.request),
-        "number": _at_once(lambda call: account.number(fields(call))),
-        "account": _at_once(lambda call: account.account(fields(call))),
-        "phone_numbers": _at_once(lambda call: account.phone_numbers(call.document)),
-        "templates": _at_once(lambda call: account.templates(call.document, _sample_url(call.request))),
+        "number": _at_once(lambda call: account.number(call.object_id, fields(call))),
+        "account": _at_once(lambda call: account.account(call.object_id, fields(call))),
+        "phone_numbers": _at_once(
+            lambda call: account.phone_numbers(call.object_id, call.document, _here(call.request))
+        ),
+        "templates": _at_once(
+            lambda call: account.templates(
+                call.object_id, call.document, _here(call.request), _sample_url(call.request)
+            )
+        ),
         "register": _at_once(lambda call: account.register(call.document)),
         "app_token": _at_once(lambda call: account.app_token(call.document)),
         "debug_token": _at_once(lambda call: account.debug_token(call.document)),
-        "configure_number": lambda call: account.configure_number(call.document),
-        "subscribed_apps": _at_once(lambda _call: account.subscribed_apps()),
-        "subscribe_account": lambda call: account.subscribe_account(call.document),
-        "unsubscribe_account": lambda _call: account.unsubscribe("account"),
+        "configure_number": lambda call: account.configure_number(call.object_id, call.document),
+        "subscribed_apps": _at_once(lambda call: account.subscribed_apps(call.object_id)),
+        "subscribe_account": lambda call: account.subscribe_account(call.object_id, call.document),
+        "unsubscribe_account": lambda call: account.unsubscribe_account(call.object_id),
         "subscriptions": _at_once(lambda _call: account.subscriptions()),
         "subscribe_app": lambda call: account.subscribe_app(call.document),
-        "unsubscribe_app": lambda _call: account.unsubscribe("app"),
+        "unsubscribe_app": lambda _call: account.unsubscribe_app(),
     }
 
 
@@ -82,33 +85,47 @@ def _at_once(look: Callable[[Call], Answer]) -> Callable[[Call], Awaitable[Answe
     return handle
 
 
-def _sample_url(request: Request) -> str:
+def _origin(request: Request) -> str:
     # The socket's own address: a Host header may hold anything.
     host, port = request.scope["server"]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/_sandbox/photo.jpg"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _here(request: Request) -> str:
+    return _origin(request) + request.url.path
+
+
+def _sample_url(request: Request) -> str:
+    return f"{_origin(request)}/_sandbox/photo.jpg"
 
 
 class Face:
     """The ASGI application that programs take for graph.facebook.com."""
 
     def __init__(
-        self, answering: Handlers, courier: Courier, faults: Faults, chance: Chance, ours: Credentials
+        self,
+        answering: Handlers,
+        courier: Courier,
+        faults: Faults,
+        ground: Ground,
+        admission: Admission,
     ) -> None:
         self._handlers = answering
         self._courier = courier
         self._faults = faults
-        self._chance = chance
-        self._user_token = Secret(ours.access_token)
-        self._app_token = Secret(ours.app_token)
+        self._chance = ground.chance
+        self._admission = admission
+        self._accounts = ground.world.accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        road = roads.find(request.method, request.url.path)
+        road = roads.find(request.method, request.url.path, self._accounts)
         answer: Answer | None
         try:
             body = await read_body(request) if request.method == "POST" and road.name != "media" else b""
-            effect = self._faults.strike(road.name, road.object_id, _recipients(road, body))
+            number = self._admission.number_of(road, request)
+            effect = self._faults.strike(road.name, number, _recipients(road, body))
             if effect is None or effect.is_processed:
                 answer = await self._answer(request, road, body)
             else:
@@ -156,33 +173,19 @@ class Face:
         """Return the parameters of a request with a good token and a road; the token is judged first."""
         content_type = request.headers.get("content-type", "")
         query = dict(request.query_params)
-        token = _header_token(request) or query.pop("access_token", None)
+        token = header_token(request) or query.pop("access_token", None)
+        number = self._admission.number_of(road, request)
         if token is not None:
-            self._check(token, road)
+            self._admission.check(token, road, number)
         document = read_document(body, content_type)
         if token is None and road.name != "app_token":
-            self._check(document.pop("access_token", None), road)
+            self._admission.check(document.pop("access_token", None), road, number)
         if road.refusal is not None:
             raise road.refusal
         return document if road.name == "messages" else query | document
 
-    def _check(self, token: object, road: Road) -> None:
-        if not isinstance(token, str):
-            raise refusals.no_token()
-        is_app = road.name in _APP_TOKEN_ROADS and self._app_token.matches(token)
-        if not is_app and road.name != "app_token" and not self._user_token.matches(token):
-            raise refusals.bad_token()
-
     def _say(self, refusal: Refusal) -> Answer:
         return Answer(refused(refusal, self._chance))
-
-
-def _header_token(request: Request) -> str | None:
-    header = request.headers.get("authorization")
-    if header is None:
-        return None
-    match = _BEARER.match(header)
-    return match[1] if match else header
 
 
 def _recipients(road: Road, body: bytes) -> frozenset[str]:

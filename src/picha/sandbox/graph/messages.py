@@ -3,7 +3,6 @@
 from picha.cloudapi.media import SuccessAnswer
 from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, make_wamid
 from picha.sandbox import magic, refusals, rules
-from picha.sandbox.credentials import DISPLAY_PHONE_NUMBER
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.pace import Limits
@@ -21,7 +20,7 @@ _MEDIA_UPLOAD_ERROR = 131053
 
 
 class Messages:
-    """Takes sends and read marks for one phone number."""
+    """Takes sends and read marks for the business's phone numbers."""
 
     def __init__(self, ground: Ground, limits: Limits, *, has_window: bool) -> None:
         self._world, self._journal, self._chance, self._clock = ground
@@ -37,19 +36,21 @@ class Messages:
         """
         wish = rules.read(body)
         if isinstance(wish, ReadMark):
-            return self._mark(wish)
+            return self._mark(phone_number_id, wish)
         accepted = self._accept(phone_number_id, wish)
         await self._journal.append(accepted)
         sent = SentMessage(id=accepted.wamid, message_status="accepted" if wish.type == "template" else None)
         return answer(SendAnswer(contacts=[self._contact(wish, accepted)], messages=[sent]), accepted.wamid)
 
-    def _mark(self, mark: ReadMark) -> Answer:
-        if mark.message_id not in self._world.heard:
+    def _mark(self, phone_number_id: str, mark: ReadMark) -> Answer:
+        heard = self._world.heard.get(mark.message_id)
+        if heard is None or heard.phone_number_id != phone_number_id:
             raise refusals.of_code(131009, "Parameter 'message_id' is not the id of a received message.")
         return answer(SuccessAnswer(success=True))
 
     def _accept(self, phone_number_id: str, wish: Wish) -> SendAccepted:
-        if wish.to == DISPLAY_PHONE_NUMBER:
+        number = self._world.accounts.number(phone_number_id)
+        if number is not None and wish.to == number.display_phone_number:
             raise refusals.of_code(131021)
         trick = magic.find(wish.to, magic.Moment.ANSWER)
         if trick is not None:

@@ -3,11 +3,14 @@
 Sources: Meta's debug_token reference, health status page, and business phone number registration page.
 """
 
+import base64
 import re
+from urllib.parse import urlencode
 
 from picha.kit.secrets import Secret
 from picha.sandbox import refusals
-from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID, Credentials
+from picha.sandbox.accounts import Accounts
+from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.rules import Document
 
 APP_NAME = "Picha sandbox"
@@ -15,10 +18,10 @@ _SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
 _SYSTEM_USER_ID = "122100541976038711"
 _PIN = re.compile(r"[0-9]{6}\Z")
 _LIMIT_MAX = 100
-_ENTITIES = (("PHONE_NUMBER", PHONE_NUMBER_ID), ("WABA", WABA_ID), ("APP", APP_ID))
+_PLACE_MAX_DIGITS = 9
 
 
-def debugged(ours: Credentials, wanted: Document) -> Document:
+def debugged(ours: Credentials, accounts: Accounts, wanted: Document) -> Document:
     """Return what Graph tells of the token `input_token`; one that is not ours is told of as not valid.
 
     Raises:
@@ -27,8 +30,9 @@ def debugged(ours: Credentials, wanted: Document) -> Document:
     token = wanted.get("input_token")
     if not isinstance(token, str) or not token:
         raise refusals.missing("input_token")
-    if Secret(ours.access_token).matches(token):
-        return {"data": _valid("SYSTEM_USER") | _granted()}
+    opened = [account.waba_id for account in accounts.all if Secret(account.access_token).matches(token)]
+    if opened:
+        return {"data": _valid("SYSTEM_USER") | _granted(opened)}
     if Secret(ours.app_token).matches(token):
         return {"data": _valid("APP") | {"scopes": []}}
     error = {"code": 190, "message": "Invalid OAuth access token - Cannot parse access token"}
@@ -39,8 +43,8 @@ def _valid(kind: str) -> Document:
     return {"app_id": APP_ID, "type": kind, "application": APP_NAME, "is_valid": True, "expires_at": 0}
 
 
-def _granted() -> Document:
-    granular = [{"scope": scope, "target_ids": [WABA_ID]} for scope in _SCOPES]
+def _granted(waba_ids: list[str]) -> Document:
+    granular = [{"scope": scope, "target_ids": waba_ids} for scope in _SCOPES]
     user = {"user_id": _SYSTEM_USER_ID, "data_access_expires_at": 0}
     return user | {"scopes": list(_SCOPES), "granular_scopes": granular}
 
@@ -62,24 +66,49 @@ def check_registration(wanted: Document) -> None:
         raise refusals.parameter("Param pin must be 6 characters long.")
 
 
-def page(items: list[Document], wanted: Document) -> Document:
-    """Return a page of Graph's with all `items`, of which there are never more than one.
+def page(items: list[Document], wanted: Document, here: str) -> Document:
+    """Return a page of Graph's: up to `limit` of the `items`, 25 without one, from the one after the cursor `after`.
+
+    `here` is the address of the call, from which that of the next page is made if there is one.
 
     Raises:
-        Refusal: `limit` is not a number from 1 to 100.
+        Refusal: `limit` is not a number from 1 to 100, or `after` is no cursor of Graph's.
     """
-    limit = str(wanted.get("limit", "25"))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _LIMIT_MAX):
+    text = str(wanted.get("limit", "25"))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LIMIT_MAX):
         raise refusals.parameter(f"Param limit must be a number from 1 to {_LIMIT_MAX}.")
-    cursors = {"before": "MAZDZD", "after": "MAZDZD"}
-    return {"data": items, "paging": {"cursors": cursors}} if items else {"data": []}
+    limit, first = int(text[:9]), _place_after(wanted.get("after"))
+    shown = items[first : first + limit]
+    if not shown:
+        return {"data": []}
+    after = _cursor(first + len(shown) - 1)
+    paging: Document = {"cursors": {"before": _cursor(first), "after": after}}
+    if first + limit < len(items):
+        kept = {key: value for key, value in wanted.items() if isinstance(value, str) and key != "after"}
+        paging["next"] = f"{here}?{urlencode(kept | {'after': after}, errors='replace')}"
+    return {"data": shown, "paging": paging}
 
 
-def healthy(kind: str) -> Document:
-    """Return a health status without any complaint, of the entity `kind` and of what it depends on."""
-    kinds = [name for name, _ in _ENTITIES]
-    entities = [
-        {"entity_type": name, "id": entity_id, "can_send_message": "AVAILABLE"}
-        for name, entity_id in _ENTITIES[kinds.index(kind) :]
+def _cursor(place: int) -> str:
+    return base64.urlsafe_b64encode(str(place).encode()).decode()
+
+
+def _place_after(cursor: object) -> int:
+    if cursor in (None, ""):
+        return 0
+    try:
+        text = base64.urlsafe_b64decode(str(cursor).encode()).decode("ascii")
+    except ValueError:
+        text = ""
+    if not (text.isdigit() and len(text) <= _PLACE_MAX_DIGITS):
+        raise refusals.parameter("Param after is not a valid cursor.")
+    return int(text) + 1
+
+
+def healthy(*entities: tuple[str, str]) -> Document:
+    """Return a health status without any complaint: of an object, by kind and id, and of those it depends on."""
+    listed = [
+        {"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"}
+        for kind, object_id in (*entities, ("APP", APP_ID))
     ]
-    return {"can_send_message": "AVAILABLE", "entities": entities}
+    return {"can_send_message": "AVAILABLE", "entities": listed}

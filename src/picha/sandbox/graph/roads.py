@@ -4,11 +4,11 @@ import re
 from typing import NamedTuple
 
 from picha.sandbox import refusals
-from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
+from picha.sandbox.accounts import Accounts
+from picha.sandbox.credentials import APP_ID
 from picha.sandbox.refusals import Refusal
 
 _PATH = re.compile(r"(?:/v\d+\.\d+)?/([^/]+)(?:/([^/]+))?/?\Z")
-_KINDS = {PHONE_NUMBER_ID: "number", WABA_ID: "account", APP_ID: "app"}
 _PLACES = frozenset({"oauth", "whatsapp_business", "debug_token"})
 
 _ROADS = {
@@ -44,13 +44,13 @@ class Road(NamedTuple):
     refusal: Refusal | None = None
 
 
-def find(method: str, path: str) -> Road:
+def find(method: str, path: str, accounts: Accounts) -> Road:
     """Return the road of a request; HEAD goes the way of GET."""
     match = _PATH.match(path)
     if match is None:
         return Road("", "", refusals.unknown_path(path))
     object_id, edge = match[1], match[2] or ""
-    kind = object_id if object_id in _PLACES else _KINDS.get(object_id, "media")
+    kind = _kind(object_id, accounts)
     name = _ROADS.get(("GET" if method == "HEAD" else method, kind, edge))
     if edge not in _EDGES:
         return Road("", object_id, refusals.unknown_path(f"/{edge}"))
@@ -59,3 +59,13 @@ def find(method: str, path: str) -> Road:
     if name is None:
         return Road("", object_id, refusals.no_such_object(object_id, method))
     return Road(name, object_id)
+
+
+def _kind(object_id: str, accounts: Accounts) -> str:
+    if object_id in _PLACES:
+        return object_id
+    if accounts.number(object_id) is not None:
+        return "number"
+    if accounts.account(object_id) is not None:
+        return "account"
+    return "app" if object_id == APP_ID else "media"
