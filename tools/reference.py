@@ -11,10 +11,10 @@ import msgspec
 from picha.cloudapi import limits
 from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
+from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.messages import LIMIT_MAX, OFFSET_MAX
 from picha.gateway.api.routes import ROUTES
-from picha.gateway.api.sends import JSON_MAX_BYTES
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings

@@ -201,9 +201,11 @@ class Talk:
         assert isinstance(total, int)
         return total
 
-    async def upload(self, data: bytes, **part: str) -> Told:
+    async def upload(self, data: bytes, *, image_policy: str | None = None, **part: str) -> Told:
         """Upload a picture by multipart."""
         form = aiohttp.FormData()
+        if image_policy:
+            form.add_field("image_policy", image_policy)
         form.add_field("file", io.BytesIO(data), **({"filename": "r.jpg", "content_type": "image/jpeg"} | part))
         return await self.api("POST", "/v1/whatsapp/media", data=form)
 

@@ -20,6 +20,7 @@ TO = "255712345678"
 URL = "https://example.com/a.jpg"
 JSON = {"Content-Type": "application/json"}
 LIMIT = 5_242_880
+AUTO_MAX_BYTES = 33_554_432
 
 
 def is_refused(told: Told, code: str, field: str | None = None) -> None:
@@ -157,8 +158,7 @@ BAD_SENDS: list[tuple[dict[str, Any], str, str | None]] = [
     *(
         ({"to": TO, "media_url": URL, name: value}, "NOT_IMPLEMENTED", name)
         for name, value in (
-            ("on_unknown", "resend"), ("image_policy", "auto"), ("media_mode", "link"), ("priority", "high"),
-            ("preflight", True),
+            ("on_unknown", "resend"), ("priority", "high"),
         )
     ),
 ]  # fmt: skip
@@ -234,9 +234,14 @@ async def test_a_charset_beside_the_content_type_is_fine(undisturbed: Talk) -> N
     is_refused(await undisturbed.api("POST", SEND, data=b"{}", headers=headers), "VALIDATION_ERROR", "media_url")
 
 
-async def test_an_upload_that_is_no_multipart_is_refused(picha: Talk) -> None:
-    for headers in (JSON, {"Content-Type": "image/jpeg"}):
+async def test_an_upload_that_is_neither_multipart_nor_json_is_refused(picha: Talk) -> None:
+    for headers in ({"Content-Type": "image/jpeg"}, {"Content-Type": "application/octet-stream"}):
         is_refused(await picha.api("POST", MEDIA, data=picture(), headers=headers), "UNSUPPORTED_MEDIA_TYPE")
+    is_refused(await picha.api("POST", MEDIA, data=picture(), headers=JSON), "MALFORMED_JSON")
+
+
+async def test_an_image_policy_that_there_is_not_is_refused(picha: Talk) -> None:
+    is_refused(await picha.upload(picture(), image_policy="kind"), "VALIDATION_ERROR", "image_policy")
 
 
 BAD_FORMS: list[tuple[str, bytes]] = [
@@ -281,11 +286,11 @@ async def test_a_form_without_a_file_part_that_can_be_read_is_refused(picha: Tal
     ids=["text", "nothing", "PDF", "GIF", "WebP", "half a JPEG", "one byte too many"],
 )
 async def test_a_file_called_jpg_that_whatsapp_would_not_take_is_refused(picha: Talk, data: bytes, code: str) -> None:
-    is_refused(await picha.upload(data, filename="r.jpg"), code, "file")
+    is_refused(await picha.upload(data, image_policy="strict", filename="r.jpg"), code, "file")
 
 
-async def test_exactly_the_limit_is_taken(picha: Talk) -> None:
-    told = await picha.upload(picture_of(LIMIT))
+async def test_exactly_whatsapp_s_limit_is_taken_untouched(picha: Talk) -> None:
+    told = await picha.upload(picture_of(LIMIT), image_policy="strict")
 
     assert told.status == 201
     assert (told.data["size_bytes"], told.data["mime_type"]) == (LIMIT, "image/jpeg")
@@ -294,7 +299,15 @@ async def test_exactly_the_limit_is_taken(picha: Talk) -> None:
 
 
 async def test_an_upload_far_over_the_limit_is_not_even_read(picha: Talk) -> None:
-    is_refused(await picha.upload(bytes(LIMIT + 200_000)), "BODY_TOO_LARGE")
+    is_refused(await picha.upload(bytes(AUTO_MAX_BYTES + 200_000)), "BODY_TOO_LARGE")
+
+
+async def test_what_is_made_smaller_may_have_so_many_bytes_and_not_one_more(picha: Talk) -> None:
+    told = await picha.upload(picture_of(AUTO_MAX_BYTES))
+
+    assert told.status == 201, told.body
+    assert told.data["size_bytes"] < LIMIT
+    is_refused(await picha.upload(picture_of(AUTO_MAX_BYTES + 1)), "IMAGE_TOO_LARGE", "file")
 
 
 async def stream(size: int) -> AsyncIterator[bytes]:
@@ -308,7 +321,7 @@ async def stream(size: int) -> AsyncIterator[bytes]:
 async def test_an_upload_that_does_not_tell_its_length_is_stopped_at_the_limit(picha: Talk) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    told = await picha.api("POST", MEDIA, data=stream(LIMIT + 400_000), headers=headers)
+    told = await picha.api("POST", MEDIA, data=stream(AUTO_MAX_BYTES + 400_000), headers=headers)
 
     is_refused(told, "BODY_TOO_LARGE")
 
@@ -380,7 +393,7 @@ async def test_every_path_refuses_other_methods_and_names_its_own(picha: Talk, p
     routes = [route for route in ROUTES if route.path == path]
 
     for form in slashed(path_of(routes[0])):
-        for method in ("PATCH", "PUT", "OPTIONS", "TRACE", "DELETE"):
+        for method in {"PATCH", "PUT", "OPTIONS", "TRACE", "DELETE"} - {route.method for route in routes}:
             told = await picha.api(method, form)
 
             assert told.status == 405, told.body

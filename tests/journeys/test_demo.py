@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.journeys.pictures import heic
 
 from picha.images.snapshot import draw_photo
 
@@ -110,15 +111,26 @@ def test_ones_own_picture_is_what_the_shop_answers_with(tmp_path: Path) -> None:
     assert (home / "pictures" / "sent.jpg").read_bytes() == image.read_bytes()
 
 
+def test_ones_own_photo_from_a_phone_is_made_fit_and_what_was_changed_is_told(tmp_path: Path) -> None:
+    home, image = tmp_path / "home", tmp_path / "IMG_0001.HEIC"
+    image.write_bytes(heic())
+
+    done = run(home, "--image", str(image))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "heic→jpeg" in told(done)
+    assert (home / "pictures" / "sent.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"I am a picture.", "These bytes are plain text, not a picture."),
         (b"", "the API refused the picture (422)."),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "This is a HEIC picture; WhatsApp takes JPEG and PNG."),
-        (b"\xff\xd8\xff" + bytes(9_000_000), "The picture has 9,000,003 bytes."),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "The pixel data are broken"),
+        (b"\xff\xd8\xff" + bytes(34_000_000), "The picture is larger than the 33,554,432 bytes that are taken in"),
     ],
-    ids=["text", "empty", "HEIC", "too-large"],
+    ids=["text", "empty", "broken-HEIC", "too-large"],
 )
 def test_ones_own_picture_that_breaks_the_rule_is_refused_in_words_and_leaves_nothing_running(
     tmp_path: Path, content: bytes, sentence: str

@@ -110,7 +110,14 @@ def account(url: str, *, environment: str = "test") -> Account:
 
 async def send(graph: Graph, url: str, number: str = NUMBER) -> Outcome:
     message = image(
-        media_id="7", phone="255712345678", user_id=None, caption="x", reply_to=None, identity_key_hash=None, token="t"
+        media_id="7",
+        link=None,
+        phone="255712345678",
+        user_id=None,
+        caption="x",
+        reply_to=None,
+        identity_key_hash=None,
+        token="t",
     )
     return await graph.send(account(url), number, message)
 

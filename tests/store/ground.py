@@ -85,6 +85,8 @@ class Ground:
             caption="Your receipt",
             media_url=media_url,
             file_id=None if media_url else file or await self.picture(),
+            is_link=False,
+            image_policy="auto",
             reply_to=None,
             client_reference=None,
             recipient_identity_key_hash=None,

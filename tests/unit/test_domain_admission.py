@@ -10,8 +10,8 @@ from picha.gateway.domain.admission import Admitted, Known, Refusal, Sender, Sen
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ACCOUNT = UUID(int=50)
-SENDER = Sender(UUID(int=1), ACCOUNT, "test", "106540352242922", "15550783881", is_active=True)
-OTHER = Sender(UUID(int=2), ACCOUNT, "test", "206540352242922", "15550783882", is_active=True)
+SENDER = Sender(UUID(int=1), ACCOUNT, "test", "106540352242922", "15550783881", is_active=True, image_policy="auto")
+OTHER = Sender(UUID(int=2), ACCOUNT, "test", "206540352242922", "15550783882", is_active=True, image_policy="auto")
 THREAD = Thread(UUID(int=10), SENDER.id, UUID(int=20), NOW + timedelta(hours=1))
 COMMAND = SendImage(UUID(int=90), UUID(int=91), "test", to="16505551234", media_url="https://shop.example/a.jpg")
 KNOWN = Known(senders=[SENDER], threads=[THREAD])

@@ -24,7 +24,7 @@ from picha.kit.clock import SystemClock
 _PHONE, _NAME, _QUESTION = "255712345678", "Asha Juma", "Do you still have this one?"
 _STRANGER = "255700000001"
 _WINDOW, _TOLERANCE = timedelta(hours=24), timedelta(minutes=1)
-_OK, _CREATED, _ACCEPTED, _TOO_LARGE, _REFUSED = 200, 201, 202, 413, 422
+_OK, _CREATED, _ACCEPTED, _REFUSED = 200, 201, 202, 422
 _LEDGER = "/_sandbox/ledger?limit=10000"
 
 
@@ -43,27 +43,29 @@ async def perform(console: Console, home: Path, image: Path | None) -> list[Even
         stage = Stage(ready, session, console, clock)
         photo, answer = await drawing
         stage.done(f"Everything is up after {clock.monotonic() - begun:.1f} s.")
-        received = await _play(stage, photo, answer)
+        received, sent = await _play(stage, photo, answer)
     done(console, "Everything is stopped again; nothing is left running.")
-    kept = _keep_pictures(home, received, answer)
+    kept = _keep_pictures(home, received, sent)
     console.print()
     tell(console, stage.events)
     _close(console, home, kept, clock.monotonic() - begun)
     return stage.events
 
 
-async def _play(stage: Stage, photo: bytes, answer: bytes) -> bytes:
-    """Play all acts and return the customer's photo as the gateway serves it."""
+async def _play(stage: Stage, photo: bytes, answer: bytes) -> tuple[bytes, bytes]:
+    """Play all acts and return the customer's photo and the shop's answer as the gateway serves them."""
     taken_before = len(await _ledger(stage))
     message, received = await _customer_writes(stage, photo)
     with open_shopfront(answer, probe(answer).mime_type or "image/jpeg") as shop:
-        sent = [await _by_file(stage, answer), await _by_url(stage, shop)]
+        file = await _upload(stage, answer)
+        sent = [await _by_file(stage, file), await _by_url(stage, shop)]
         false = await _refusals(stage, shop)
         wamids = [await _is_read(stage, one) for one in sent]
         await _false_picture_fails(stage, false)
-    await _reached_whatsapp_once(stage, wamids, answer, taken_before)
+    await _reached_whatsapp_once(stage, wamids, file["sha256"], taken_before)
     await _list_shows_both(stage, message, [*sent, false])
-    return received
+    shown = await stage.read(f"/v1/whatsapp/messages/{sent[0]}")
+    return received, await stage.fetch(shown["content"]["url"])
 
 
 def _given(image: Path | None) -> bytes | None:
@@ -135,15 +137,23 @@ async def _window_is_open(stage: Stage, message: Any) -> None:
     promise(kept=off < _TOLERANCE, otherwise=f"the window ends at {window['expires_at']}, not after 24 hours.")
 
 
-async def _by_file(stage: Stage, picture: bytes) -> str:
-    """Answer with an uploaded picture."""
+async def _upload(stage: Stage, picture: bytes) -> Any:
+    """Upload the shop's picture and return its facts; say what had to be changed about it."""
     stage.console.print("\nThe shop answers with a picture: once uploaded to Picha, once by its address.")
     form = aiohttp.FormData()
     form.add_field("file", picture, filename="picture", content_type="application/octet-stream")
     status, answer = await stage.call("POST", "/v1/whatsapp/media", data=form)
-    size = f" The picture has {len(picture):,} bytes." if status == _TOO_LARGE else ""
-    promise(kept=status == _CREATED, otherwise=f"the API refused the picture ({status}).{size} {sentence(answer)}")
-    return await _send(stage, "file_id", file_id=answer["data"]["file_id"], caption="We do. Here is your receipt.")
+    promise(kept=status == _CREATED, otherwise=f"the API refused the picture ({status}). {sentence(answer)}")
+    file = answer["data"]
+    if file["changes"]:
+        stage.done(
+            f"WhatsApp would not have taken it as it was, or it told too much. Changed: {', '.join(file['changes'])}."
+        )
+    return file
+
+
+async def _by_file(stage: Stage, file: Any) -> str:
+    return await _send(stage, "file_id", file_id=file["file_id"], caption="We do. Here is your receipt.")
 
 
 async def _by_url(stage: Stage, shop: str) -> str:
@@ -211,7 +221,7 @@ async def _tell_story(stage: Stage, message: str) -> None:
         since = at
 
 
-async def _reached_whatsapp_once(stage: Stage, wamids: Sequence[str], picture: bytes, taken_before: int) -> None:
+async def _reached_whatsapp_once(stage: Stage, wamids: Sequence[str], sha256: str, taken_before: int) -> None:
     """Check with WhatsApp's side that it took the two answers, each once and byte for byte, and nothing else."""
     taken = (await _ledger(stage))[taken_before:]
     promise(
@@ -219,8 +229,8 @@ async def _reached_whatsapp_once(stage: Stage, wamids: Sequence[str], picture: b
         otherwise=f"WhatsApp should have taken the two pictures once each, but took {len(taken)} messages.",
     )
     promise(
-        kept={one["sha256"] for one in taken} == {hashlib.sha256(picture).hexdigest()},
-        otherwise="what reached WhatsApp is not, byte for byte, what the shop gave.",
+        kept={one["sha256"] for one in taken} == {sha256},
+        otherwise="what reached WhatsApp is not, byte for byte, what the upload said.",
     )
     stage.console.print("\nThe end of it, seen from both sides.")
     stage.done("Both pictures were sent, delivered and read. WhatsApp took each once, byte for byte, and nothing else.")
@@ -235,12 +245,12 @@ async def _list_shows_both(stage: Stage, message: Any, sent: Sequence[str]) -> N
     stage.done(f"GET /v1/whatsapp/messages lists both directions: the photo in, and three answers out ({told}).")
 
 
-def _keep_pictures(home: Path, received: bytes, answer: bytes) -> list[Path]:
+def _keep_pictures(home: Path, received: bytes, sent: bytes) -> list[Path]:
     folder = home / "pictures"
     folder.mkdir(exist_ok=True)
-    ending = {"image/jpeg": ".jpg", "image/png": ".png"}.get(probe(answer).mime_type or "", "")
+    ending = {"image/jpeg": ".jpg", "image/png": ".png"}.get(probe(sent).mime_type or "", "")
     kept = [folder / "received.jpg", folder / f"sent{ending}"]
-    for path, picture in zip(kept, (received, answer), strict=True):
+    for path, picture in zip(kept, (received, sent), strict=True):
         path.write_bytes(picture)
     return kept
 

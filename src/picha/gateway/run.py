@@ -28,6 +28,7 @@ from picha.gateway.meta.graph import open_graph
 from picha.gateway.meta.limits import IMAGE_MAX_BYTES
 from picha.gateway.meta.times import Times, follow_times
 from picha.gateway.metrics import GIVEN_UP
+from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
 from picha.gateway.pictures.upload import Uploads
@@ -40,6 +41,7 @@ from picha.gateway.store.ledger import decide
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.vault import Vault, read_ring
+from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
@@ -74,8 +76,9 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
-        album = Album(pool, LocalBlobs(settings.home / "blobs"), clock, ids, max_bytes=IMAGE_MAX_BYTES)
-        async with follow_times(book, clock) as times:
+        async with follow_times(book, clock) as times, Workshop() as workshop:
+            blobs = LocalBlobs(settings.home / "blobs")
+            album = Album(pool, blobs, workshop, clock, ids, max_bytes=IMAGE_MAX_BYTES)
             yield Ground(pool, vault, clock, ids, book, times, album)
 
 
@@ -124,7 +127,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
     """Open what the API's handlers work with; their group commits run inside."""
     accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, write=write)
     intake = Intake(ground.pool, ground.book, ground.clock, ground.ids)
-    async with accept.group, intake.group:
+    async with accept.group, intake.group, Fetcher(at_once=32) as fetcher:
         yield Services(
             pool=ground.pool,
             ids=ground.ids,
@@ -133,6 +136,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             accept=accept,
             intake=intake,
             album=ground.album,
+            bringer=Bringer(ground.album, fetcher),
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
         )
 
@@ -178,6 +182,7 @@ async def _worker(settings: Settings) -> None:
         )
         graph = await stack.enter_async_context(open_graph())
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
+        bringer = Bringer(ground.album, fetcher)
         token_key = ground.vault.derive("callback tokens")
         desk = Desk(
             ground.pool,
@@ -193,7 +198,7 @@ async def _worker(settings: Settings) -> None:
         stack.enter_context(_metrics(settings.worker_metrics_port))
         workers: list[Keeper | Digest] = [
             _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64),
-            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, ground.album, fetcher), room=16),
+            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16),
             _keeper(ground, bell, lanes.HEAR, lambda lease: Fetching(lease, ground.album, graph, ground.book), room=8),
             Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key),
         ]

@@ -1,8 +1,25 @@
-"""What our API tells about an uploaded picture."""
+"""Uploads of pictures: what is asked for, and what our API tells about them."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from picha.karibu.sends import MEDIA_URL_MAX_CHARS, ImagePolicy
+from picha.karibu.shape import read
+
+_HINTS = {
+    "url": f"url is the picture's https address, 1 to {MEDIA_URL_MAX_CHARS} characters of text.",
+    "image_policy": "image_policy is auto or strict.",
+}
+
+
+class MediaFromUrl(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture to take in from an address; `image_policy` auto makes it fit where it is not, strict refuses it."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=MEDIA_URL_MAX_CHARS)]
+    image_policy: ImagePolicy = "auto"
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,3 +37,15 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     changes: list[str] = []
     expires_at: datetime
+
+
+class MediaDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that cannot be named by its `file_id` any more."""
+
+    file_id: str
+    deleted: bool = True
+
+
+def decode_from_url(body: bytes) -> MediaFromUrl:
+    """Return the picture that `body` asks to take in; raises `Malformed`."""
+    return read(body, MediaFromUrl, _HINTS)

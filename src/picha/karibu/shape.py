@@ -6,12 +6,18 @@ pair and deep nesting break what comes after. All are refused before anything is
 
 import json
 import re
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
 
 from picha.karibu.errors import Code
 
 MAX_DEPTH = 8
+T = TypeVar("T", bound=msgspec.Struct)
 
+_PLACE = re.compile(r"at `\$\.(\w+)")
+_MISSING = re.compile(r"missing required field `(\w+)`")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -36,6 +42,21 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Malformed(Code.VALIDATION_ERROR, "The body is JSON but not an object: send one object, {...}.")
     return document
+
+
+def read(body: bytes, kind: type[T], hints: Mapping[str, str]) -> T:
+    """Return the `kind` that `body` spells; fields it does not know are ignored and null is the same as absent.
+
+    Raises:
+        Malformed: see `parse_object`; `VALIDATION_ERROR` with a field's name and hint when it is missing or wrong.
+    """
+    members = {name: value for name, value in parse_object(body).items() if value is not None}
+    try:
+        return msgspec.convert(members, kind)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error)) or _MISSING.search(str(error))
+        field = place[1] if place else None
+        raise Malformed(Code.VALIDATION_ERROR, hints.get(field or "", str(error)), field) from None
 
 
 def _parse(body: bytes) -> Any:

@@ -16,6 +16,7 @@ from picha.gateway.api.routes import FORMER_SENDS, OTHER_SENDS, ROUTES, Route
 from picha.gateway.metrics import REFUSED
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.pool import UNREACHABLE
+from picha.images.workers import CrowdedError
 from picha.karibu.errors import STATUS, Code, ErrorItem, encode_detail, encode_error, encode_ok
 from picha.kit.logs import logger
 
@@ -59,7 +60,7 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
             answer = await route.handler(call)
         except RefusedError as error:
             return _refuse(error, request_id, is_enveloped=route.is_enveloped)
-        except (OverloadedError, *UNREACHABLE) as error:
+        except (OverloadedError, CrowdedError, *UNREACHABLE) as error:
             logger("api").warning("a request was turned away", path=route.path, error=type(error).__name__)
             return _refuse(_BUSY, request_id, is_enveloped=route.is_enveloped)
         except ClientDisconnect:

@@ -11,11 +11,14 @@ from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.meta.times import Times
+from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
 from picha.gateway.sending.accept import Accept
 from picha.gateway.store.pool import Pool
 from picha.karibu.errors import Code, ErrorItem
 from picha.kit.ids import Ids
+
+JSON_MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Services:
     accept: Accept
     intake: Intake
     album: Album
+    bringer: Bringer
     links: Links
 
 
@@ -100,11 +104,19 @@ async def body(request: Request, most: int) -> bytes:
     return b"".join([chunk async for chunk in limited(request, most)])
 
 
+def content_type(request: Request) -> str:
+    """Return the declared type of the body, without parameters and in lower case; empty when there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def unsupported(request: Request, wanted: str) -> RefusedError:
+    """Return the refusal of a body that is not declared as `wanted`."""
+    got = content_type(request)[:80] or "a body without Content-Type"
+    message = f"This route takes {wanted}, not {got}; set the Content-Type header."
+    return RefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
+
+
 def demand_type(request: Request, wanted: str) -> None:
     """Refuse a body that is not declared as `wanted`."""
-    got = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if got != wanted:
-        raise RefusedError(
-            Code.UNSUPPORTED_MEDIA_TYPE,
-            f"This route takes {wanted}, not {got[:80] or 'a body without Content-Type'}; set the Content-Type header.",
-        )
+    if content_type(request) != wanted:
+        raise unsupported(request, wanted)

@@ -1,19 +1,23 @@
-"""/v1/whatsapp/media: upload a picture, ask for its facts, fetch its bytes."""
+"""/v1/whatsapp/media: upload a picture or name its address, ask for its facts, fetch its bytes, delete it."""
 
+from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from picha.gateway.api.calls import Answer, Call, RefusedError, demand_type, limited
-from picha.gateway.pictures.intake import FILE_LIFE, UnusableError
+from picha.gateway.api.bringing import brought, check_address, unusable
+from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, content_type, limited, unsupported
+from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.store import files
 from picha.gateway.store.files import File
+from picha.images.facts import Unusable
 from picha.karibu.errors import Code
-from picha.karibu.media import Media
+from picha.karibu.media import Media, MediaDeleted, decode_from_url
+from picha.karibu.sends import ImagePolicy
+from picha.karibu.shape import Malformed
 
 _NOT_FOUND = "There is no picture with that file_id; it was never uploaded here, or it has expired."
 # What multipart's own lines may add to the picture.
 _FRAME_BYTES = 64 * 1024
-_FLAW_CODES = {"too_large": Code.IMAGE_TOO_LARGE, "truncated": Code.IMAGE_UNREADABLE, "corrupt": Code.IMAGE_UNREADABLE}
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -23,14 +27,53 @@ _SAFE_HEADERS = {
 
 
 async def upload(call: Call) -> Answer:
-    """Take a picture in by multipart, part `file`."""
-    demand_type(call.request, "multipart/form-data")
-    data = await _file_part(call)
-    try:
-        file = await call.services.album.take_in(call.caller.workspace_id, data)
-    except UnusableError as error:
-        raise RefusedError(_FLAW_CODES.get(error.code, Code.IMAGE_NOT_SUPPORTED), error.message, "file") from error
+    """Take a picture in: by multipart, part `file`, or from the address that a JSON body names."""
+    match content_type(call.request):
+        case "multipart/form-data":
+            file = await _uploaded(call)
+        case "application/json":
+            file = await _fetched(call)
+        case _:
+            raise unsupported(call.request, "multipart/form-data with a file, or application/json with a url")
     return Answer(_facts(file), status=201)
+
+
+async def _uploaded(call: Call) -> File:
+    form = await _form(call)
+    try:
+        policy = _policy(form.get("image_policy"))
+        part = form.get("file")
+        if part is None or isinstance(part, str):
+            message = "Send the picture as the multipart part named `file`, with a filename."
+            raise RefusedError(Code.VALIDATION_ERROR, message, "file")
+        data = await part.read()
+    finally:
+        await form.close()
+    most = call.services.album.most_bytes(policy)
+    if len(data) > most:
+        # One size for every way in: what a link may not bring is not taken here either.
+        message = f"The picture has {len(data):,} bytes; {most:,} at most are taken. Save it smaller."
+        raise RefusedError(Code.IMAGE_TOO_LARGE, message, "file")
+    try:
+        return await call.services.album.take_in(call.caller.workspace_id, data, policy)
+    except Unusable as error:
+        raise unusable(error, "file") from error
+
+
+async def _fetched(call: Call) -> File:
+    try:
+        asked = decode_from_url(await body(call.request, JSON_MAX_BYTES))
+    except Malformed as error:
+        raise RefusedError(error.code, error.message, error.field) from error
+    check_address(call, asked.url, "url")
+    return await brought(call, asked.url, asked.image_policy, "url")
+
+
+async def delete(call: Call) -> Answer:
+    """Take a picture's name away; messages that were accepted with it go out all the same."""
+    file = await _find(call)
+    await files.retire(call.services.pool, file.id)
+    return Answer(MediaDeleted(file_id=str(file.id)))
 
 
 async def describe(call: Call) -> Answer:
@@ -70,29 +113,24 @@ async def _find(call: Call) -> File:
     return file
 
 
-async def _file_part(call: Call) -> bytes:
-    most = call.services.album.max_bytes
-    otherwise = f"The picture is larger than WhatsApp's {most:,} bytes; save it smaller or with more compression."
+async def _form(call: Call) -> FormData:
+    most = call.services.album.most_bytes("auto")
+    otherwise = f"The picture is larger than the {most:,} bytes that are taken in; save it smaller."
     chunks = limited(call.request, most + _FRAME_BYTES, otherwise=otherwise)
-    parser = MultiPartParser(call.request.headers, chunks, max_files=1, max_fields=8)
     try:
-        form = await parser.parse()
+        return await MultiPartParser(call.request.headers, chunks, max_files=1, max_fields=8).parse()
     except MultiPartException as error:
-        raise RefusedError(
-            Code.VALIDATION_ERROR, f"The multipart body cannot be read: {error.message}", "file"
-        ) from error
+        message = f"The multipart body cannot be read: {error.message}"
+        raise RefusedError(Code.VALIDATION_ERROR, message, "file") from error
     except UnicodeError as error:
         message = "The multipart body's names are not text in the charset that its Content-Type names; leave that out."
         raise RefusedError(Code.VALIDATION_ERROR, message, "file") from error
-    try:
-        part = form.get("file")
-        if part is None or isinstance(part, str):
-            raise RefusedError(
-                Code.VALIDATION_ERROR, "Send the picture as the multipart part named `file`, with a filename.", "file"
-            )
-        return await part.read()
-    finally:
-        await form.close()
+
+
+def _policy(given: object) -> ImagePolicy:
+    if given not in {None, "auto", "strict"}:
+        raise RefusedError(Code.VALIDATION_ERROR, "image_policy is auto or strict.", "image_policy")
+    return "strict" if given == "strict" else "auto"
 
 
 def _facts(file: File) -> Media:

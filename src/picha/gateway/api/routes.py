@@ -9,9 +9,9 @@ from picha.gateway.api import about, conversations, media, messages, senders, se
 from picha.gateway.api.calls import Answer, Call
 from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
-from picha.karibu.media import Media
+from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
 from picha.karibu.reads import Message, Page, Timeline
-from picha.karibu.senders import Sender
+from picha.karibu.senders import Sender, SenderChange
 from picha.karibu.sends import SendAccepted, SendImage
 
 Handler = Callable[[Call], Awaitable[Answer | Response]]
@@ -41,6 +41,8 @@ OTHER_SENDS = frozenset(
     f"{_MESSAGES}/{kind}" for kind in ("text", "template", "video", "document", "audio", "interactive")
 )
 _JSON = (Code.MALFORMED_JSON, Code.VALIDATION_ERROR, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+# What a picture may be refused with that is looked at before the answer.
+_IMAGE = (Code.IMAGE_NOT_SUPPORTED, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNREADABLE, Code.MEDIA_UNREACHABLE)
 
 ROUTES = (
     Route("GET", "/", about.root, needs_key=False, is_enveloped=False),
@@ -64,6 +66,7 @@ ROUTES = (
             Code.WINDOW_CLOSED,
             Code.SENDER_AMBIGUOUS,
             Code.SENDER_INACTIVE,
+            *_IMAGE,
             Code.NOT_IMPLEMENTED,
         ),
     ),
@@ -93,20 +96,24 @@ ROUTES = (
         is_enveloped=False,
     ),
     Route(
+        "PATCH",
+        "/v1/whatsapp/senders/{sender_id}",
+        senders.change_sender,
+        body=SenderChange,
+        answer=Sender,
+        codes=(*_JSON, Code.SENDER_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
         "POST",
         _MEDIA,
         media.upload,
+        body=MediaFromUrl,
         answer=Media,
-        codes=(
-            Code.VALIDATION_ERROR,
-            Code.BODY_TOO_LARGE,
-            Code.UNSUPPORTED_MEDIA_TYPE,
-            Code.IMAGE_NOT_SUPPORTED,
-            Code.IMAGE_TOO_LARGE,
-            Code.IMAGE_UNREADABLE,
-        ),
+        codes=(*_JSON, *_IMAGE),
     ),
     Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, codes=(Code.MEDIA_NOT_FOUND,)),
+    Route("DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, codes=(Code.MEDIA_NOT_FOUND,)),
     # By key, or by the signed link that stands in `content.url`.
     Route("GET", f"{_MEDIA}/{{file_id}}/content", media.content, codes=(Code.MEDIA_NOT_FOUND,), needs_key=False),
     Route("GET", "/webhooks/whatsapp", webhooks.handshake, codes=(Code.UNAUTHORIZED,), needs_key=False),

@@ -1,9 +1,13 @@
-"""GET /v1/whatsapp/senders, all or one; bare, as Karibu has them."""
+"""/v1/whatsapp/senders: all, one, and what may be changed of one; bare, as Karibu has them."""
 
-from picha.gateway.api.calls import Answer, Call, RefusedError
-from picha.gateway.store import threads
+import msgspec
+
+from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
+from picha.gateway.store import tenants, threads
 from picha.karibu.errors import Code
-from picha.karibu.senders import Sender
+from picha.karibu.senders import Sender, decode_change
+from picha.karibu.sends import ImagePolicy
+from picha.karibu.shape import Malformed
 
 _NOT_FOUND = "This workspace has no sender with that id; list yours with GET /v1/whatsapp/senders."
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
@@ -23,6 +27,18 @@ async def get_sender(call: Call) -> Answer:
     raise RefusedError(Code.SENDER_NOT_FOUND, _NOT_FOUND)
 
 
+async def change_sender(call: Call) -> Answer:
+    """Change a number's image policy; sends that are accepted from then on follow it."""
+    demand_type(call.request, "application/json")
+    try:
+        change = decode_change(await body(call.request, JSON_MAX_BYTES))
+    except Malformed as error:
+        raise RefusedError(error.code, error.message, error.field) from error
+    sender: Sender = (await get_sender(call)).data
+    await tenants.set_image_policy(call.services.pool, sender.id, change.image_policy)
+    return await get_sender(call)
+
+
 async def _senders(call: Call, *, is_active: bool | None = None, is_default: bool | None = None) -> list[Sender]:
     found = await threads.senders(call.services.pool, call.caller.workspace_id, call.caller.environment)
     return [
@@ -35,6 +51,7 @@ async def _senders(call: Call, *, is_active: bool | None = None, is_default: boo
             is_default=one.is_default,
             is_active=one.is_active,
             environment=call.caller.environment,
+            image_policy=msgspec.convert(one.image_policy, ImagePolicy),
         )
         for one in found
         if is_active in {None, one.is_active} and is_default in {None, one.is_default}

@@ -6,11 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain import window
+from picha.images.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class SendImage:
-    """A business's command to send one picture. `environment` is the presented key's: test or live."""
+    """A business's command to send one picture. `environment` is the presented key's: test or live.
+
+    With `is_link` the address itself goes to Meta. `image_policy` (auto or strict) None means the sender's own.
+    """
 
     workspace_id: UUID
     app_id: UUID
@@ -20,6 +24,8 @@ class SendImage:
     sender_id: UUID | None = None
     conversation_id: UUID | None = None
     media_url: str | None = None
+    is_link: bool = False
+    image_policy: Policy | None = None
     file_id: UUID | None = None
     caption: str | None = None
     reply_to: UUID | None = None
@@ -38,6 +44,7 @@ class Sender:
     phone_number_id: str
     display_number: str
     is_active: bool
+    image_policy: Policy
 
 
 @dataclass(frozen=True, slots=True)

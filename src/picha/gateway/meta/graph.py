@@ -144,7 +144,8 @@ class Graph:
 
 def image(
     *,
-    media_id: str,
+    media_id: str | None,
+    link: str | None,
     phone: str | None,
     user_id: str | None,
     caption: str | None,
@@ -152,11 +153,11 @@ def image(
     identity_key_hash: str | None,
     token: str,
 ) -> ImageSend:
-    """Compose a send by uploaded media id. A phone goes out as "+" and digits; a BSUID only ever in `recipient`."""
+    """Compose a send by media id or link. A phone goes out as "+" and digits; a BSUID only ever in `recipient`."""
     return ImageSend(
         to=f"+{phone}" if phone else None,
         recipient=None if phone else user_id,
-        image=ImageObject(id=media_id, caption=caption),
+        image=ImageObject(id=media_id, link=link, caption=caption),
         context=MessageContext(message_id=reply_to) if reply_to else None,
         biz_opaque_callback_data=token,
         recipient_identity_key_hash=identity_key_hash,

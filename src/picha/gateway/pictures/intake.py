@@ -1,5 +1,7 @@
-"""Take a picture in: look at the bytes, keep them under their digest, give them a file_id."""
+"""Take a picture in: look at the bytes, make them fit to go out, keep them under their digest, give them a file_id."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,21 +10,16 @@ from picha.gateway.blobs import Blobs
 from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
+from picha.images.facts import Facts, Inspection, Unusable
+from picha.images.lossless import strip
+from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
 from picha.images.probe import inspect, probe
-from picha.images.rules import verdict
+from picha.images.workers import Workshop
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
 # How long an uploaded picture may be named by its file_id.
 FILE_LIFE = timedelta(days=30)
-
-
-class UnusableError(Exception):
-    """The bytes may not go out as a WhatsApp image; `code` is the first flaw's, the text says what and what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,57 +28,73 @@ class Album:
 
     pool: Pool
     blobs: Blobs
+    workshop: Workshop
     clock: Clock
     ids: Ids
     max_bytes: int
 
-    async def take_in(self, workspace: UUID, data: bytes) -> File:
-        """Keep a picture that is to go out.
+    def most_bytes(self, policy: Policy) -> int:
+        """Return the size of the largest file that is looked at under a policy."""
+        return AUTO_MAX_BYTES if policy == "auto" else self.max_bytes
+
+    async def take_in(self, workspace: UUID, data: bytes, policy: Policy) -> File:
+        """Keep a picture that is to go out: under `strict` as it is, under `auto` made fit where it is not.
 
         Raises:
-            UnusableError: the bytes break WhatsApp's rule for images.
+            Unusable: the bytes break WhatsApp's rule for images, and cannot or may not be repaired.
+            CrowdedError: too many pictures wait to be opened.
         """
-        inspection = inspect(data)
-        flaws = verdict(inspection, len(data), max_bytes=self.max_bytes)
-        if flaws:
-            raise UnusableError(flaws[0].code, " ".join(f"{flaw.message} {flaw.remedy}" for flaw in flaws))
-        facts, now = inspection.facts, self.clock.now()
-        # Nothing after the picture's end travels with it.
-        return await self._keep(
-            workspace,
-            data[: inspection.end],
-            facts.mime_type or "",
-            facts.width,
-            facts.height,
-            expires_at=now + FILE_LIFE,
-        )
+        inspection = await asyncio.to_thread(inspect, data)
+        decided = plan(inspection, len(data), policy, max_bytes=self.max_bytes)
+        if decided.step == "refuse":
+            raise Unusable(decided.flaws)
+        data, changes = await self._fit(data, inspection, decided)
+        if changes:
+            inspection = await asyncio.to_thread(inspect, data)
+        expires_at = self.clock.now() + FILE_LIFE
+        return await self._keep(workspace, data, inspection.facts, changes=changes, expires_at=expires_at)
 
     async def keep_received(self, workspace: UUID, data: bytes, announced_type: str) -> File:
         """Keep a customer's picture whatever it is; its type is what the bytes say, else what was announced."""
         facts = probe(data[: 64 * 1024])
-        return await self._keep(workspace, data, facts.mime_type or announced_type, facts.width, facts.height)
+        return await self._keep(workspace, data, facts, otherwise=announced_type)
+
+    async def _fit(self, data: bytes, inspection: Inspection, decided: Plan) -> tuple[bytes, Sequence[str]]:
+        """Return the bytes that may go out and what was changed; every picture is opened once on the way."""
+        if decided.step == "redraw":
+            drawn = await self.workshop.redraw(data, inspection.facts, max_bytes=self.max_bytes)
+            if drawn.flaws:
+                raise Unusable(drawn.flaws)
+            return drawn.data, drawn.changes
+        checked = await self.workshop.check(data, inspection.facts)
+        if checked.flaws:
+            raise Unusable(checked.flaws)
+        if decided.step == "strip":
+            return await asyncio.to_thread(strip, data, inspection)
+        # Nothing after the picture's end travels with it.
+        return data[: inspection.end], decided.would_change
 
     async def _keep(
         self,
         workspace: UUID,
         data: bytes,
-        mime_type: str,
-        width: int | None,
-        height: int | None,
+        facts: Facts,
         *,
+        otherwise: str = "",
+        changes: Sequence[str] = (),
         expires_at: datetime | None = None,
     ) -> File:
-        digest = await self.blobs.put(data)
         file = File(
             id=self.ids.uuid(),
             workspace_id=workspace,
-            digest=digest,
-            mime_type=mime_type,
+            digest=await self.blobs.put(data),
+            mime_type=facts.mime_type or otherwise,
             size_bytes=len(data),
-            width=width,
-            height=height,
+            width=facts.width,
+            height=facts.height,
             created_at=self.clock.now(),
             expires_at=expires_at,
+            changes=changes,
         )
         await files.add(self.pool, file)
         return file

@@ -44,6 +44,11 @@ class Accept:
         """
         return await self.group.submit(command)
 
+    async def look(self, command: SendImage) -> Admitted | Refusal:
+        """Decide on a send as `image` would now, and keep nothing."""
+        [known] = await accepting.known(self._pool, [command])
+        return admit(command, known, self._moments(known))
+
     async def _batch(self, commands: Sequence[SendImage]) -> list[Accepted | Refusal]:
         found = await accepting.known(self._pool, commands)
         decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
@@ -71,6 +76,8 @@ class Accept:
             caption=command.caption,
             media_url=command.media_url,
             file_id=command.file_id,
+            is_link=command.is_link,
+            image_policy=command.image_policy or lawful.sender.image_policy,
             reply_to=lawful.replied_to,
             client_reference=command.client_reference,
             recipient_identity_key_hash=command.recipient_identity_key_hash,

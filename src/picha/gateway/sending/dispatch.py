@@ -45,6 +45,14 @@ _HEALED_TRIES = 2
 _PAUSE = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture as Meta is told of it: by its media id, or by the link that Meta is to fetch."""
+
+    media_id: str | None = None
+    link: str | None = None
+
+
 class Desk:
     """What all send lanes of a process share. Enter `beginnings` and `settlements` as contexts."""
 
@@ -101,8 +109,8 @@ class Dispatch:
         account = await self.desk.book.get(self._sender.account_id)
         if not await self._is_lawful(send, account):
             return
-        media_id = await self._media_id(send, account)
-        if media_id is None:
+        picture = await self._picture(send, account)
+        if picture is None:
             return
         attempt = self.desk.ids.uuid()
         try:
@@ -117,9 +125,9 @@ class Dispatch:
                 # The lease is going, or the message was taken back: either shows in a moment.
                 await asyncio.sleep(_PAUSE)
                 return
-            outcome = await self._send_surely(send, account, media_id, attempt)
-            if is_unknown_media(outcome) and send.tries < _HEALED_TRIES:
-                await self.desk.uploads.forget(self._sender, send.digest, media_id)
+            outcome = await self._send_surely(send, account, picture, attempt)
+            if is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id:
+                await self.desk.uploads.forget(self._sender, send.digest, picture.media_id)
                 outcome = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         await self._settle(Settlement(send.id, attempt, outcome, again_after=backoff(send.tries + 1, chance=chance())))
@@ -147,12 +155,17 @@ class Dispatch:
             return False
         return True
 
-    async def _media_id(self, send: Outgoing, account: Account) -> str | None:
-        """Return the picture's media id; None when it could not be had, and the message was put off or failed."""
+    async def _picture(self, send: Outgoing, account: Account) -> _Picture | None:
+        """Return the picture as Meta knows it; None when that failed, and the message was put off or failed."""
+        if send.file_id is None:
+            return _Picture(link=send.media_url)
+        detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
         try:
-            return await self.desk.uploads.media_id(account, self._sender, send.digest, send.mime_type)
+            if send.digest is not None and send.mime_type is not None:
+                media_id = await self.desk.uploads.media_id(account, self._sender, send.digest, send.mime_type)
+                return _Picture(media_id=media_id)
         except BlobMissing:
-            detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
+            pass
         except GraphCallError as error:
             detail, code, again = error.detail, error.code, error.again
         if again and send.tries + 1 < _UPLOAD_TRIES:
@@ -163,19 +176,20 @@ class Dispatch:
             )
         return None
 
-    async def _send_surely(self, send: Outgoing, account: Account, media_id: str, attempt: UUID) -> Outcome:
+    async def _send_surely(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome:
         """Send, and call ambiguous whatever goes wrong in a way that was not foreseen: the attempt is committed."""
         try:
-            return await self._send(send, account, media_id, attempt)
+            return await self._send(send, account, picture, attempt)
         except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
             logger("sending").exception("a send failed unexpectedly", id=str(send.id))
             return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
 
-    async def _send(self, send: Outgoing, account: Account, media_id: str, attempt: UUID) -> Outcome:
+    async def _send(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome:
         if self.desk.stopping.is_set():
             return NotSent("The worker was stopping, so the request was not begun.")
         message = image(
-            media_id=media_id,
+            media_id=picture.media_id,
+            link=picture.link,
             phone=send.phone,
             user_id=send.user_id,
             caption=send.caption,

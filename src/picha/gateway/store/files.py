@@ -44,10 +44,16 @@ async def add(pool: Pool, file: File) -> None:
     )
 
 
+async def retire(pool: Pool, file: UUID) -> None:
+    """Let nobody name a picture any more; messages that have it keep it."""
+    await pool.execute("UPDATE file SET expires_at = now() WHERE id = $1", file)
+
+
 async def find(pool: Pool, workspace: UUID, file: UUID) -> File | None:
-    """Look a picture up by (workspace, id)."""
+    """Look a picture up that may still be named, by (workspace, id)."""
     row = await pool.fetchrow(
-        f"SELECT {_COLUMNS} FROM file WHERE workspace_id = $1 AND id = $2",  # noqa: S608 - constants
+        f"SELECT {_COLUMNS} FROM file WHERE workspace_id = $1 AND id = $2"  # noqa: S608 - constants
+        " AND (expires_at IS NULL OR expires_at > now())",
         workspace,
         file,
     )

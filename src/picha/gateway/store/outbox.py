@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from picha.gateway.store.pool import Pool
+from picha.images.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A queued send with all that its sending needs."""
+    """A queued send with all that its sending needs. Without a file Meta fetches the picture from `media_url`."""
 
     id: UUID
     workspace_id: UUID
@@ -19,8 +20,10 @@ class Outgoing:
     tries: int
     phone: str | None
     user_id: str | None
-    digest: bytes
-    mime_type: str
+    file_id: UUID | None
+    digest: bytes | None
+    mime_type: str | None
+    media_url: str | None
     caption: str | None
     reply_to: str | None
     recipient_identity_key_hash: str | None
@@ -37,6 +40,7 @@ class Picture:
     sender_id: UUID
     tries: int
     media_url: str | None
+    image_policy: Policy | None
     facts: dict[str, Any]
     environment: str
 
@@ -46,14 +50,16 @@ _SENDS = """
 SELECT message.id, message.workspace_id, conversation_id, tries,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'wa_id') AS phone,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'bsuid') AS user_id,
-    file.digest, file.mime_type, caption, reply_to, recipient_identity_key_hash, message.expires_at, window_until
-FROM message JOIN file ON file.id = file_id JOIN conversation ON conversation.id = conversation_id
+    file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
+    window_until
+FROM message LEFT JOIN file ON file.id = file_id JOIN conversation ON conversation.id = conversation_id
 WHERE message.sender_id = $1 AND phase = 'queued' AND due_at <= now() AND conversation_id <> ALL($2::uuid[])
 ORDER BY due_at, message.id LIMIT $3
 """
 
 _PICTURES = """
-SELECT message.id, message.workspace_id, sender_id, tries, media_url, coalesce(facts, '{{}}') AS facts, environment
+SELECT message.id, message.workspace_id, sender_id, tries, media_url, message.image_policy,
+    coalesce(facts, '{{}}') AS facts, environment
 FROM message JOIN sender ON sender.id = sender_id
 WHERE {where} AND due_at <= now() AND message.id <> ALL($2::uuid[]) ORDER BY due_at, message.id LIMIT $3
 """

@@ -81,7 +81,7 @@ def _account(row: asyncpg.Record, vault: Vault) -> Account:
 
 
 _SENDERS = """
-SELECT workspace_id, id, account_id, environment, phone_number_id, display_number, is_active FROM sender
+SELECT workspace_id, id, account_id, environment, phone_number_id, display_number, is_active, image_policy FROM sender
 WHERE workspace_id = ANY($1::uuid[]) ORDER BY is_default DESC, id
 """
 
@@ -97,10 +97,16 @@ async def senders(pool: Pool, workspaces: Sequence[UUID]) -> dict[UUID, list[Sen
 async def sender(pool: Pool, sender_id: UUID) -> Sender | None:
     """Return one sender."""
     row = await pool.fetchrow(
-        "SELECT id, account_id, environment, phone_number_id, display_number, is_active FROM sender WHERE id = $1",
+        "SELECT id, account_id, environment, phone_number_id, display_number, is_active, image_policy FROM sender"
+        " WHERE id = $1",
         sender_id,
     )
     return Sender(*row) if row else None
+
+
+async def set_image_policy(pool: Pool, sender_id: UUID, policy: str) -> None:
+    """Change what holds for a number's sends that name no image policy."""
+    await pool.execute("UPDATE sender SET image_policy = $2 WHERE id = $1", sender_id, policy)
 
 
 _ROUTES = """

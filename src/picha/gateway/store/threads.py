@@ -18,6 +18,7 @@ class SenderView:
     label: str
     is_default: bool
     is_active: bool
+    image_policy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ConversationView:
 
 
 _SENDERS = """
-SELECT id, account_id, phone_number_id, display_number, label, is_default, is_active FROM sender
+SELECT id, account_id, phone_number_id, display_number, label, is_default, is_active, image_policy FROM sender
 WHERE workspace_id = $1 AND environment = $2 ORDER BY is_default DESC, id
 """
 

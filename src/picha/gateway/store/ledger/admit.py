@@ -6,11 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.images.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class NewSend:
-    """One admitted image send; exactly one of `file_id` and `media_url` is set."""
+    """One admitted image send, by `file_id` or `media_url`; by both when the picture was brought in before.
+
+    With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -21,6 +25,8 @@ class NewSend:
     caption: str | None
     media_url: str | None
     file_id: UUID | None
+    is_link: bool
+    image_policy: Policy
     reply_to: str | None
     client_reference: str | None
     recipient_identity_key_hash: str | None
@@ -28,20 +34,22 @@ class NewSend:
     created_at: datetime
 
 
-# A send with a file is ready for its number's lane; one with a URL waits for its picture first.
+# A send with a file, or whose link Meta fetches, is ready for its number's lane; any other waits for its picture first.
 _ADMIT = """
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
-        phase, status, due_at, caption, media_url, file_id, image_state, reply_to, client_reference,
+        phase, status, due_at, caption, media_url, file_id, image_policy, image_state, reply_to, client_reference,
         recipient_identity_key_hash, expires_at, created_at)
     SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, 'image',
-        CASE WHEN file_id IS NULL THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(), caption, media_url,
-        file_id, CASE WHEN file_id IS NULL THEN 'pending' ELSE 'stored' END, reply_to, client_reference,
+        CASE WHEN file_id IS NULL AND NOT is_link THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
+        caption, media_url, file_id, image_policy,
+        CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN NOT is_link THEN 'pending' END, reply_to, client_reference,
         recipient_identity_key_hash, expires_at, created_at
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
-        $9::uuid[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[])
-        AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at)
+        $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
+        $16::timestamptz[])
+        AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
+        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at)
     ORDER BY id
     RETURNING conversation_id, phase, created_at
 ), threads AS (
@@ -71,6 +79,8 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
             "caption",
             "media_url",
             "file_id",
+            "is_link",
+            "image_policy",
             "reply_to",
             "client_reference",
             "recipient_identity_key_hash",

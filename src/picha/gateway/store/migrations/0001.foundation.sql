@@ -52,6 +52,7 @@ CREATE TABLE sender (
     label text NOT NULL DEFAULT '',
     is_default boolean NOT NULL DEFAULT false,
     is_active boolean NOT NULL DEFAULT true,
+    image_policy text NOT NULL DEFAULT 'auto' CHECK (image_policy IN ('auto', 'strict')),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (environment, phone_number_id)
 );
@@ -137,6 +138,7 @@ CREATE TABLE message (
     caption text,
     media_url text,
     file_id uuid,
+    image_policy text CHECK (image_policy IN ('auto', 'strict')),
     image_state text CHECK (image_state IN ('pending', 'stored', 'mismatch', 'unavailable')),
     reply_to text,
     client_reference text,

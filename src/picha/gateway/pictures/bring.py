@@ -1,0 +1,66 @@
+"""Bring a picture in from an address that a customer gave: fetch it, look at it, keep it."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from picha.egress import LIVE, TEST, EgressError, Fetched, Fetcher, Refused, TooLarge
+from picha.gateway.meta.limits import IMAGE_MIME_TYPES
+from picha.gateway.pictures.intake import Album
+from picha.gateway.store.files import File
+from picha.images.facts import Unusable
+from picha.images.plan import Policy
+
+NOT_FETCHED = "131052"
+NOT_USABLE = "131053"
+
+
+class BringError(Exception):
+    """There is no usable picture at the address.
+
+    `code` is Meta's number as text: 131052 when nothing usable came, 131053 when what came may not go out. `flaw` is
+    the first thing wrong with the bytes, None when none came; `again` tells whether another try may help.
+    """
+
+    def __init__(self, code: str, detail: str, *, flaw: str | None = None, again: bool = False) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.flaw, self.again = code, detail, flaw, again
+
+
+@dataclass(frozen=True, slots=True)
+class Bringer:
+    """Brings pictures into `album` through the guarded way out."""
+
+    album: Album
+    fetcher: Fetcher
+
+    async def bring(self, workspace: UUID, url: str, *, environment: str, policy: Policy) -> File:
+        """Return the picture at `url` as a file of the workspace.
+
+        Raises:
+            BringError: there is none that may go out.
+        """
+        fetched = await self._fetch(url, environment, policy)
+        if policy == "strict" and _declared(fetched) not in IMAGE_MIME_TYPES:
+            detail = f"The server says that this is {_declared(fetched) or 'nothing'}, not image/jpeg or image/png."
+            raise BringError(NOT_FETCHED, detail, flaw="not_an_image")
+        try:
+            return await self.album.take_in(workspace, fetched.body, policy)
+        except Unusable as error:
+            flaw = error.flaws[0].code
+            is_page = flaw == "not_an_image" and not _declared(fetched).startswith("image/")
+            raise BringError(NOT_FETCHED if is_page else NOT_USABLE, str(error), flaw=flaw) from error
+
+    async def _fetch(self, url: str, environment: str, policy: Policy) -> Fetched:
+        rules = replace(TEST if environment == "test" else LIVE, max_bytes=self.album.most_bytes(policy))
+        try:
+            return await self.fetcher.fetch(url, rules)
+        except TooLarge as error:
+            raise BringError(NOT_USABLE, error.detail, flaw="too_large") from error
+        except Refused as error:
+            raise BringError(NOT_FETCHED, error.detail) from error
+        except EgressError as error:
+            raise BringError(NOT_FETCHED, error.detail, again=True) from error
+
+
+def _declared(fetched: Fetched) -> str:
+    return (fetched.content_type or "").partition(";")[0].strip().lower()

@@ -1,0 +1,104 @@
+"""One child of the workshop: opens pictures where a bomb hurts nobody else, and says what came of each.
+
+It reads jobs from its standard input until that closes, and writes an outcome for each to its standard output. Its
+limits are its own, so that it ends by itself even when its parent is gone.
+"""
+
+import os
+import resource
+import struct
+from typing import IO, Literal, TypeVar
+
+import msgspec
+
+from picha.images.facts import Flaw
+
+# A picture of 50 megapixels, with the copies that turning it and converting its colours take.
+MEMORY_MAX_BYTES = 2 * 1024**3
+# Seconds of computing that one picture may take.
+CPU_MAX_S = 15
+
+_LENGTH = struct.Struct(">Q")
+
+
+class Job(msgspec.Struct, frozen=True, array_like=True):
+    """A picture to `redraw` into at most `max_bytes`, to `check` for broken pixels, or to make a `thumbnail` of."""
+
+    task: Literal["redraw", "check", "thumbnail"]
+    max_bytes: int
+    data: bytes
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """What came of a job: flaws when nothing could be made, else new bytes (none for a check) and what was changed."""
+
+    flaws: tuple[Flaw, ...] = ()
+    data: bytes = b""
+    changes: tuple[str, ...] = ()
+
+
+T = TypeVar("T", Job, Outcome)
+
+
+def write(pipe: IO[bytes], message: Job | Outcome) -> None:
+    """Write one message, its length before it.
+
+    Raises:
+        OSError: nobody reads the pipe any more.
+    """
+    packed = msgspec.msgpack.encode(message)
+    pipe.write(_LENGTH.pack(len(packed)))
+    pipe.write(packed)
+    pipe.flush()
+
+
+def read(pipe: IO[bytes], kind: type[T]) -> T | None:
+    """Return the next message, or None when the pipe ends first."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    packed = pipe.read(length)
+    return msgspec.msgpack.decode(packed, type=kind) if len(packed) == length else None
+
+
+def work(job: Job) -> Outcome:
+    """Do one job."""
+    # The parent imports this module too, and is to load no imaging library.
+    from picha.images import redraw, thumbnail  # noqa: PLC0415 - as said above
+
+    try:
+        match job.task:
+            case "check":
+                redraw.check_pixels(job.data)
+                return Outcome()
+            case "thumbnail":
+                return Outcome(data=thumbnail.draw(job.data))
+            case "redraw":
+                made = redraw.redraw(job.data, max_bytes=job.max_bytes)
+                return Outcome(data=made.data, changes=made.changes)
+    except redraw.Unusable as why:
+        return Outcome(flaws=why.flaws)
+
+
+def main() -> None:
+    """Do jobs until the parent closes the pipe."""
+    jobs, outcomes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints must not come between two outcomes.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    while (job := read(jobs, Job)) is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + CPU_MAX_S)
+        write(outcomes, work(job))
+
+
+def _limit(what: int, most: int) -> None:
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+if __name__ == "__main__":
+    main()

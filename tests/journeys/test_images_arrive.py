@@ -1,0 +1,229 @@
+"""Whatever picture a business has arrives: repaired under `auto`, refused with a reason under `strict`.
+
+The sandbox looks at the bytes as WhatsApp does, so what it takes and shows as read would have arrived.
+"""
+
+import hashlib
+from typing import Any
+
+import pytest
+from tests.journeys import pictures
+from tests.journeys.hosting import PictureHost
+from tests.journeys.running import Talk, picture
+
+from picha.images.probe import inspect
+from picha.images.rules import verdict
+
+LIMIT = 5_242_880
+# What WhatsApp takes as it is: nothing to repair, and nothing to refuse.
+SOUND = {"a transparent PNG"}
+
+
+@pytest.fixture
+async def customer(picha: Talk) -> str:
+    someone = picha.stranger()
+    await picha.hear(someone, type="text", text="Hello")
+    return someone
+
+
+async def arrives(picha: Talk, customer: str, sent: Any) -> Any:
+    """Wait until the customer has read a send, look at the bytes that went out, and return the message."""
+    assert sent.status == 202, sent.body
+    message = await picha.becomes(sent.data["message_id"], "read", "failed")
+    assert message["status"] == "read", message["error_detail"]
+    content = message["content"]
+    told = await picha.api("GET", content["url"], key=None)
+    assert hashlib.sha256(told.body).hexdigest() == content["sha256"]
+    assert [item["sha256"] for item in await picha.ledger() if item["to"] == customer] == [content["sha256"]]
+    inspection = inspect(told.body)
+    assert verdict(inspection, len(told.body), max_bytes=LIMIT) == ()
+    assert inspection.facts.orientation in {None, 1}
+    assert (content["width"], content["height"]) == (inspection.facts.width, inspection.facts.height)
+    return message
+
+
+@pytest.mark.parametrize("kind", pictures.REPAIRABLE)
+async def test_any_picture_that_is_uploaded_arrives(picha: Talk, customer: str, kind: str) -> None:
+    uploaded = await picha.upload(pictures.REPAIRABLE[kind]())
+
+    assert uploaded.status == 201, uploaded.body
+    message = await arrives(picha, customer, await picha.send(to=customer, file_id=uploaded.data["file_id"]))
+    assert message["content"]["changes"] == uploaded.data["changes"]
+    assert uploaded.data["changes"] or kind in SOUND
+
+
+@pytest.mark.parametrize("kind", pictures.REPAIRABLE)
+async def test_any_picture_at_an_address_arrives(picha: Talk, customer: str, host: PictureHost, kind: str) -> None:
+    url = host.put("/a", pictures.REPAIRABLE[kind](), "application/octet-stream")
+
+    message = await arrives(picha, customer, await picha.send(to=customer, media_url=url))
+
+    assert message["content"]["media_url"] == url
+    assert message["content"]["changes"] or kind in SOUND
+
+
+@pytest.mark.parametrize("kind", sorted(set(pictures.REPAIRABLE) - SOUND - {"a sideways photo of 12 megapixels"}))
+async def test_under_strict_it_is_refused_with_a_reason_on_both_roads(
+    picha: Talk, customer: str, host: PictureHost, kind: str
+) -> None:
+    data = pictures.REPAIRABLE[kind]()
+    told = await upload_strictly(picha, data)
+    sent = await picha.send(to=customer, media_url=host.put("/a", data, "image/jpeg"), image_policy="strict")
+
+    message = await picha.becomes(sent.data["message_id"], "failed")
+
+    assert (told.status, told.error["field"]) == (422, "file")
+    assert told.error["code"] in {"IMAGE_NOT_SUPPORTED", "IMAGE_TOO_LARGE"}
+    assert message["error_code"] == "131053"
+    assert not [item for item in await picha.ledger() if item["to"] == customer]
+
+
+@pytest.mark.parametrize("kind", ["a sideways photo of 12 megapixels", "a transparent PNG"])
+async def test_under_strict_what_is_within_the_rule_goes_untouched(picha: Talk, kind: str) -> None:
+    data = pictures.REPAIRABLE[kind]()
+
+    uploaded = await upload_strictly(picha, data)
+
+    assert (uploaded.data["sha256"], uploaded.data["changes"]) == (hashlib.sha256(data).hexdigest(), [])
+
+
+@pytest.mark.parametrize("policy", ["auto", "strict"])
+async def test_text_named_jpg_is_refused_on_both_roads(
+    picha: Talk, customer: str, host: PictureHost, policy: str
+) -> None:
+    told = await picha.upload(pictures.text(), filename="receipt.jpg")
+    url = host.put("/receipt.jpg", pictures.text(), "image/jpeg")
+    message = await picha.becomes(
+        (await picha.send(to=customer, media_url=url, image_policy=policy)).data["message_id"], "failed"
+    )
+
+    assert (told.status, told.error["code"]) == (422, "IMAGE_NOT_SUPPORTED")
+    assert message["error_code"] == "131053"
+    assert "plain text" in message["error_detail"]
+
+
+async def upload_strictly(picha: Talk, data: bytes) -> Any:
+    return await picha.upload(data, image_policy="strict")
+
+
+async def test_a_number_s_own_policy_holds_for_sends_that_name_none(
+    picha: Talk, customer: str, host: PictureHost
+) -> None:
+    sender = (await picha.api("GET", "/v1/whatsapp/senders")).document[0]
+    assert sender["image_policy"] == "auto"
+    path = f"/v1/whatsapp/senders/{sender['id']}"
+    try:
+        changed = await picha.api("PATCH", path, json={"image_policy": "strict"})
+        assert changed.document["image_policy"] == "strict"
+        url = host.put("/a.webp", pictures.webp(), "image/webp")
+
+        by_default = (await picha.send(to=customer, media_url=url)).data["message_id"]
+        named = (await picha.send(to=customer, media_url=url, image_policy="auto")).data["message_id"]
+
+        assert (await picha.becomes(by_default, "failed"))["error_code"] == "131052"
+        await picha.becomes(named, "read")
+    finally:
+        await picha.api("PATCH", path, json={"image_policy": "auto"})
+
+
+async def test_a_picture_is_taken_in_from_an_address(picha: Talk, customer: str, host: PictureHost) -> None:
+    url = host.put("/photo.webp", pictures.webp(), "text/plain")
+
+    told = await picha.api("POST", "/v1/whatsapp/media", json={"url": url})
+
+    assert told.status == 201, told.body
+    assert (told.data["mime_type"], bool(told.data["changes"])) == ("image/jpeg", True)
+    await arrives(picha, customer, await picha.send(to=customer, file_id=told.data["file_id"]))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        ({}, 422, "VALIDATION_ERROR", "url"),
+        ({"url": 7}, 422, "VALIDATION_ERROR", "url"),
+        ({"url": "ftp://example.com/a.jpg"}, 422, "VALIDATION_ERROR", "url"),
+        ({"url": "http://10.0.0.1/a.jpg"}, 422, "VALIDATION_ERROR", "url"),
+        ({"url": "https://example.com/a.jpg", "image_policy": "kind"}, 422, "VALIDATION_ERROR", "image_policy"),
+    ],
+)
+async def test_a_nonsense_address_is_refused_at_once(
+    picha: Talk, body: dict[str, Any], status: int, code: str, field: str
+) -> None:
+    told = await picha.api("POST", "/v1/whatsapp/media", json=body)
+
+    assert (told.status, told.error["code"], told.error["field"]) == (status, code, field)
+
+
+async def test_an_address_without_a_picture_is_told_at_once(picha: Talk, host: PictureHost) -> None:
+    gone = await picha.api("POST", "/v1/whatsapp/media", json={"url": host.put("/gone", b"", status=404)})
+    page = await picha.api("POST", "/v1/whatsapp/media", json={"url": host.put("/page", pictures.text(), "text/html")})
+
+    assert (gone.status, gone.error["code"], gone.error["field"]) == (422, "MEDIA_UNREACHABLE", "url")
+    assert (page.status, page.error["code"], page.error["field"]) == (422, "IMAGE_NOT_SUPPORTED", "url")
+
+
+async def test_a_preflight_sends_the_bytes_that_it_looked_at(picha: Talk, customer: str, host: PictureHost) -> None:
+    url = host.put("/once.jpg", picture(shade=33))
+
+    sent = await picha.send(to=customer, media_url=url, preflight=True)
+    host.put("/once.jpg", b"", status=404)
+
+    message = await arrives(picha, customer, sent)
+    assert message["content"]["media_url"] == url
+
+
+async def test_a_preflight_tells_at_once_what_would_fail_later(picha: Talk, customer: str, host: PictureHost) -> None:
+    gone = await picha.send(to=customer, media_url=host.put("/gone", b"", status=404), preflight=True)
+    page = await picha.send(to=customer, media_url=host.put("/page", pictures.text(), "image/jpeg"), preflight=True)
+    closed = await picha.send(to=picha.stranger(), media_url=host.put("/a.jpg", picture()), preflight=True)
+
+    assert (gone.status, gone.error["code"], gone.error["field"]) == (422, "MEDIA_UNREACHABLE", "media_url")
+    assert (page.status, page.error["code"], page.error["field"]) == (422, "IMAGE_NOT_SUPPORTED", "media_url")
+    assert (closed.status, closed.error["code"]) == (422, "WINDOW_CLOSED")
+
+
+async def test_a_link_is_handed_to_whatsapp_as_it_is(picha: Talk, customer: str, host: PictureHost) -> None:
+    data = picture(shade=35)
+    url = host.put("/linked.jpg", data)
+
+    message = await picha.becomes(
+        (await picha.send(to=customer, media_url=url, media_mode="link")).data["message_id"], "read"
+    )
+
+    assert (message["content"]["media_url"], message["content"]["file_id"]) == (url, None)
+    [item] = [item for item in await picha.ledger() if item["to"] == customer]
+    assert item["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+async def test_a_link_that_whatsapp_cannot_use_fails_in_whatsapp_s_words(
+    picha: Talk, customer: str, host: PictureHost
+) -> None:
+    url = host.put("/gone.jpg", b"", status=404)
+
+    message = await picha.becomes(
+        (await picha.send(to=customer, media_url=url, media_mode="link")).data["message_id"], "failed"
+    )
+
+    assert message["error_code"] == "131053"
+    assert "404" in message["error_detail"]
+
+
+async def test_a_link_cannot_be_looked_at_before(picha: Talk, customer: str, host: PictureHost) -> None:
+    told = await picha.send(to=customer, media_url=host.put("/a.jpg", picture()), media_mode="link", preflight=True)
+
+    assert (told.status, told.error["code"], told.error["field"]) == (422, "VALIDATION_ERROR", "preflight")
+
+
+async def test_a_deleted_picture_cannot_be_named_and_what_was_accepted_with_it_goes_out(
+    picha: Talk, customer: str
+) -> None:
+    file_id = (await picha.upload(picture(shade=37))).data["file_id"]
+    sent = await picha.send(to=customer, file_id=file_id)
+
+    deleted = await picha.api("DELETE", f"/v1/whatsapp/media/{file_id}")
+
+    assert (deleted.status, deleted.data) == (200, {"file_id": file_id, "deleted": True})
+    assert (await picha.api("DELETE", f"/v1/whatsapp/media/{file_id}")).error["code"] == "MEDIA_NOT_FOUND"
+    assert (await picha.api("GET", f"/v1/whatsapp/media/{file_id}")).error["code"] == "MEDIA_NOT_FOUND"
+    assert (await picha.send(to=customer, file_id=file_id)).error["code"] == "MEDIA_NOT_FOUND"
+    await picha.becomes(sent.data["message_id"], "read")

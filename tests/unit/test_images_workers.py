@@ -1,0 +1,179 @@
+"""The workshop: pictures are opened in children, and what happens to a child stays there."""
+
+import asyncio
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from picha.images.facts import Facts
+from picha.images.probe import inspect
+from picha.images.workers import CrowdedError, Workshop
+
+PATIENCE_S = 30.0
+MAX_BYTES = 5_242_880
+# A parent that starts a child, tells its id and lives on.
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-I", "-m", "picha.images.child"], stdin=subprocess.PIPE)
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def picture(form: str = "PNG", size: tuple[int, int] = (64, 48)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (200, 30, 30)).save(buffer, form)
+    return buffer.getvalue()
+
+
+def facts(data: bytes) -> Facts:
+    return inspect(data).facts
+
+
+def children() -> list[int]:
+    """Return the ids of this process's children that open pictures."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(entry.read_text().rpartition(")")[2].split()[1])
+            line = (entry.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == os.getpid() and b"picha.images.child" in line:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # a zombie has none
+    except OSError:
+        return False
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to that"
+        await asyncio.sleep(0.02)
+
+
+async def until_none_runs(*pids: int) -> None:
+    await until(lambda: not any(map(runs, pids)))
+
+
+async def test_a_webp_becomes_a_jpeg_and_what_was_changed_is_told() -> None:
+    data = picture("WEBP")
+    async with Workshop() as shop:
+        made = await shop.redraw(data, facts(data), max_bytes=MAX_BYTES)
+
+    assert made.flaws == ()
+    assert made.data[:3] == b"\xff\xd8\xff"
+    assert any("webp" in change for change in made.changes)
+
+
+async def test_a_sound_picture_passes_and_one_with_broken_pixels_is_named() -> None:
+    sound = picture()
+    at = sound.index(b"IDAT") + 12
+    broken = sound[:at] + bytes(len(sound) - at)
+    async with Workshop() as shop:
+        assert (await shop.check(sound, facts(sound))).flaws == ()
+        assert [flaw.code for flaw in (await shop.check(broken, facts(sound))).flaws] == ["corrupt"]
+
+
+async def test_children_are_started_when_needed_kept_warm_and_gone_at_the_end() -> None:
+    data = picture()
+    async with Workshop(children=1) as shop:
+        assert children() == []
+        await shop.check(data, facts(data))
+        [first] = children()
+        await shop.check(data, facts(data))
+        assert children() == [first]
+    await until_none_runs(first)
+
+
+async def test_a_child_that_died_is_replaced_and_the_picture_is_opened_all_the_same() -> None:
+    data = picture()
+    async with Workshop(children=1) as shop:
+        await shop.check(data, facts(data))
+        [first] = children()
+        os.kill(first, signal.SIGKILL)
+
+        assert (await shop.check(data, facts(data))).flaws == ()
+        assert first not in children()
+
+
+async def test_a_child_that_hangs_is_ended_and_the_next_picture_finds_another() -> None:
+    data = picture()
+    async with Workshop(children=1, patience_s=0.5) as shop:
+        await shop.check(data, facts(data))
+        [first] = children()
+        os.kill(first, signal.SIGSTOP)
+
+        assert [flaw.code for flaw in (await shop.check(data, facts(data))).flaws] == ["too_hard"]
+
+        await until_none_runs(first)
+    async with Workshop(children=1) as shop:
+        assert (await shop.check(data, facts(data))).flaws == ()
+
+
+async def test_a_child_is_replaced_after_so_many_pictures() -> None:
+    data, seen = picture(), set()
+    async with Workshop(children=1, jobs_max=2) as shop:
+        for _ in range(4):
+            await shop.check(data, facts(data))
+            seen.update(children())
+        await until_none_runs(*children())
+    assert len(seen) == 2
+
+
+async def test_one_who_goes_away_leaves_the_workshop_as_it_was() -> None:
+    data = picture()
+    async with Workshop(children=1) as shop:
+        await shop.check(data, facts(data))
+        [first] = children()
+        os.kill(first, signal.SIGSTOP)
+        asking = asyncio.create_task(shop.check(data, facts(data)))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        assert (await shop.check(data, facts(data))).flaws == ()
+
+
+async def test_two_heavy_pictures_at_once_do_not_wait_for_each_other_forever() -> None:
+    data = picture()
+    heavy = Facts(kind="png", width=10_000, height=4_000)
+    async with Workshop(children=2) as shop:
+        outcomes = await asyncio.gather(*(shop.check(data, heavy) for _ in range(6)))
+    assert all(outcome.flaws == () for outcome in outcomes)
+
+
+async def test_past_the_line_s_length_a_picture_is_turned_away_at_once() -> None:
+    data = picture()
+    async with Workshop(children=1, waiting_max=1) as shop:
+        asked = [asyncio.create_task(shop.check(data, facts(data))) for _ in range(6)]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(one, CrowdedError) for one in done) >= 1
+    assert sum(not isinstance(one, BaseException) for one in done) >= 1
+
+
+async def test_a_child_ends_by_itself_when_its_parent_is_gone() -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    await until(lambda: runs(pid))
+    parent.kill()
+    await parent.communicate()
+
+    await until_none_runs(pid)
