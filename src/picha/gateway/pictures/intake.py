@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from picha.gateway.blobs import Blobs
 from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
+from picha.images.child import Outcome
 from picha.images.facts import Facts, Inspection, Unusable
 from picha.images.lossless import strip
 from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
@@ -20,6 +21,11 @@ from picha.kit.ids import Ids
 
 # How long an uploaded picture may be named by its file_id.
 FILE_LIFE = timedelta(days=30)
+# Uploads that are in memory at a time, of up to 32 MB each and a copy on its way to a child.
+_AT_HAND = 8
+# Thumbnails at hand, of some ten kilobytes each.
+_THUMBNAILS_MAX = 1000
+_HEAD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,9 @@ class Album:
     clock: Clock
     ids: Ids
     max_bytes: int
+    # Whoever holds a whole upload in memory holds one of these: there may be many uploads, and each has megabytes.
+    hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
+    _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
 
     def most_bytes(self, policy: Policy) -> int:
         """Return the size of the largest file that is looked at under a policy."""
@@ -56,8 +65,27 @@ class Album:
 
     async def keep_received(self, workspace: UUID, data: bytes, announced_type: str) -> File:
         """Keep a customer's picture whatever it is; its type is what the bytes say, else what was announced."""
-        facts = probe(data[: 64 * 1024])
+        facts = probe(data[:_HEAD_BYTES])
         return await self._keep(workspace, data, facts, otherwise=announced_type)
+
+    async def thumbnail(self, file: File) -> bytes:
+        """Return a small JPEG of a picture, made when it is first asked for.
+
+        Raises:
+            Unusable: the bytes cannot be opened as a picture.
+            BlobMissing: the bytes are no longer kept.
+            CrowdedError: too many pictures wait to be opened.
+        """
+        drawn = self._thumbnails.get(file.digest)
+        if drawn is None:
+            data = await self.blobs.get(file.digest)
+            drawn = await self.workshop.thumbnail(data, probe(data[:_HEAD_BYTES]))
+            while len(self._thumbnails) >= _THUMBNAILS_MAX:
+                del self._thumbnails[next(iter(self._thumbnails))]
+            self._thumbnails[file.digest] = drawn
+        if drawn.flaws:
+            raise Unusable(drawn.flaws)
+        return drawn.data
 
     async def _fit(self, data: bytes, inspection: Inspection, decided: Plan) -> tuple[bytes, Sequence[str]]:
         """Return the bytes that may go out and what was changed; every picture is opened once on the way."""
