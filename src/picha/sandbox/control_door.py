@@ -17,6 +17,8 @@ from picha.sandbox.control_words import refused
 
 # What anybody may read: links lead to the photo, and a gateway follows the clock.
 _OPEN = frozenset({("GET", "/_sandbox/photo.jpg"), ("HEAD", "/_sandbox/photo.jpg"), ("GET", "/_sandbox/clock")})
+# Where there is a token these tell no secret, and a browser could not bring it.
+_OPEN_BESIDE_A_TOKEN = frozenset({"/_sandbox/docs", "/_sandbox/openapi.json"})
 _PRIVATE_SUFFIXES = (".localhost", ".internal")
 
 
