@@ -33,7 +33,8 @@ class ControlDoor:
         """Answer one request."""
         path: str = scope["path"]
         refusal = None
-        if path.startswith("/_sandbox/") and (scope["method"], path) not in _OPEN:
+        is_open = (scope["method"], path) in _OPEN or (self._token is not None and path in _OPEN_BESIDE_A_TOKEN)
+        if path.startswith("/_sandbox/") and not is_open:
             refusal = self._refusal(Headers(scope=scope))
         await (self._inside if refusal is None else refusal)(scope, receive, send)
 
