@@ -7,7 +7,7 @@ UV_RUN := $(UV) --no-config --no-progress --quiet
 SERVER := $(VENV)/.server
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: help install check format lint types contracts generated fast test demo up bench clients docs reference lock audit clean
+.PHONY: help install check format lint types contracts generated fast test demo up bench clients soak docs reference lock audit clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench: $(DEVELOPMENT) ## Ratios to bare baselines, each measured in one run
 clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for real (needs Node 20 and npm)
 	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent @kapso/whatsapp-cloud-api@0.3.0 whatsapp-api-js@6.3.0
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py
+
+soak: $(DEVELOPMENT) ## The sandbox's fuzzing, for minutes instead of seconds
+	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 tests/journeys/test_sandbox_schema.py
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -33,6 +33,10 @@ Write to the business as she would:
 
   {inbound}
 
+See every call, with commands to paste:
+
+  {control_url}/docs
+
 {notes}App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
 
 

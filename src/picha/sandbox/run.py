@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
@@ -34,6 +35,7 @@ from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_webhooks import WebhookControl
+from picha.sandbox.control_words import broken, lost
 from picha.sandbox.courier import Courier
 from picha.sandbox.credentials import APP_ID, Credentials, derive
 from picha.sandbox.faults import Faults
@@ -46,6 +48,7 @@ from picha.sandbox.graph.spoiling import OpenProtocol
 from picha.sandbox.ground import Ground
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
+from picha.sandbox.manual.routes import Manual
 from picha.sandbox.media_urls import MediaUrls
 from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
@@ -147,7 +150,11 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
             PeopleControl(conduct),
             WebhookControl(ground, postman, troubles),
         )
-        own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
+        routes = [*(route for some in controls for route in some.routes()), *pages.routes(ready)]
+        own = Starlette(
+            routes=[*routes, *Manual(ready, routes).routes()],
+            exception_handlers={HTTPException: lost, Exception: broken},
+        )
         yield _Front(ControlDoor(own, control_token), face), ready
 
 

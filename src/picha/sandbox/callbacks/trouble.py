@@ -33,6 +33,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     - `skip_delivered`: no `delivered` before `read`.
     - `failed_after_delivered`: `failed` with 131026 in place of `read`.
     - `unknown_wamid`: beside a status there is one of a message that nobody sent.
+    - `seed`: text or a number; drawn when left out.
     """
 
     batch: int = 1
