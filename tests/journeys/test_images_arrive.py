@@ -4,6 +4,7 @@ The sandbox looks at the bytes as WhatsApp does, so what it takes and shows as r
 """
 
 import hashlib
+import zlib
 from typing import Any
 
 import pytest
@@ -251,3 +252,16 @@ async def test_a_customer_s_picture_has_a_thumbnail_by_the_same_link(picha: Talk
 
     assert (told.status, max(inspect(told.body).facts.width or 0, inspect(told.body).facts.height or 0)) == (200, 320)
     assert forged.error["code"] == "MEDIA_NOT_FOUND"
+
+
+async def test_a_picture_whose_pixels_are_broken_is_refused_each_time_it_is_uploaded(picha: Talk) -> None:
+    sound = picture("PNG", shade=200)
+    at = sound.index(b"IDAT") + 4
+    size = int.from_bytes(sound[at - 8 : at - 4])
+    body = b"IDAT" + bytes(size)
+    broken = sound[: at - 4] + body + zlib.crc32(body).to_bytes(4) + sound[at + size + 4 :]
+
+    for _ in range(2):
+        for policy in ("auto", "strict"):
+            told = await picha.upload(broken, image_policy=policy)
+            assert (told.status, told.error["code"], told.error["field"]) == (422, "IMAGE_UNREADABLE", "file")

@@ -1,9 +1,11 @@
 """Take a picture in: look at the bytes, make them fit to go out, keep them under their digest, give them a file_id."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from picha.gateway.blobs import Blobs
@@ -11,7 +13,7 @@ from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
 from picha.images.child import Outcome
-from picha.images.facts import Facts, Inspection, Unusable
+from picha.images.facts import Facts, Flaw, Inspection, Unusable
 from picha.images.lossless import strip
 from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
 from picha.images.probe import inspect, probe
@@ -25,7 +27,11 @@ FILE_LIFE = timedelta(days=30)
 _AT_HAND = 8
 # Thumbnails at hand, of some ten kilobytes each.
 _THUMBNAILS_MAX = 1000
+# Pictures of which it is known whether their pixels are whole.
+_OPENED_MAX = 10_000
 _HEAD_BYTES = 64 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Album:
     max_bytes: int
     # Whoever holds a whole upload in memory holds one of these: there may be many uploads, and each has megabytes.
     hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
+    _opened: dict[bytes, tuple[Flaw, ...]] = field(default_factory=dict)
     _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
 
     def most_bytes(self, policy: Policy) -> int:
@@ -80,9 +87,7 @@ class Album:
         if drawn is None:
             data = await self.blobs.get(file.digest)
             drawn = await self.workshop.thumbnail(data, probe(data[:_HEAD_BYTES]))
-            while len(self._thumbnails) >= _THUMBNAILS_MAX:
-                del self._thumbnails[next(iter(self._thumbnails))]
-            self._thumbnails[file.digest] = drawn
+            _remember(self._thumbnails, file.digest, drawn, most=_THUMBNAILS_MAX)
         if drawn.flaws:
             raise Unusable(drawn.flaws)
         return drawn.data
@@ -94,13 +99,21 @@ class Album:
             if drawn.flaws:
                 raise Unusable(drawn.flaws)
             return drawn.data, drawn.changes
-        checked = await self.workshop.check(data, inspection.facts)
-        if checked.flaws:
-            raise Unusable(checked.flaws)
+        if flaws := await self._broken(data, inspection.facts):
+            raise Unusable(flaws)
         if decided.step == "strip":
             return await asyncio.to_thread(strip, data, inspection)
         # Nothing after the picture's end travels with it.
         return data[: inspection.end], decided.would_change
+
+    async def _broken(self, data: bytes, facts: Facts) -> tuple[Flaw, ...]:
+        """Return what is wrong with the pixels; bytes that were opened before are not opened again."""
+        digest = (await asyncio.to_thread(hashlib.sha256, data)).digest()
+        flaws = self._opened.get(digest)
+        if flaws is None:
+            flaws = (await self.workshop.check(data, facts)).flaws
+            _remember(self._opened, digest, flaws, most=_OPENED_MAX)
+        return flaws
 
     async def _keep(
         self,
@@ -126,3 +139,10 @@ class Album:
         )
         await files.add(self.pool, file)
         return file
+
+
+def _remember(known: dict[bytes, T], digest: bytes, value: T, *, most: int) -> None:
+    """Add to what is known of bytes, and forget the oldest of it past `most`."""
+    while len(known) >= most:
+        del known[next(iter(known))]
+    known[digest] = value
