@@ -1,12 +1,11 @@
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, Receiver, SandboxProgram, running, telling
 
-DOCUMENTED_MEDIA = "1479537139650973"
+SHEENA = "16505551234"
 PERSON = "255712345678"
 NEW = "255787654321"
 
@@ -21,8 +20,7 @@ async def sandbox() -> AsyncIterator[SandboxProgram]:
 
 async def sent(sandbox: SandboxProgram, to: str = PERSON) -> str:
     """Send an image and return its wamid once it is `sent`."""
-    _, answer = await sandbox.send_image(to=to, id=DOCUMENTED_MEDIA)
-    wamid: str = answer["messages"][0]["id"]
+    wamid = await sandbox.sent(to=to)
     await sandbox.wait("status", wamid=wamid, status="sent")
     return wamid
 
@@ -57,18 +55,19 @@ async def test_messages_wait_until_the_person_gets_and_reads_them(sandbox: Sandb
 
 async def test_a_person_who_reads_while_the_ladder_climbs_gives_each_status_once() -> None:
     async with running("--ladder", "0,100,100") as sandbox:
-        wamid = await sent(sandbox, "16505551234")
-        await act(sandbox, "read", "16505551234")
-        # Past both pauses of the ladder, which would have made them again.
-        await asyncio.sleep(0.4)
+        wamid = await sent(sandbox, SHEENA)
+        await act(sandbox, "read", SHEENA)
+        # What is sent later climbs the same ladder: once it is read, the first one's pauses are over.
+        later = await sandbox.sent()
+        await sandbox.wait("status", wamid=later, status="read")
 
         assert await statuses(sandbox, wamid) == ["sent", "delivered", "read"]
 
 
 async def test_after_delivery_the_ladder_goes_on_by_itself() -> None:
     async with running("--ladder", "0,-,0") as sandbox:
-        wamid = await sent(sandbox, "16505551234")
-        await act(sandbox, "deliver", "16505551234")
+        wamid = await sent(sandbox, SHEENA)
+        await act(sandbox, "deliver", SHEENA)
 
         await sandbox.wait("status", wamid=wamid, status="read")
 
@@ -76,25 +75,25 @@ async def test_after_delivery_the_ladder_goes_on_by_itself() -> None:
 async def test_nobody_else_reads(sandbox: SandboxProgram) -> None:
     wamid = await sent(sandbox)
 
-    assert await act(sandbox, "read", "16505551234") == {"wamids": []}
+    assert await act(sandbox, "read", SHEENA) == {"wamids": []}
     assert await statuses(sandbox, wamid) == ["sent"]
 
 
 async def test_what_is_sent_to_one_who_blocked_stays_at_sent_for_good(tmp_path: Path) -> None:
     arguments = ("--home", str(tmp_path), "--ladder", "0,0,0")
     async with running(*arguments) as sandbox:
-        assert await act(sandbox, "block", "16505551234") == {"wa_id": "16505551234", "blocked": True}
-        wamid = await sent(sandbox, "16505551234")
-        refused, _ = await sandbox.control("POST", "/inbound", json={"from": "16505551234"})
-        assert await act(sandbox, "unblock", "16505551234") == {"wa_id": "16505551234", "blocked": False}
+        assert await act(sandbox, "block", SHEENA) == {"wa_id": SHEENA, "blocked": True}
+        wamid = await sent(sandbox, SHEENA)
+        refused, _ = await sandbox.control("POST", "/inbound", json={"from": SHEENA})
+        assert await act(sandbox, "unblock", SHEENA) == {"wa_id": SHEENA, "blocked": False}
         await sandbox.kill()
     async with running(*arguments) as sandbox:
-        after = await sent(sandbox, "16505551234")
+        after = await sent(sandbox, SHEENA)
         await sandbox.wait("status", wamid=after, status="read")
 
         assert refused == 400
         assert await statuses(sandbox, wamid) == ["sent"]
-        assert await act(sandbox, "read", "16505551234") == {"wamids": []}
+        assert await act(sandbox, "read", SHEENA) == {"wamids": []}
 
 
 async def test_what_was_under_way_to_one_who_blocks_does_not_arrive(sandbox: SandboxProgram) -> None:
@@ -105,20 +104,18 @@ async def test_what_was_under_way_to_one_who_blocks_does_not_arrive(sandbox: San
     assert await statuses(sandbox, wamid) == ["sent"]
 
 
-async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on() -> None:
-    async with Receiver("shaken").listening() as receiver:
-        arguments = ("--callback", receiver.url, "--verify-token", receiver.verify_token)
-        async with running("--ladder", "0,0,0", *arguments) as sandbox:
-            await sandbox.control("POST", "/inbound", json={"from": PERSON, "name": "Asha"})
-            answer = await act(sandbox, "change-number", to=f"+{NEW}")
-            calls = await receiver.until(3, kind="messages")
-            _, old = await sandbox.send_image(to=PERSON, id=DOCUMENTED_MEDIA)
-            (failed,) = await sandbox.wait("status", wamid=old["messages"][0]["id"])
-            _, early = await sandbox.send_image(to=NEW, id=DOCUMENTED_MEDIA)
-            (closed,) = await sandbox.wait("status", wamid=early["messages"][0]["id"])
-            await sandbox.control("POST", "/inbound", json={"from": NEW})
-            new = await sent(sandbox, NEW)
-            await sandbox.wait("status", wamid=new, status="read")
+async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on(receiver: Receiver) -> None:
+    async with telling(receiver, "--ladder", "0,0,0") as sandbox:
+        await sandbox.control("POST", "/inbound", json={"from": PERSON, "name": "Asha"})
+        answer = await act(sandbox, "change-number", to=f"+{NEW}")
+        calls = await receiver.until(3, kind="messages")
+        _, old = await sandbox.send_image(to=PERSON, id=DOCUMENTED_MEDIA)
+        (failed,) = await sandbox.wait("status", wamid=old["messages"][0]["id"])
+        _, early = await sandbox.send_image(to=NEW, id=DOCUMENTED_MEDIA)
+        (closed,) = await sandbox.wait("status", wamid=early["messages"][0]["id"])
+        await sandbox.control("POST", "/inbound", json={"from": NEW})
+        new = await sent(sandbox, NEW)
+        await sandbox.wait("status", wamid=new, status="read")
 
     value = next(call.value for call in calls if call.value["messages"][0]["type"] == "system")
     message = value["messages"][0]
@@ -139,7 +136,7 @@ async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on() -
         (f"{PERSON}/dance", {}, 404),
         (f"{PERSON}/change-number", {}, 400),
         (f"{PERSON}/change-number", {"to": "x"}, 400),
-        (f"{PERSON}/change-number", {"to": "16505551234"}, 400),
+        (f"{PERSON}/change-number", {"to": SHEENA}, 400),
         (f"{NEW}/change-number", {"to": "255700000000"}, 400),
     ],
 )
