@@ -200,7 +200,7 @@ class Control:
                 return "set needs a UTC offset" if wish.set.tzinfo is None else self._clock.moved_to(wish.set)
             return self._clock.moved_by(timedelta(seconds=wish.advance_s or 0))
         except (OverflowError, ValueError):
-            return "that is beyond the calendar"
+            return "that is beyond the calendar, which goes from 1970 to 8999"
 
     @described(query=LedgerWish, answer=LedgerPage)
     async def _ledger(self, request: Request) -> Response:

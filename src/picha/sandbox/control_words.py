@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 BODY_MAX_BYTES = 192 * 1024 * 1024
@@ -66,3 +66,11 @@ async def lost(request: Request, why: Exception) -> Response:
     answer = refused(f"there is no {request.method} {request.url.path[:200]} here: {known}", status)
     answer.headers.update(headers or {})
     return answer
+
+
+async def unheard(_request: Request, _why: Exception) -> Response:
+    """Return an answer to nobody: the client left in the middle of its request."""
+    return Response(status_code=400)
+
+
+SAYINGS: dict[Any, Any] = {HTTPException: lost, ClientDisconnect: unheard, Exception: broken}

@@ -13,7 +13,6 @@ import aiohttp
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
@@ -35,7 +34,7 @@ from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_webhooks import WebhookControl
-from picha.sandbox.control_words import broken, lost
+from picha.sandbox.control_words import SAYINGS
 from picha.sandbox.courier import Courier
 from picha.sandbox.credentials import APP_ID, Credentials, derive
 from picha.sandbox.faults import Faults
@@ -151,10 +150,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
             WebhookControl(ground, postman, troubles),
         )
         routes = [*(route for some in controls for route in some.routes()), *pages.routes(ready)]
-        own = Starlette(
-            routes=[*routes, *Manual(ready, routes).routes()],
-            exception_handlers={HTTPException: lost, Exception: broken},
-        )
+        own = Starlette(routes=[*routes, *Manual(ready, routes).routes()], exception_handlers=SAYINGS)
         yield _Front(ControlDoor(own, control_token), face), ready
 
 

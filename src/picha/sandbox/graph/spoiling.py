@@ -1,6 +1,7 @@
 """How trouble on purpose is done to an answer: dropped, reset, cut, delayed, or never given."""
 
 import asyncio
+import hashlib
 import socket
 import struct
 
@@ -8,18 +9,28 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from picha.cloudapi.errors import GraphError, encode_error
 from picha.sandbox.faults import Effect
 
 TRANSPORT = "picha.transport"
 
 
 class OpenProtocol(HttpToolsProtocol):
-    """Uvicorn's own protocol, which also shows each request the transport that it came by."""
+    """Uvicorn's own protocol, which shows each request the transport it came by, and refuses in Graph's words."""
 
     def on_message_begin(self) -> None:
         """Note the transport in the new request's scope."""
         super().on_message_begin()
         self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no HTTP request; whom they were meant for nobody can tell."""
+        trace = hashlib.sha256(f"{self.client}".encode()).hexdigest()[:22]
+        error = GraphError(message=f"(#100) {msg}", type="OAuthException", code=100, fbtrace_id=f"A{trace}")
+        body = encode_error(error)
+        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head.encode() + body)
+        self.transport.close()
 
 
 async def spoil(effect: Effect, response: Response | None, scope: Scope, receive: Receive, send: Send) -> None:
