@@ -63,9 +63,13 @@ up: $(SERVER) ## Start gateway and sandbox, and stay
 bench: $(DEVELOPMENT) ## Ratios to bare baselines, each measured in one run
 	@$(BIN)/python -m bench
 
-clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for real (needs Node 20 and npm)
-	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent @kapso/whatsapp-cloud-api@0.3.0 whatsapp-api-js@6.3.0
-	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py
+NPM_CLIENTS := @kapso/whatsapp-cloud-api@0.3.0 whatsapp-api-js@6.3.0 @great-detail/whatsapp@9.2.0 @whatsapp-cloudapi/client@4.2.0
+clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for real (needs npm; brings a Node 22 of its own)
+	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent node@22 $(NPM_CLIENTS)
+	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
+
+soak: $(DEVELOPMENT) ## The sandbox's fuzzing and its oracle's property, for minutes instead of seconds
+	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 tests/journeys/test_sandbox_fuzz.py tests/journeys/test_sandbox_oracle.py
 
 soak: $(DEVELOPMENT) ## The sandbox's fuzzing, for minutes instead of seconds
 	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 tests/journeys/test_sandbox_schema.py

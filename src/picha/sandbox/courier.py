@@ -64,8 +64,11 @@ class Courier:
     async def run_ahead(self, wamid: str) -> bool:
         """Set a send on its way before its answer if trouble wants it so, and tell whether it did.
 
+        To be called once for each accepted send, whatever trouble there is.
+
         It returns when the first webhook is there, or after two seconds.
         """
+        self._troubles.meet(wamid)
         send = self._world.sends.get(wamid)
         if send is None or self._world.callback(send.item.phone_number_id) is None:
             return False
@@ -170,6 +173,7 @@ class Courier:
         """Return the same status of a message that nobody sent."""
         peer = send.accepted.to or send.accepted.recipient or ""
         wamid = make_wamid(peer, outbound=True, token_hex=self._chance.token_hex(9))
+        self._troubles.shadow(wamid, made.wamid)
         accepted = msgspec.structs.replace(send.accepted, wamid=wamid, biz_opaque_callback_data=None)
         return Send(accepted), msgspec.structs.replace(made, wamid=wamid)
 
