@@ -2,9 +2,8 @@ import asyncio
 import io
 
 import aiohttp
-from tests.journeys.sandbox_program import SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, SandboxProgram, running
 
-DOCUMENTED_MEDIA = "1479537139650973"
 PERSON = "16505551234"
 
 

@@ -146,33 +146,6 @@ async def test_a_status_of_a_message_nobody_sent_has_no_callback_data(
     assert {item["wamid"] for item in await sandbox.ledger()} == {wamid}
 
 
-async def test_whatever_the_trouble_ledger_and_webhooks_agree(sandbox: SandboxProgram, receiver: Receiver) -> None:
-    await troubled(
-        sandbox, batch=7, duplicate=0.3, reorder=0.3, delay_ms=[0, 50], early_status=0.2, skip_delivered=0.3,
-        failed_after_delivered=0.3, unknown_wamid=0.2, seed="all of it",
-    )  # fmt: skip
-
-    wamids = await asyncio.gather(*(sandbox.sent() for _ in range(40)))
-    made = [item for some in await asyncio.gather(*(statuses_of(sandbox, one) for one in wamids)) for item in some]
-    for wamid, status in made:
-        await sandbox.wait("delivery", wamid=wamid, status=status)
-
-    assert sorted(item["wamid"] for item in await sandbox.ledger()) == sorted(wamids)
-    ours = {update for update in receiver.updates() if update[0] in set(wamids)}
-    assert ours == set(made)
-    assert {status for _, status in made} == {"sent", "delivered", "read", "failed"}
-
-
-async def statuses_of(sandbox: SandboxProgram, wamid: str) -> list[tuple[str, str]]:
-    """Return every status of a message once it has its last."""
-    _, ended = await sandbox.control(
-        "GET", "/wait", params={"event": "status", "wamid": wamid, "count": "3", "timeout_s": "5"}
-    )
-    statuses = [(item["wamid"], item["status"]) for item in ended["items"]]
-    assert statuses[-1][1] in ("read", "failed")
-    return statuses
-
-
 async def test_trouble_that_means_nothing_is_refused_in_a_sentence(sandbox: SandboxProgram) -> None:
     status, answer = await sandbox.control("POST", "/trouble", json={"drop": 2})
 
