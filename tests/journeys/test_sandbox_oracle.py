@@ -241,10 +241,11 @@ def shape(story: Story) -> dict[str, Counter[str]]:
 
 @FEWER
 @given(trouble=troubles(), sendings=SENDINGS)
-async def test_the_same_seed_and_sends_meet_the_same_trouble(
+async def test_the_same_seed_and_sends_get_the_same_ids_and_trouble(
     sandbox: SandboxProgram, ears: Receiver, trouble: dict[str, Any], sendings: list[Sending]
 ) -> None:
     first = await told(sandbox, ears, trouble, [sendings])
     second = await told(sandbox, ears, trouble, [sendings])
 
+    assert list(first.sent) == list(second.sent)
     assert shape(first) == shape(second)

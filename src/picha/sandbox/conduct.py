@@ -67,7 +67,7 @@ class Conduct:
         at = self._clock.now().timestamp()
         changes = [
             NumberChanged(
-                id=make_wamid(wa_id, outbound=False, token_hex=self._chance.token_hex(10)),
+                id=make_wamid(wa_id, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
                 phone_number_id=ours,
                 wa_id=wa_id,
                 new_wa_id=new,

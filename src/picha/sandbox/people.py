@@ -93,7 +93,7 @@ class People:
             raise Nonsense("reply_to is a message of this person's conversation with another number")
         media = await self._media(spoken, number) if spoken.type == "image" else None
         heard = MessageHeard(
-            id=make_wamid(wa_id, outbound=False, token_hex=self._chance.token_hex(10)),
+            id=make_wamid(wa_id, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
             phone_number_id=number.phone_number_id,
             wa_id=wa_id,
             user_id=spoken.user_id or self._world.person(wa_id).user_id,
@@ -112,7 +112,7 @@ class People:
     async def _media(self, spoken: Spoken, number: Number) -> MediaStored:
         data = await self._bytes(spoken)
         mime_type = probe(data).mime_type or "application/octet-stream"
-        media_id = self._chance.digits(16)
+        media_id = self._chance.of("media").digits(16)
         return await self._shelf.keep(media_id, number.phone_number_id, data, mime_type, INBOUND_MEDIA_LIFE)
 
     async def _bytes(self, spoken: Spoken) -> bytes:

@@ -110,7 +110,7 @@ class Media:
         size = file.size or 0
         now = self._clock.now()
         return MediaStored(
-            id=self._chance.digits(16),
+            id=self._chance.of("media").digits(16),
             phone_number_id=phone_number_id,
             digest=digest,
             mime_type=mime_type,

@@ -65,7 +65,9 @@ class Messages:
         if code is not None:
             raise refusals.of_code(code)
         return SendAccepted(
-            wamid=make_wamid(to or wish.recipient or "", outbound=True, token_hex=self._chance.token_hex(9)),
+            wamid=make_wamid(
+                to or wish.recipient or "", outbound=True, token_hex=self._chance.of("sends").token_hex(9)
+            ),
             phone_number_id=phone_number_id,
             type=wish.type,
             at=self._clock.now().timestamp(),
