@@ -96,5 +96,7 @@ CALLS = (
     Call("redeliver", "POST", "/_sandbox/deliveries/1/redeliver"),
     *(Call("people", "POST", f"/_sandbox/people/{PERSON}/{deed}") for deed in ("read", "deliver", "block", "unblock")),
     Call("people", "POST", f"/_sandbox/people/{PERSON}/change-number", body={"to": "255787654321"}),
+    Call("docs", "GET", "/_sandbox/docs"),
+    Call("openapi", "GET", "/_sandbox/openapi.json"),
     Call("reset", "POST", "/_sandbox/reset"),
 )  # fmt: skip

@@ -38,7 +38,7 @@ class ClockWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One way to move the clock.
 
     - `advance_s`: by so many seconds, or back by a negative number.
-    - `set`: to a moment, written as RFC 3339 with its UTC offset.
+    - `set`: to a moment from 1970 to 8999, written as RFC 3339 with its UTC offset.
     - `freeze`: let it stand still.
     - `resume`: let it go on from where it stands.
     """
