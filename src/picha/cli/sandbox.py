@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from picha.sandbox.courier import Ladder
     from picha.sandbox.ready import Ready
     from picha.sandbox.settings import Settings
+    from picha.sandbox.switches import Switches
 
 _HINT = """The sandbox is ready. Use it in place of https://graph.facebook.com:
 
@@ -66,6 +67,15 @@ def _control_token(text: str) -> str:
     if not _CONTROL_TOKEN.match(text):
         raise typer.BadParameter("8 or more letters, digits and signs of ASCII, without spaces")
     return text
+
+
+def _switches(parts: list[str]) -> "Switches":
+    from picha.sandbox import switches  # noqa: PLC0415 - as in the command below
+
+    try:
+        return switches.turned(switches.pairs(parts))
+    except switches.SwitchError as why:
+        raise typer.BadParameter(str(why), param_hint="--switch") from None
 
 
 def sandbox(
@@ -125,6 +135,14 @@ def sandbox(
             help="What the control API wants; without it: nothing on loopback, a token it tells elsewhere.",
         ),
     ] = None,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="PICHA_SANDBOX_SWITCH",
+            metavar="NAME=VALUE",
+            help="Which side to take where Meta's documents disagree; several by comma or by saying it again.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="PICHA_SANDBOX_JSON", help="Print one line of JSON when ready.")
     ] = False,
@@ -153,6 +171,7 @@ def sandbox(
         window=window is Switch.ON,
         control_token=control_token,
         accounts=context.obj or (DEFAULT,),
+        switches=_switches(switch or []),
     )
     try:
         _run(settings, as_json=as_json)

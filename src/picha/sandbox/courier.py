@@ -19,6 +19,7 @@ from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
 from picha.sandbox.subscriptions import Callback
+from picha.sandbox.switches import Switchboard
 
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
@@ -42,6 +43,7 @@ class Courier:
         mailbag: Mailbag,
         troubles: Troubles,
         links: Links,
+        switchboard: Switchboard,
         *,
         ladder: Ladder,
         dialect: Dialect,
@@ -50,6 +52,7 @@ class Courier:
         self._mailbag = mailbag
         self._troubles = troubles
         self._links = links
+        self._switchboard = switchboard
         self._ladder = ladder
         self._dialect = dialect
         self._making: set[tuple[str, str]] = set()
@@ -104,7 +107,9 @@ class Courier:
         link = send.accepted.link
         if send.is_link_due and link is not None:
             seen = await self._links.look(link)
-            await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=seen.doom))
+            code = int(self._switchboard.current.link_failure_code)
+            doom = None if seen.flaw is None else (code, seen.flaw)
+            await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=doom))
         if send.doom is not None:
             await self._fail(send, *send.doom, pause=ladder[0])
             return
