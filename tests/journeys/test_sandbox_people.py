@@ -180,6 +180,23 @@ async def test_what_was_under_way_to_one_who_blocks_does_not_arrive(sandbox: San
     assert await statuses(sandbox, wamid) == ["sent"]
 
 
+async def test_what_is_not_delivered_within_30_days_never_is(sandbox: SandboxProgram) -> None:
+    await sandbox.control("POST", "/inbound", json={"from": NEW})
+    await sandbox.control("POST", "/clock", json={"freeze": True})
+    in_time, too_late, delivered = await sent(sandbox), await sent(sandbox, NEW), await sent(sandbox, "16505551234")
+    await act(sandbox, "deliver", "16505551234")
+
+    await sandbox.control("POST", "/clock", json={"advance_s": 30 * 86_400 - 0.001})
+    arrived = await act(sandbox, "deliver")
+    await sandbox.control("POST", "/clock", json={"advance_s": 0.001})
+    never = await act(sandbox, "read", NEW)
+    read = await act(sandbox, "read", "16505551234")
+
+    assert (arrived, never) == ({"wamids": [in_time]}, {"wamids": []})
+    assert await statuses(sandbox, too_late) == ["sent"]
+    assert read == {"wamids": [delivered]}
+
+
 async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on() -> None:
     async with Receiver("shaken").listening() as receiver:
         arguments = ("--callback", receiver.url, "--verify-token", receiver.verify_token)

@@ -29,6 +29,9 @@ UPLOADED_MEDIA_LIFE = timedelta(days=30)
 INBOUND_MEDIA_LIFE = timedelta(days=7)
 LINK_CACHE = timedelta(minutes=10)
 
+# What has not been delivered by then is dropped, and nobody is told.
+UNDELIVERED_LIFE = timedelta(days=30)
+
 # How long a typing indicator shows unless a reply ends it, and how old a message may be that is marked as read.
 TYPING_LIFE = timedelta(seconds=25)
 READ_MARK_LIFE = timedelta(days=30)

@@ -73,6 +73,7 @@ def lives() -> Table:
             ("Uploaded media", span(limits.UPLOADED_MEDIA_LIFE), _refusal(100)),
             ("Media that a person sent", span(limits.INBOUND_MEDIA_LIFE), _refusal(100)),
             ("What was fetched from a link", span(limits.LINK_CACHE), "it is fetched again"),
+            ("Undelivered message", span(limits.UNDELIVERED_LIFE), "it is never delivered"),
             ("Read mark on a message", span(limits.READ_MARK_LIFE), _refusal(131009)),
             ("Typing indicator, if no reply ends it", span(limits.TYPING_LIFE), "it is not shown"),
             ("Tries of a webhook", span(limits.WEBHOOK_RETRY_FOR), "it is given up"),
