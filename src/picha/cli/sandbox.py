@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from picha.sandbox.courier import Ladder
     from picha.sandbox.ready import Ready
     from picha.sandbox.settings import Settings
-    from picha.sandbox.switches import Switches
 
 _HINT = """The sandbox is ready. Use it in place of https://graph.facebook.com:
 
@@ -69,13 +68,15 @@ def _control_token(text: str) -> str:
     return text
 
 
-def _switches(parts: list[str]) -> "Switches":
+def _positions(text: str) -> dict[str, str]:
     from picha.sandbox import switches  # noqa: PLC0415 - as in the command below
 
     try:
-        return switches.turned(switches.pairs(parts))
+        positions = switches.pairs([text])
+        switches.turned(positions)
     except switches.SwitchError as why:
-        raise typer.BadParameter(str(why), param_hint="--switch") from None
+        raise typer.BadParameter(str(why)) from None
+    return positions
 
 
 def sandbox(
@@ -136,9 +137,10 @@ def sandbox(
         ),
     ] = None,
     switch: Annotated[
-        list[str] | None,
+        list[Any] | None,
         typer.Option(
             envvar="PICHA_SANDBOX_SWITCH",
+            parser=_positions,
             metavar="NAME=VALUE",
             help="Which side to take where Meta's documents disagree; several by comma or by saying it again.",
         ),
@@ -155,6 +157,7 @@ def sandbox(
     from picha.sandbox.accounts import DEFAULT  # noqa: PLC0415 - as below
     from picha.sandbox.journal import JournalDamaged  # noqa: PLC0415 - as the program's other commands: help is quick
     from picha.sandbox.settings import Settings  # noqa: PLC0415 - as above
+    from picha.sandbox.switches import turned  # noqa: PLC0415 - as above
 
     del config  # its callback has read it
     logs.configure(program="sandbox", json=as_json)
@@ -171,7 +174,7 @@ def sandbox(
         window=window is Switch.ON,
         control_token=control_token,
         accounts=context.obj or (DEFAULT,),
-        switches=_switches(switch or []),
+        switches=turned(dict(pair for positions in switch or () for pair in positions.items())),
     )
     try:
         _run(settings, as_json=as_json)
