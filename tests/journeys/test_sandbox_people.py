@@ -124,7 +124,8 @@ async def test_a_person_is_told_with_when_their_window_closes(sandbox: SandboxPr
     stranger, closed = await seen_by(sandbox, NEW)
 
     assert told.pop("user_id").startswith("US.")
-    assert told == {"wa_id": PERSON, "name": "Asha", "identity_key_hash": "DF2lS5v2W6x=", "blocked": True}
+    assert told == {"wa_id": PERSON, "name": "Asha", "identity_key_hash": "DF2lS5v2W6x="}
+    assert (conversation["blocked"], closed["blocked"]) == (True, False)
     closes_at = datetime.fromisoformat(conversation["window_closes_at"])
     assert closes_at - datetime.fromisoformat(inbound["at"]) == timedelta(hours=24)
     assert (stranger["name"], closed["window_closes_at"], closed["unread"]) == (None, None, [])
