@@ -19,6 +19,7 @@ from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
 from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
+from picha.sandbox import switches
 from picha.sandbox.manual.tables import span
 from tools.sandbox_pages import control, coverage
 from tools.tables import table
@@ -97,6 +98,23 @@ def settings() -> str:
     return "# Settings\n\nRead once from the environment.\n\n" + table(["variable", "default", "meaning"], rows)
 
 
+def sandbox_switches() -> str:
+    """Every switch of the sandbox."""
+    rows = []
+    for switch in switches.described():
+        default, *others = (f"`{value}`" for value in switch.values)
+        rows.append((f"`{switch.name}`", default, ", ".join(others), switch.description))
+    text = (
+        "Where Meta's documents and what was observed disagree, the sandbox takes one side, and the other by switch: "
+        "at the start with `--switch window_failure=sync` (again for each, or several by comma), "
+        "`PICHA_SANDBOX_SWITCH=window_failure=sync,file_size=number` or `SandboxOptions(switches=...)` in pytest, and "
+        'while it runs with `POST /_sandbox/switches` and `{"window_failure": "sync"}`, or '
+        '`sandbox.switch(window_failure="sync")`. `GET /_sandbox/switches` tells all. A reset or a restart turns them '
+        "back to the start.\n\n"
+    )
+    return "# Switches of the sandbox\n\n" + text + table(["switch", "default", "or", "what it decides"], rows)
+
+
 def limits_page() -> str:
     """Every limit that is enforced."""
     ours = [
@@ -133,6 +151,9 @@ def limits_page() -> str:
         ("Uploads a second", limits.UPLOADS_PER_SECOND),
         ("Media URL", span(limits.MEDIA_URL_LIFE)),
         ("Uploaded media, received media", f"{span(limits.UPLOADED_MEDIA_LIFE)}, {span(limits.INBOUND_MEDIA_LIFE)}"),
+        ("Undelivered message", span(limits.UNDELIVERED_LIFE)),
+        ("Read mark, typing indicator", f"{span(limits.READ_MARK_LIFE)}, {span(limits.TYPING_LIFE)}"),
+        ("Callback override", f"{limits.CALLBACK_OVERRIDE_MAX_CHARS} characters"),
         ("Callback data", f"{limits.CALLBACK_DATA_MAX_CHARS} characters"),
         ("Webhook updates in one call", limits.WEBHOOK_MAX_UPDATES),
         ("Webhook retries", span(limits.WEBHOOK_RETRY_FOR)),
@@ -153,6 +174,7 @@ PAGES = {
     "limits.md": limits_page,
     "sandbox-coverage.md": coverage,
     "sandbox-control.md": control,
+    "sandbox-switches.md": sandbox_switches,
 }
 
 

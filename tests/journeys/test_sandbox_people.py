@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,81 @@ async def test_messages_wait_until_the_person_gets_and_reads_them(sandbox: Sandb
     assert await act(sandbox, "read") == {"wamids": []}
 
 
+async def seen_by(sandbox: SandboxProgram, person: str = PERSON) -> Any:
+    """Return what the person is told to be, and apart from it their one conversation."""
+    status, told = await sandbox.control("GET", f"/people/{person}")
+    assert status == 200, told
+    (conversation,) = told.pop("conversations")
+    return told, conversation
+
+
+async def mark(sandbox: SandboxProgram, message_id: str, **typing: object) -> None:
+    body = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id} | typing
+    assert await sandbox.graph("POST", f"/{sandbox.number}/messages", json=body) == (200, {"success": True})
+
+
+async def heard(sandbox: SandboxProgram, **message: str) -> str:
+    _, answer = await sandbox.control("POST", "/inbound", json={"from": PERSON} | message)
+    return str(answer["message_id"])
+
+
+async def test_a_read_mark_covers_what_came_before_and_nothing_later(sandbox: SandboxProgram) -> None:
+    second, third = await heard(sandbox), await heard(sandbox)
+    _, before = await seen_by(sandbox)
+
+    await mark(sandbox, second)
+    await mark(sandbox, before["unread"][0])
+    _, after = await seen_by(sandbox)
+
+    assert before["unread"][1:] == [second, third]
+    assert after["unread"] == [third]
+    assert (before["typing"], after["typing"]) == (False, False)
+
+
+async def test_a_person_sees_the_business_typing_until_it_sends(sandbox: SandboxProgram) -> None:
+    message = await heard(sandbox)
+
+    await mark(sandbox, message, typing_indicator={"type": "text"})
+    await sandbox.send_image(to="16505551234", id=DOCUMENTED_MEDIA)
+    _, typing = await seen_by(sandbox)
+    _, other = await seen_by(sandbox, "16505551234")
+    await sent(sandbox)
+    _, replied = await seen_by(sandbox)
+
+    assert (typing["typing"], other["typing"], replied["typing"]) == (True, False, False)
+
+
+async def test_what_a_person_saw_outlives_a_kill(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    async with running(*home) as sandbox:
+        await sandbox.control("POST", "/clock", json={"freeze": True})
+        await mark(sandbox, await heard(sandbox), typing_indicator={"type": "text"})
+        unread = await heard(sandbox)
+        before = await seen_by(sandbox)
+        await sandbox.kill()
+    async with running(*home) as sandbox:
+        after = await seen_by(sandbox)
+
+    assert before == after
+    assert after[1]["typing"] is True
+    assert after[1]["unread"] == [unread]
+
+
+async def test_a_person_is_told_with_when_their_window_closes(sandbox: SandboxProgram) -> None:
+    await heard(sandbox, identity_key_hash="DF2lS5v2W6x=")
+    await act(sandbox, "block")
+    (inbound, *_) = (await sandbox.wait("inbound", to=PERSON, count="2"))[1:]
+    told, conversation = await seen_by(sandbox, f"+{PERSON}")
+    stranger, closed = await seen_by(sandbox, NEW)
+
+    assert told.pop("user_id").startswith("US.")
+    assert told == {"wa_id": PERSON, "name": "Asha", "identity_key_hash": "DF2lS5v2W6x="}
+    assert (conversation["blocked"], closed["blocked"]) == (True, False)
+    closes_at = datetime.fromisoformat(conversation["window_closes_at"])
+    assert closes_at - datetime.fromisoformat(inbound["at"]) == timedelta(hours=24)
+    assert (stranger["name"], closed["window_closes_at"], closed["unread"]) == (None, None, [])
+
+
 async def test_a_person_who_reads_while_the_ladder_climbs_gives_each_status_once() -> None:
     async with running("--ladder", "0,100,100") as sandbox:
         wamid = await sent(sandbox, SHEENA)
@@ -102,6 +178,23 @@ async def test_what_was_under_way_to_one_who_blocks_does_not_arrive(sandbox: San
 
     assert await act(sandbox, "deliver") == {"wamids": []}
     assert await statuses(sandbox, wamid) == ["sent"]
+
+
+async def test_what_is_not_delivered_within_30_days_never_is(sandbox: SandboxProgram) -> None:
+    await sandbox.control("POST", "/inbound", json={"from": NEW})
+    await sandbox.control("POST", "/clock", json={"freeze": True})
+    in_time, too_late, delivered = await sent(sandbox), await sent(sandbox, NEW), await sent(sandbox, "16505551234")
+    await act(sandbox, "deliver", "16505551234")
+
+    await sandbox.control("POST", "/clock", json={"advance_s": 30 * 86_400 - 0.001})
+    arrived = await act(sandbox, "deliver")
+    await sandbox.control("POST", "/clock", json={"advance_s": 0.001})
+    never = await act(sandbox, "read", NEW)
+    read = await act(sandbox, "read", "16505551234")
+
+    assert (arrived, never) == ({"wamids": [in_time]}, {"wamids": []})
+    assert await statuses(sandbox, too_late) == ["sent"]
+    assert read == {"wamids": [delivered]}
 
 
 async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on(receiver: Receiver) -> None:

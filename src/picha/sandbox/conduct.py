@@ -1,6 +1,9 @@
 """What people do besides writing: read, get their messages, block the business, move to another number."""
 
+from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from picha.cloudapi.messages import make_wamid
 from picha.sandbox.callbacks import documents
@@ -11,6 +14,29 @@ from picha.sandbox.ground import Ground
 from picha.sandbox.people import Nonsense, number_of, our_number
 from picha.sandbox.person import user_id_of
 from picha.sandbox.records import NumberChanged, PersonBlocked, WebhookQueued
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is between a person and one number: until when it may write, and what the person sees of it.
+
+    `unread` holds the ids of the person's messages that the number has not marked as read.
+    """
+
+    phone_number_id: str
+    blocked: bool
+    window_closes_at: datetime | None
+    typing: bool
+    unread: list[str]
+
+
+class PersonTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A person as the control API shows them."""
+
+    wa_id: str
+    user_id: str
+    name: str | None
+    identity_key_hash: str | None
+    conversations: list[Conversation]
 
 
 class Conduct:
@@ -25,6 +51,23 @@ class Conduct:
         self._mailbag = mailbag
         self._courier = courier
         self._dialect = dialect
+
+    def look(self, number: str, phone_number_id: str | None = None) -> PersonTold:
+        """Return what there is to tell of a person, made up on the spot if nobody has written from this number."""
+        person = self._world.person(number_of(number, self._world.accounts))
+        return PersonTold(
+            **msgspec.structs.asdict(person),
+            conversations=[self._conversation(ours, person.wa_id) for ours in self._ours(phone_number_id)],
+        )
+
+    def _conversation(self, phone_number_id: str, wa_id: str) -> Conversation:
+        return Conversation(
+            phone_number_id=phone_number_id,
+            blocked=(phone_number_id, wa_id) in self._world.blocked,
+            window_closes_at=self._world.window_closes_at(phone_number_id, wa_id),
+            typing=self._world.is_typing(phone_number_id, wa_id),
+            unread=self._world.unread(phone_number_id, wa_id),
+        )
 
     async def deliver(self, number: str, phone_number_id: str | None = None) -> list[str]:
         """Let everything that was sent to a person arrive, and return the wamids of what did."""

@@ -29,6 +29,7 @@ from picha.sandbox.happenings import (
 from picha.sandbox.manual.described import Found, described
 from picha.sandbox.people import Nonsense, People, Spoken
 from picha.sandbox.records import ClockPlaced
+from picha.sandbox.switches import Switchboard, SwitchError, Switches
 
 _LEDGER_MAX = 1_000_000
 _WAIT_MAX_S = 600.0
@@ -109,13 +110,27 @@ class FaultAdded(msgspec.Struct, frozen=True, kw_only=True):
 _HAPPENED = (LedgerPage, StatusPage, InboundPage, DeliveryPage)
 
 
+class SwitchesTold(msgspec.Struct, frozen=True, kw_only=True):
+    """How every switch stands."""
+
+    switches: Switches
+
+
 class Control:
     """Handlers of the control API."""
 
-    def __init__(self, ground: Ground, people: People, faults: Faults, renew: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        people: People,
+        faults: Faults,
+        switchboard: Switchboard,
+        renew: Callable[[], Awaitable[None]],
+    ) -> None:
         self._world, self._journal, _, self._clock = ground
         self._people = people
         self._faults = faults
+        self._switchboard = switchboard
         self._renew = renew
 
     def routes(self) -> list[Route]:
@@ -130,6 +145,8 @@ class Control:
             Route("/_sandbox/faults", self._list_faults, methods=["GET"]),
             Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
             Route("/_sandbox/faults", self._remove_faults, methods=["DELETE"]),
+            Route("/_sandbox/switches", self._tell_switches, methods=["GET"]),
+            Route("/_sandbox/switches", self._turn_switches, methods=["POST"]),
             Route("/_sandbox/reset", self._reset, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
@@ -236,6 +253,29 @@ class Control:
         finally:
             self._world.listeners.discard(collector.take)
         return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
+
+    @described(answer=SwitchesTold)
+    async def _tell_switches(self, _request: Request) -> Response:
+        """Tell how every switch stands."""
+        return told(SwitchesTold(switches=self._switchboard.current))
+
+    @described(
+        body=Switches,
+        answer=SwitchesTold,
+        examples={"A closed window is refused at once": {"window_failure": "sync"}},
+    )
+    async def _turn_switches(self, request: Request) -> Response:
+        """Turn the switches that are named, and leave the others.
+
+        A reset or a restart turns them back to the start.
+        """
+        wish = await read(request, dict[str, str])
+        if isinstance(wish, Response):
+            return wish
+        try:
+            return told(SwitchesTold(switches=self._switchboard.turn(wish)))
+        except SwitchError as why:
+            return refused(str(why))
 
     @described(status=204)
     async def _reset(self, _request: Request) -> Response:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from picha.sandbox.conduct import Conduct
+from picha.sandbox.conduct import Conduct, PersonTold
 from picha.sandbox.control_words import read, refused, told
 from picha.sandbox.first_day import PERSON
 from picha.sandbox.manual.described import described
@@ -26,6 +26,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     wa_id: Annotated[str, Meta(description="A phone number.", examples=[PERSON])]
     deed: Literal["deliver", "read", "block", "unblock"] = "read"
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """Who it is."""
+
+    wa_id: Annotated[str, Meta(description="A phone number.", examples=[PERSON])]
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +70,18 @@ class PeopleControl:
         """Return the routes about people."""
         person = "/_sandbox/people/{wa_id}"
         return [
+            Route(person, self._look, methods=["GET"]),
             Route(f"{person}/change-number", self._change_number, methods=["POST"]),
             Route(f"{person}/{{deed:str}}", self._act, methods=["POST"]),
         ]
+
+    @described(path=Named, query=Business, answer=PersonTold)
+    async def _look(self, request: Request) -> Response:
+        """Tell of a person: who they are, and what there is between them and each number of the business."""
+        try:
+            return told(self._conduct.look(request.path_params["wa_id"], request.query_params.get("phone_number_id")))
+        except Nonsense as why:
+            return refused(str(why))
 
     @described(path=Person, query=Business, answer=(Reached, Blocking))
     async def _act(self, request: Request) -> Response:

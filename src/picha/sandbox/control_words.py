@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 BODY_MAX_BYTES = 192 * 1024 * 1024
-Wish = TypeVar("Wish", bound=msgspec.Struct)
+Wish = TypeVar("Wish")
 
 
 class ControlRefusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.cloudapi.limits import UNDELIVERED_LIFE
 from picha.cloudapi.messages import make_wamid
 from picha.sandbox.background import Background
 from picha.sandbox.callbacks import documents
@@ -19,6 +20,7 @@ from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
 from picha.sandbox.subscriptions import Callback
+from picha.sandbox.switches import Switchboard
 
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
@@ -42,6 +44,7 @@ class Courier:
         mailbag: Mailbag,
         troubles: Troubles,
         links: Links,
+        switchboard: Switchboard,
         *,
         ladder: Ladder,
         dialect: Dialect,
@@ -50,6 +53,7 @@ class Courier:
         self._mailbag = mailbag
         self._troubles = troubles
         self._links = links
+        self._switchboard = switchboard
         self._ladder = ladder
         self._dialect = dialect
         self._making: set[tuple[str, str]] = set()
@@ -89,7 +93,7 @@ class Courier:
         for wamid, send in list(self._world.sends.items()):
             if send.item.to != wa_id or send.item.phone_number_id not in numbers:
                 continue
-            if send.is_withheld or send.status not in ("sent", "delivered"):
+            if self._is_held_back(send) or send.status not in ("sent", "delivered"):
                 continue
             steps = _STEPS[_STEPS.index(send.status) + 1 : _STEPS.index(upto) + 1]
             for status in steps:
@@ -107,14 +111,16 @@ class Courier:
         link = send.accepted.link
         if send.is_link_due and link is not None:
             seen = await self._links.look(link)
-            await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=seen.doom))
+            code = int(self._switchboard.current.link_failure_code)
+            doom = None if seen.flaw is None else (code, seen.flaw)
+            await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=doom))
         if send.doom is not None:
             await self._fail(send, *send.doom, pause=ladder[0])
             return
         wamid = send.accepted.wamid
         done = 0 if send.status not in _STEPS else _STEPS.index(send.status) + 1
         for status, pause in list(zip(_STEPS, ladder, strict=True))[done:]:
-            if pause is None or (status != "sent" and send.is_withheld):
+            if pause is None or (status != "sent" and self._is_held_back(send)):
                 return
             if status == "read" and self._troubles.strikes("failed_after_delivered", wamid, status):
                 await self._fail(send, *_UNDELIVERABLE, pause=pause)
@@ -122,9 +128,14 @@ class Courier:
             await asyncio.sleep(pause / 1000)
             if status == "delivered" and self._troubles.strikes("skip_delivered", wamid, status):
                 continue
-            if status != "sent" and send.is_withheld:
+            if status != "sent" and self._is_held_back(send):
                 return
             await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
+
+    def _is_held_back(self, send: Send) -> bool:
+        """Tell whether a send goes no further than `sent`: the person blocks the business, or 30 days have passed."""
+        is_lost = self._clock.now() - send.item.accepted_at >= UNDELIVERED_LIFE
+        return send.is_withheld or (is_lost and send.status in (None, "sent"))
 
     async def _fail(self, send: Send, code: int, details: str, *, pause: int) -> None:
         if send.status == "failed":

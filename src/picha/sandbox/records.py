@@ -47,7 +47,7 @@ class MediaDeleted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="m
 
 
 class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="heard"):
-    """A person wrote to the business; this opens the window."""
+    """A person wrote to the business; this opens the window, unless a switch had it otherwise."""
 
     id: str
     phone_number_id: str
@@ -58,6 +58,15 @@ class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="h
     name: str | None = None
     identity_key_hash: str | None = None
     media_id: str | None = None
+    opens_window: bool = True
+
+
+class MarkedRead(Record, frozen=True, kw_only=True, omit_defaults=True, tag="marked-read"):
+    """The business marked a person's message, and with it all earlier ones, as read; they may see it typing since."""
+
+    message_id: str
+    at: float
+    typing: bool = False
 
 
 class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="send"):
@@ -173,6 +182,7 @@ AnyRecord = (
     | MediaStored
     | MediaDeleted
     | MessageHeard
+    | MarkedRead
     | SendAccepted
     | LinkFetched
     | StatusMade

@@ -45,6 +45,7 @@ from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
 from picha.sandbox.graph.spoiling import OpenProtocol
 from picha.sandbox.ground import Ground
+from picha.sandbox.happenings import Happening, InboundItem
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
 from picha.sandbox.manual.routes import Manual
@@ -56,6 +57,7 @@ from picha.sandbox.records import Born
 from picha.sandbox.renewal import renewal
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
+from picha.sandbox.switches import Switchboard
 from picha.sandbox.world import World
 
 _BACKLOG = 2048
@@ -115,14 +117,17 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         control_token = settings.control_token or (None if _is_loopback(door) else ours.control_token)
         session = await stack.enter_async_context(_session())
         fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
-        postman = Postman(ground, session, ours.app_secret)
+        switchboard = Switchboard(settings.switches)
+        postman = Postman(ground, session, ours.app_secret, switchboard)
         stack.push_async_callback(postman.close)
         troubles = Troubles(ground.chance)
         mailbag = Mailbag(ground, postman, troubles)
         stack.push_async_callback(mailbag.close)
         links = Links(fetcher, ground.clock)
         stack.push_async_callback(links.close)
-        courier = Courier(ground, mailbag, troubles, links, ladder=settings.ladder, dialect=settings.dialect)
+        courier = Courier(
+            ground, mailbag, troubles, links, switchboard, ladder=settings.ladder, dialect=settings.dialect
+        )
         stack.push_async_callback(courier.close)
         blobs = Blobs(home / "media")
         shelf = Shelf(blobs, ground.clock)
@@ -130,22 +135,23 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         people = People(ground, shelf, mailbag, urls, fetcher, dialect=settings.dialect)
         faults = Faults(ground.chance)
         limits = Limits(is_on=settings.limits)
+        ground.world.listeners.add(_counting(limits, ground.clock))
         answering = handlers(
-            Messages(ground, limits, has_window=settings.window),
-            Media(ground, blobs, urls, limits),
-            Business(ground, session, ours),
+            Messages(ground, limits, switchboard, has_window=settings.window),
+            Media(ground, blobs, urls, limits, switchboard),
+            Business(ground, session, ours, switchboard),
         )
         admission = Admission(ground.world, ours)
-        face = Face(answering, courier, faults, ground, admission)
+        face = Face(answering, courier, faults, ground, admission, switchboard=switchboard)
         await first_day.claim(ground, settings.callback, ours)
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours, ground.world.accounts, control_token)
         conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
         working = (courier, mailbag, postman, links)
-        rules = (faults.remove, troubles.end, limits.clear)
+        rules = (faults.remove, troubles.end, limits.clear, switchboard.restore)
         controls = (
-            Control(ground, people, faults, renewal(ground, shelf, people, working=working, rules=rules)),
+            Control(ground, people, faults, switchboard, renewal(ground, shelf, people, working=working, rules=rules)),
             PeopleControl(conduct),
             WebhookControl(ground, postman, troubles),
         )
@@ -194,6 +200,16 @@ def _go_on(world: World, postman: Postman, courier: Courier) -> None:
     for wamid, send in world.sends.items():
         if send.status not in _LAST_STATUSES:
             courier.begin(wamid)
+
+
+def _counting(limits: Limits, clock: SandboxClock) -> Callable[[Happening], None]:
+    """Return a listener that counts what people write among a number's messages of a second."""
+
+    def count(happening: Happening) -> None:
+        if isinstance(happening.item, InboundItem):
+            limits.hear(happening.item.phone_number_id, clock.monotonic())
+
+    return count
 
 
 def _ready(base_url: str, ours: Credentials, business: Accounts, control_token: str | None) -> Ready:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
-from picha.cloudapi.limits import SERVICE_WINDOW
+from picha.cloudapi.limits import SERVICE_WINDOW, TYPING_LIFE
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts
 from picha.sandbox.clock import SandboxClock, from_stamp
@@ -40,6 +40,8 @@ class World:
         self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
         self.listeners: set[Callable[[Happening], None]] = set()
         self._last_heard: dict[tuple[str, str], float] = {}
+        self._unread: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._typing_since: dict[tuple[str, str], float] = {}
         self._by_user_id: dict[str, str] = {}
 
     # What a decision asks.
@@ -53,8 +55,22 @@ class World:
 
     def is_window_open(self, phone_number_id: str, wa_id: str) -> bool:
         """Tell whether this person wrote to this number within the last 24 hours of the sandbox's clock."""
+        closes_at = self.window_closes_at(phone_number_id, wa_id)
+        return closes_at is not None and self.clock.now() < closes_at
+
+    def window_closes_at(self, phone_number_id: str, wa_id: str) -> datetime | None:
+        """Return when the window that this person opened last closes or closed, None if they never opened one."""
         last = self._last_heard.get((phone_number_id, wa_id))
-        return last is not None and self.clock.now() - from_stamp(last) < SERVICE_WINDOW
+        return None if last is None else from_stamp(last) + SERVICE_WINDOW
+
+    def is_typing(self, phone_number_id: str, wa_id: str) -> bool:
+        """Tell whether this person sees the number typing: for 25 seconds, or until it sends something."""
+        since = self._typing_since.get((phone_number_id, wa_id))
+        return since is not None and self.clock.now() < from_stamp(since) + TYPING_LIFE
+
+    def unread(self, phone_number_id: str, wa_id: str) -> list[str]:
+        """Return the ids of this person's messages that the number has not marked as read, the oldest first."""
+        return list(self._unread.get((phone_number_id, wa_id), ()))
 
     def person(self, wa_id: str) -> Person:
         """Return the person with this number, made up on the spot if nobody has written from it."""
@@ -152,8 +168,10 @@ class World:
             identity_key_hash=record.identity_key_hash or (known.identity_key_hash if known else None),
         )
         self._by_user_id[record.user_id] = record.wa_id
-        self._last_heard[record.phone_number_id, record.wa_id] = record.at
+        if record.opens_window:
+            self._last_heard[record.phone_number_id, record.wa_id] = record.at
         self.heard[record.id] = record
+        self._unread[record.phone_number_id, record.wa_id].append(record.id)
         item = InboundItem(
             message_id=record.id,
             phone_number_id=record.phone_number_id,
@@ -165,7 +183,20 @@ class World:
         self._tell_inbound(item)
 
     @_apply.register
+    def _(self, record: records.MarkedRead) -> None:
+        heard = self.heard.get(record.message_id)
+        if heard is None:
+            return
+        key = heard.phone_number_id, heard.wa_id
+        unread = self._unread[key]
+        if record.message_id in unread:
+            del unread[: unread.index(record.message_id) + 1]
+        if record.typing:
+            self._typing_since[key] = record.at
+
+    @_apply.register
     def _(self, record: records.SendAccepted) -> None:
+        self._typing_since.pop((record.phone_number_id, record.to or ""), None)
         send = self.sends[record.wamid] = Send(record)
         send.is_withheld = record.to is not None and (record.phone_number_id, record.to) in self.blocked
         self._tell_of(send, "send", send.item)

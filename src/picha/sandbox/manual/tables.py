@@ -9,13 +9,15 @@ from picha.cloudapi.errors import lookup
 from picha.sandbox import control_words, magic, pace, refusals, rules
 from picha.sandbox.deliveries import SETTLED_MAX
 from picha.sandbox.graph.calls import BODY_MAX_BYTES
+from picha.sandbox.graph.spoiling import HEAD_MAX_BYTES
 
 MAGIC = """Write to one of these numbers and its error comes, with nothing to set up: `+999 0` and the code in six
 digits for an error in the answer, `+999 1` and the code for a failed status after an accepted send. A send that is
 refused is not in the ledger. Rates count for these numbers too."""
 LIMITS = """Rates follow real time, whatever the sandbox's clock shows, and a restart forgets them. What is refused does
-not count. What is sent at once is borrowed and paid back at the rate. How long things live follows the sandbox's
-clock."""
+not count. The messages of a number are those in and out together: people who write are never throttled, but leave less
+for what the number sends. Read marks and the control API do not count. What is sent at once is borrowed and paid back
+at the rate. How long things live follows the sandbox's clock."""
 
 
 class Table(NamedTuple):
@@ -52,6 +54,9 @@ def sizes() -> Table:
             ("Any upload", f"{limits.MEDIA_MAX_BYTES:,} bytes", too_long),
             ("Body of any other call of Graph's", f"{BODY_MAX_BYTES:,} bytes", too_long),
             ("Body of a control call", f"{control_words.BODY_MAX_BYTES:,} bytes", "HTTP 413"),
+            ("Path and headers", f"{HEAD_MAX_BYTES:,} bytes", too_long),
+            ("Form", "100 fields; an upload 4 files and 32 other parts", too_long),
+            ("`override_callback_uri`", f"{limits.CALLBACK_OVERRIDE_MAX_CHARS} characters", too_long),
             ("Updates in one webhook", f"{limits.WEBHOOK_MAX_UPDATES:,}", "more webhooks"),
             ("Settled webhooks in the log", f"{SETTLED_MAX:,}", "the oldest are forgotten"),
         ],
@@ -68,6 +73,9 @@ def lives() -> Table:
             ("Uploaded media", span(limits.UPLOADED_MEDIA_LIFE), _refusal(100)),
             ("Media that a person sent", span(limits.INBOUND_MEDIA_LIFE), _refusal(100)),
             ("What was fetched from a link", span(limits.LINK_CACHE), "it is fetched again"),
+            ("Undelivered message", span(limits.UNDELIVERED_LIFE), "it is never delivered"),
+            ("Read mark on a message", span(limits.READ_MARK_LIFE), _refusal(131009)),
+            ("Typing indicator, if no reply ends it", span(limits.TYPING_LIFE), "it is not shown"),
             ("Tries of a webhook", span(limits.WEBHOOK_RETRY_FOR), "it is given up"),
         ],
     )
