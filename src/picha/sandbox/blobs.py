@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +28,12 @@ class Blobs:
             FileNotFoundError: they were never kept.
         """
         return self.path(digest).read_bytes()
+
+    def sweep(self, digests: Container[str]) -> None:
+        """Remove every file but those with these digests; nobody else may be using the folder."""
+        for file in self._folder.rglob("*"):
+            if file.is_file() and file.name not in digests:
+                file.unlink()
 
     def keep(self, chunks: Iterator[bytes]) -> str:
         """Store the bytes durably and return their hexadecimal SHA-256; the same bytes twice are one file."""
