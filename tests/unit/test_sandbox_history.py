@@ -98,10 +98,21 @@ def told(life: Sequence[records.AnyRecord], *, now: float = NOW, size: int | Non
 def seen(world: World) -> dict[str, Any]:
     """Return what can be seen of a world, but for media that is dead or whose bytes are gone."""
     alive = {name: one for name, one in world.media.items() if one.expires_at > NOW and one.digest != "bb"}
-    unseen = {"_base", "listeners", "media", "clock", "sends", "deliveries", "_happenings_of", "placed"}
+    unseen = {
+        "_base",
+        "listeners",
+        "media",
+        "clock",
+        "sends",
+        "deliveries",
+        "_happenings_of",
+        "placed",
+        "accounts",
+        "callbacks",
+    }
     fields = {name: value for name, value in vars(world).items() if name not in unseen}
     sends = {name: {**vars(send)} for name, send in world.sends.items()}
-    clock = (world.clock.shift, world.clock.frozen_at)
+    clock = (world.clock.shift, world.clock.frozen_at, list(world.callbacks.values()))
     shown = msgspec.json.encode(world.deliveries.newest(100_000))
     return fields | {"media": alive, "sends": sends, "clock": clock, "deliveries": shown, "chance": world.chance()}
 

@@ -9,8 +9,11 @@ from starlette.routing import Route
 from picha.sandbox.blobs import chunks_of
 from picha.sandbox.control_words import read, refused
 from picha.sandbox.document import StateDocument, Unfit
+from picha.sandbox.manual.described import described
 from picha.sandbox.renewal import Renewal
 from picha.sandbox.state import State
+
+_EMPTY = {"version": 1, "record_count": 1, "chance": {"seed": "monday"}, "records": [], "media": {}}
 
 
 class StateControl:
@@ -28,8 +31,12 @@ class StateControl:
             Route("/_sandbox/reset", self._reset, methods=["POST"]),
         ]
 
+    @described(answer=StateDocument)
     async def _give(self, _request: Request) -> Response:
-        """Give the world as one document."""
+        """Give the whole world as one document.
+
+        People, windows, media with its bytes, ledger, statuses, callbacks, clock, what is owed, and where ids go on.
+        """
         try:
             file = await self._state.export()
         except Unfit as why:
@@ -37,8 +44,13 @@ class StateControl:
         chunks = iterate_in_threadpool(chunks_of(file))
         return StreamingResponse(chunks, media_type="application/json", background=BackgroundTask(file.close))
 
+    @described(body=StateDocument, status=204, examples={"A world where nothing has happened": _EMPTY})
     async def _take(self, request: Request) -> Response:
-        """Go on with the world of a document, in place of this one."""
+        """Go on with the world of a document in place of this one.
+
+        It is on disk, whole, before the answer; a document that is none changes nothing. Credentials and accounts
+        stay, faults and trouble end. Send nothing meanwhile.
+        """
         document = await read(request, StateDocument)
         if isinstance(document, Response):
             return document
@@ -48,6 +60,11 @@ class StateControl:
             return refused(str(why))
         return Response(status_code=204)
 
+    @described(status=204)
     async def _reset(self, _request: Request) -> Response:
+        """Begin the first day again.
+
+        Seed, credentials and callbacks stay, and ids come as they came. Send nothing meanwhile.
+        """
         await self._renewal.renew()
         return Response(status_code=204)
