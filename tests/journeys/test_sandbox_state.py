@@ -360,7 +360,8 @@ async def test_a_full_disk_is_told_to_everybody_and_once_there_is_room_all_goes_
         await settled(sandbox)
         await asyncio.to_thread(fill, filler)
         full = await asyncio.gather(*(sandbox.send_image(id=DOCUMENTED_MEDIA, caption="x" * 1000) for _ in range(40)))
-        inbound = [await sandbox.control("POST", "/inbound", json={**plain(OTHER), "text": "x" * 4000}) for _ in "123"]
+        inbound = [await sandbox.control("POST", "/inbound", json={"from": OTHER}) for _ in range(3)]
+        left = await asyncio.to_thread(lambda: list(small_disk.glob("media/new-*")))
         refused = await put(sandbox, before)
         await asyncio.to_thread(filler.unlink)
         status, last = await sandbox.send_image(id=DOCUMENTED_MEDIA)
@@ -372,8 +373,9 @@ async def test_a_full_disk_is_told_to_everybody_and_once_there_is_room_all_goes_
     failed = [answer for code, answer in full if code != 200]
     assert failed
     assert all(answer["error"]["code"] == 131000 for answer in failed)
-    assert inbound[-1][0] == 507
+    assert [status for status, _ in inbound] == [507] * 3
     assert "disk" in inbound[-1][1]["error"]
+    assert left == []
     assert refused[0] == 507
     assert status == 200
     answered = [answer["messages"][0]["id"] for code, answer in full if code == 200]

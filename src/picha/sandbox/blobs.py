@@ -36,9 +36,20 @@ class Blobs:
                 file.unlink()
 
     def keep(self, chunks: Iterator[bytes]) -> str:
-        """Store the bytes durably and return their hexadecimal SHA-256; the same bytes twice are one file."""
-        digest = hashlib.sha256()
+        """Store the bytes durably and return their hexadecimal SHA-256; the same bytes twice are one file.
+
+        Raises:
+            OSError: the disk refused; nothing is left behind.
+        """
         handle, name = tempfile.mkstemp(dir=self._folder, prefix="new-")
+        try:
+            return self._keep(chunks, handle, name)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _keep(self, chunks: Iterator[bytes], handle: int, name: str) -> str:
+        digest = hashlib.sha256()
         with os.fdopen(handle, "wb") as file:
             for chunk in chunks:
                 digest.update(chunk)
