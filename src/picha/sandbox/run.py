@@ -33,6 +33,7 @@ from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
 from picha.sandbox.control_people import PeopleControl
+from picha.sandbox.control_state import StateControl
 from picha.sandbox.control_webhooks import WebhookControl
 from picha.sandbox.control_words import SAYINGS
 from picha.sandbox.courier import Courier
@@ -54,9 +55,10 @@ from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
 from picha.sandbox.ready import Ready, ReadyNumber
 from picha.sandbox.records import Born
-from picha.sandbox.renewal import renewal
+from picha.sandbox.renewal import Renewal, Work
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
+from picha.sandbox.state import State
 from picha.sandbox.switches import Switchboard
 from picha.sandbox.world import World
 
@@ -130,6 +132,9 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         )
         stack.push_async_callback(courier.close)
         blobs = Blobs(home / "media")
+        state = State(ground, blobs, home)
+        state.watch()
+        stack.push_async_callback(state.close)
         shelf = Shelf(blobs, ground.clock)
         urls = MediaUrls(base_url, ours.app_secret)
         people = People(ground, shelf, mailbag, urls, fetcher, dialect=settings.dialect)
@@ -148,10 +153,14 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours, ground.world.accounts, control_token)
         conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
-        working = (courier, mailbag, postman, links)
-        rules = (faults.remove, troubles.end, limits.clear, switchboard.restore)
+        work = Work(
+            working=(courier, mailbag, postman, links),
+            rules=(faults.remove, troubles.end, limits.clear, switchboard.restore),
+            take_up=lambda: _go_on(ground.world, postman, courier),
+        )
         controls = (
-            Control(ground, people, faults, switchboard, renewal(ground, shelf, people, working=working, rules=rules)),
+            Control(ground, people, faults, switchboard),
+            StateControl(state, Renewal(ground, shelf, people, state, work)),
             PeopleControl(conduct),
             WebhookControl(ground, postman, troubles),
         )
@@ -171,7 +180,9 @@ async def _ground(stack: contextlib.AsyncExitStack, settings: Settings, home: Pa
     seed = await _seed(settings, world, journal)
     ours = derive(seed, settings.verify_token)
     world.accounts = settled(settings.accounts, seed, ours.access_token)
-    return Ground(world, journal, Chance(seed, world.record_count), clock), ours
+    chance = Chance(seed)
+    chance.put(world.chance())
+    return Ground(world, journal, chance, clock), ours
 
 
 async def _seed(settings: Settings, world: World, journal: Journal) -> str:

@@ -11,6 +11,7 @@ from functools import singledispatchmethod
 from picha.cloudapi.limits import SERVICE_WINDOW, TYPING_LIFE
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts
+from picha.sandbox.chance import Place
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
@@ -27,6 +28,7 @@ class World:
         self.accounts = Accounts()
         self.seed: str | None = None
         self.record_count = 0
+        self.placed: records.Placed | None = None
         self.media: dict[str, records.MediaStored] = {}
         self.people: dict[str, Person] = {}
         self.blocked: set[tuple[str, str]] = set()
@@ -116,7 +118,22 @@ class World:
         """Return everything that happened to one message, or everything at all, in order."""
         return self.happenings if wamid is None else self._happenings_of.get(wamid, [])
 
+    def chance(self) -> Place:
+        """Return where ids go on after a start: at a place of their own, so that none is ever given twice."""
+        placed = self.placed
+        if placed is not None and placed.record_count == self.record_count:
+            # Nothing has happened since it was told anew.
+            return placed.chance
+        seed = placed.chance.seed if placed else self.seed or ""
+        return Place(seed=seed, start=self.record_count)
+
     # What changes it.
+
+    def become(self, other: "World") -> None:
+        """Be another world from now on, of the same accounts; whoever listens hears what happens in it."""
+        self.clock.place(other.clock.shift, other.clock.frozen_at)
+        own = {"clock": self.clock, "accounts": self.accounts, "listeners": self.listeners}
+        vars(self).update(vars(other) | own)
 
     def apply(self, record: records.AnyRecord) -> None:
         """Let a record that is on disk have happened."""
@@ -133,12 +150,15 @@ class World:
 
     @_apply.register
     def _(self, _record: records.Renewed) -> None:
-        self.clock.place(timedelta(0), None)
-        fresh = World(self.clock)
+        fresh = World(self.clock.another())
         # As in a world that has heard of its birth alone.
         fresh.seed, fresh.record_count = self.seed, 1
-        fresh.callbacks, fresh.listeners, fresh.accounts = self.callbacks, self.listeners, self.accounts
-        vars(self).update(vars(fresh))
+        fresh.callbacks = self.callbacks
+        self.become(fresh)
+
+    @_apply.register
+    def _(self, record: records.Placed) -> None:
+        self.record_count, self.placed = record.record_count, record
 
     @_apply.register
     def _(self, record: records.ClockPlaced) -> None:
