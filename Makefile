@@ -79,14 +79,15 @@ reference: $(DEVELOPMENT) ## Write the generated pages of docs/reference
 	@$(BIN)/python -m tools.reference
 
 audit: $(DEVELOPMENT) ## Known vulnerabilities among what is locked
-	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/server.txt
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/s3.txt
 
 LOCK := $(UV_RUN) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 lock: $(UV) ## Lock anew: the newest releases that are a week old
 	@week=$$(date -u -d '7 days ago' +%Y-%m-%dT00:00:00Z); \
 	$(LOCK) --exclude-newer $$week -o requirements/base.txt; \
 	$(LOCK) --exclude-newer $$week --extra server -o requirements/server.txt; \
-	$(LOCK) --exclude-newer $$week --extra server --group dev -o requirements/dev.txt; \
+	$(LOCK) --exclude-newer $$week --extra server --extra s3 -o requirements/s3.txt; \
+	$(LOCK) --exclude-newer $$week --extra server --extra s3 --group dev -o requirements/dev.txt; \
 	printf "editables\nhatchling\n" | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/build.txt; \
 	echo uv | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/uv.txt
 

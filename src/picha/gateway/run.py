@@ -17,7 +17,7 @@ from picha.gateway.api.app import create_app
 from picha.gateway.api.calls import Services
 from picha.gateway.api.keys import KeyDesk
 from picha.gateway.api.links import Links
-from picha.gateway.blobs.local import LocalBlobs
+from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.hearing.digest import Digest
 from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.hearing.intake import Intake
@@ -70,15 +70,14 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """Open what both roles stand on.
 
     Raises:
-        SettingsError: the key ring cannot be read.
+        SettingsError: the key ring cannot be read, or the blob store's setting makes no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
         async with follow_times(book, clock) as times, Workshop() as workshop:
-            blobs = LocalBlobs(settings.home / "blobs")
-            album = Album(pool, blobs, workshop, clock, ids, max_bytes=IMAGE_MAX_BYTES)
+            album = Album(pool, open_blobs(settings), workshop, clock, ids, max_bytes=IMAGE_MAX_BYTES)
             yield Ground(pool, vault, clock, ids, book, times, album)
 
 
