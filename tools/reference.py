@@ -17,6 +17,7 @@ from picha.gateway.domain.outcomes import GIVE_UP_AFTER
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
+from picha.gateway.store.retention import GRACE
 from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
 from picha.sandbox import switches
@@ -125,6 +126,7 @@ def limits_page() -> str:
         ("List page, list offset", f"{LIMIT_MAX}, {OFFSET_MAX:,}", "422 VALIDATION_ERROR"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
+        ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),
         ("Life of a signed link", span(LINK_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Unknown outcome", span(GIVE_UP_AFTER), "failed SEND_OUTCOME_UNKNOWN"),
         ("Lease of a lane", f"{lanes.LEASE_SECONDS} s, nothing begun with under {lanes.MARGIN_SECONDS} s left", ""),

@@ -31,6 +31,7 @@ from picha.gateway.metrics import GIVEN_UP
 from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
+from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.sending.accept import Accept, Write
 from picha.gateway.sending.dispatch import Desk, Dispatch
@@ -47,7 +48,9 @@ from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
 
 _DRAIN_SECONDS = 10
-_SWEEP_SECONDS = 5
+_GIVE_UP_SECONDS = 5
+_SWEEP_SECONDS = 60
+_SWEEP_PASSES = 20
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 
@@ -202,7 +205,7 @@ async def _worker(settings: Settings) -> None:
             Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key),
         ]
         logger("run").info("working")
-        await _work(workers, desk, ground.pool, settings.parent_pid)
+        await _work(workers, desk, ground, settings.parent_pid)
     logger("run").info("stopped")
 
 
@@ -211,32 +214,45 @@ def _keeper(ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], W
     return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room)
 
 
-async def _work(workers: Sequence[Keeper | Digest], desk: Desk, pool: Pool, parent: int) -> None:
+async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, parent: int) -> None:
     """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    sweeping = asyncio.create_task(_sweep(pool))
+    sweeping = [asyncio.create_task(_give_up(ground.pool)), asyncio.create_task(_sweep(ground))]
     told = asyncio.create_task(_told_to_stop(parent))
     await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
     desk.stopping.set()
     for worker in workers:
         worker.stop()
     _, late = await asyncio.wait(running, timeout=_DRAIN_SECONDS)
-    for task in (*late, sweeping, told):
+    for task in (*late, *sweeping, told):
         task.cancel()
-    await asyncio.gather(*late, sweeping, told, return_exceptions=True)
+    await asyncio.gather(*late, *sweeping, told, return_exceptions=True)
     for task in running:
         if not task.cancelled() and (error := task.exception()):
             raise error
 
 
-async def _sweep(pool: Pool) -> None:
+async def _give_up(pool: Pool) -> None:
     """Give up, every few seconds, what stayed unknown for too long."""
     while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
+        await asyncio.sleep(_GIVE_UP_SECONDS)
         try:
             GIVEN_UP.inc(await decide.give_up(pool))
         except Exception as error:  # noqa: BLE001 - what stays unknown must be given up some day
-            logger("run").warning("sweep put off", error=str(error))
+            logger("run").warning("giving up put off", error=str(error))
+
+
+async def _sweep(ground: Ground) -> None:
+    """Let go, every minute and at most so much of it, of pictures that nobody refers to."""
+    sweep = Sweep(ground.pool, ground.album.blobs, ground.clock)
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            for _ in range(_SWEEP_PASSES):
+                if not (await sweep.once()).is_full:
+                    break
+        except Exception as error:  # noqa: BLE001 - what nobody needs must go some day
+            logger("run").warning("sweep put off", error=type(error).__name__)
 
 
 async def _told_to_stop(parent: int) -> None:
