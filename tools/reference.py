@@ -9,6 +9,7 @@ import msgspec
 from picha.cloudapi import limits
 from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
+from picha.egress.places import PER_HOST, PER_PARTY
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.messages import LIMIT_MAX, OFFSET_MAX
@@ -136,6 +137,12 @@ def limits_page() -> str:
             f"{LIVE.connect_s}, {LIVE.first_byte_s}, {LIVE.total_s} s",
             "failed 131052",
         ),
+        ("Fetching media_url: rate", f"{LIVE.min_rate:,} bytes a second, after {LIVE.rate_grace_s} s", "failed 131052"),
+        (
+            "Fetching media_url: at once, in each process",
+            f"{PER_HOST} from a host, {PER_PARTY} for a workspace",
+            "wait",
+        ),
         (
             "Fetching media_url: live",
             f"https, ports {', '.join(map(str, sorted(LIVE.ports or [])))}, public addresses",
@@ -143,7 +150,7 @@ def limits_page() -> str:
         ),
         (
             "Fetching media_url: test",
-            f"{', '.join(sorted(TEST.schemes))}, any port, public addresses and loopback",
+            f"{', '.join(sorted(TEST.schemes))}, any port, public addresses, loopback and PICHA_MEDIA_NETWORKS",
             "422, or failed 131052",
         ),
     ]

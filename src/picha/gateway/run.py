@@ -12,7 +12,7 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from picha.egress import Fetcher
+from picha.egress import POLICIES, Fetcher, Policies
 from picha.gateway.api.app import create_app
 from picha.gateway.api.calls import Services
 from picha.gateway.api.keys import KeyDesk
@@ -84,6 +84,13 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
             yield Ground(pool, vault, clock, ids, book, times, album)
 
 
+def _policies(settings: Settings) -> Policies:
+    try:
+        return POLICIES.admitting(settings.media_networks)
+    except ValueError as error:
+        raise SettingsError(f"PICHA_MEDIA_NETWORKS: {error}; write networks as 10.1.0.0/16.") from error
+
+
 def _ring(settings: Settings) -> str:
     if settings.keys:
         return settings.keys
@@ -138,7 +145,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             accept=accept,
             intake=intake,
             album=ground.album,
-            bringer=Bringer(ground.album, fetcher),
+            bringer=Bringer(ground.album, fetcher, _policies(settings)),
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
         )
 
@@ -184,7 +191,7 @@ async def _worker(settings: Settings) -> None:
         )
         graph = await stack.enter_async_context(open_graph())
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
-        bringer = Bringer(ground.album, fetcher)
+        bringer = Bringer(ground.album, fetcher, _policies(settings))
         token_key = ground.vault.derive("callback tokens")
         desk = Desk(
             ground.pool,

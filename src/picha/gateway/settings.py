@@ -40,6 +40,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Secret | None, Meta(description="The bucket's key id; without it, the AWS_ variables or the machine's role.")
     ] = None
     blobs_secret_access_key: Annotated[Secret | None, Meta(description="The secret of that key.")] = None
+    media_networks: Annotated[
+        str,
+        Meta(
+            description="Networks that are not public, between commas, which media_url of test senders may name all "
+            "the same: for local development. Live senders never reach them.",
+            examples=["10.1.0.0/16,192.168.1.7"],
+        ),
+    ] = ""
     keys: Annotated[
         str, Meta(description="The master key ring itself, one `<id>:<base64>` a line; wins over keys_file.")
     ] = ""
