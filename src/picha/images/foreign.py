@@ -125,7 +125,7 @@ def _bmp(head: bytes, named: Facts) -> Facts:
         height=abs(height),
         bit_depth=8 if true_colour else None,
         channels=3 if true_colour else None,
-        colour="rgb" if true_colour else "palette",
+        colour="rgb" if bits >= 16 else "palette",  # noqa: PLR2004 - as above
         animated=False,
     )
 

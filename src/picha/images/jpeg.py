@@ -98,16 +98,16 @@ def _walk(data: bytes, *, whole: bool) -> _Seen:
             return seen
         if segment.marker == SOS and not whole:
             return seen
-        _check(segment, seen)
-        if segment.end <= len(data):
+        _check(segment, len(data), seen)
+        if segment.body <= segment.end <= len(data):
             _take(segment, data[segment.body : segment.end], seen)
     return seen
 
 
-def _check(segment: Segment, seen: _Seen) -> None:
+def _check(segment: Segment, size: int, seen: _Seen) -> None:
     if segment.stray:
         seen.findings.stray(segment.start)
-    if segment.end < segment.body:
+    if segment.end < segment.body <= size:
         seen.findings.corrupt(f"The segment at offset {segment.start:,} has an impossible length.")
     if segment.marker == _SOI or segment.marker in _RESERVED:
         seen.findings.corrupt(f"The marker 0x{segment.marker:02X} at offset {segment.start:,} has no place there.")

@@ -37,7 +37,7 @@ def paint(data: bytes, *, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
         raise Unusable(todo.flaws)
     facts = inspection.facts
     with troubles():
-        image = decode(data, facts)
+        image = decode(data, inspection)
         facts = msgspec.structs.replace(facts, orientation=_orientation(image, facts))
         frames = _frames(image, data, facts)
         image, profile = to_srgb(_turned(image, facts))
@@ -45,6 +45,7 @@ def paint(data: bytes, *, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
     changes = (
         *((f"{facts.kind}→{kind}",) if facts.kind != kind else ()),
         *frames,
+        *(("recoded",) if any(flaw.code == "coding" for flaw in todo.flaws) else ()),
         *conversions(facts),
         *profile,
         *given_up,

@@ -57,7 +57,7 @@ def plan(inspection: Inspection, size_bytes: int, policy: Policy, *, max_bytes: 
         size -= inspection.metadata_bytes
     flaws = (*verdict(inspection, size, max_bytes=max_bytes), *guard(inspection.facts))
     if policy == "auto" and size_bytes > AUTO_MAX_BYTES:
-        flaws = (*flaws, _beyond_cap(size_bytes))
+        return Plan(step="refuse", flaws=(_beyond_cap(size_bytes), *flaws), notes=inspection.notes)
     if flaws and (policy == "strict" or not all(_is_repairable(flaw, inspection.facts) for flaw in flaws)):
         return Plan(step="refuse", flaws=flaws, notes=inspection.notes)
     if flaws or (policy == "auto" and inspection.facts.orientation not in _UPRIGHT):
