@@ -96,6 +96,14 @@ def test_what_strip_leaves_of_an_odd_file_shows_the_same_pixels(odd: Odd) -> Non
     assert inspect(lean).metadata_bytes == 0
 
 
+@pytest.mark.parametrize("data", SAMPLES)
+def test_what_a_decoder_needs_stays(data: bytes) -> None:
+    inspection = inspect(data)
+
+    assert pixels(strip(data, inspection)[0]) == pixels(bare(data, inspection)) == pixels(data)
+    assert inspection.metadata_bytes or inspection.facts.colour == "palette"
+
+
 def test_the_metadata_that_are_counted_are_the_bytes_that_go() -> None:
     for data in SAMPLES:
         inspection: Inspection = inspect(data)

@@ -25,6 +25,18 @@ _FORMATS = {
     "tiff": "TIFF",
 }
 
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_OWN_READING = frozenset({"jpeg", "png", "tiff"})
+
 # The parallel work is done by several processes, each with its own limit of memory.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
@@ -66,15 +78,40 @@ def decode(data: bytes, inspection: Inspection) -> Image.Image:
         return image
 
 
+def upright(data: bytes, inspection: Inspection) -> Image.Image:
+    """Return the picture as `decode` does, turned upright.
+
+    Raises:
+        Unusable: as `decode`.
+    """
+    image = decode(data, inspection)
+    return turned(image, lying(image, inspection.facts))
+
+
+def lying(image: Image.Image, facts: Facts) -> int | None:
+    """Return the orientation of a decoded picture (EXIF, 1 to 8): our own reading, or the plugin's for other kinds."""
+    if facts.kind in _OWN_READING:
+        return facts.orientation
+    found = image.getexif().get(_ORIENTATION)
+    return found if found in _TURNS else None
+
+
+def turned(image: Image.Image, orientation: int | None) -> Image.Image:
+    """Return a decoded picture upright; TIFF and HEIC are already, when their plugins have loaded them."""
+    if orientation not in _TURNS or image.format in {"TIFF", "HEIF"}:
+        return image
+    return image.transpose(_TURNS[orientation])
+
+
 def check(data: bytes) -> None:
-    """Decode a JPEG or PNG and let the pixels go.
+    """Decode a picture and let the pixels go.
 
     Raises:
         Unusable: as `decode`.
     """
     inspection = inspect(data)
-    if inspection.facts.kind not in {"jpeg", "png"}:
-        raise Unusable((_broken("they are no JPEG or PNG"),))
+    if inspection.facts.kind not in _FORMATS:
+        raise Unusable((_broken("they are no picture that we read"),))
     decode(data, inspection)
 
 

@@ -118,9 +118,11 @@ def _is_repairable(flaw: Flaw, facts: Facts) -> bool:
 def _redrawn(inspection: Inspection, size: int, max_bytes: int) -> tuple[str, ...]:
     facts = inspection.facts
     changes: list[str] = []
-    if facts.kind != "jpeg":
-        is_opaque = facts.colour in {"rgb", "grey", "cmyk", "ycck"} and facts.kind != "png"
-        changes.append(f"{facts.kind}→{'jpeg' if is_opaque else 'jpeg or png'}")
+    is_opaque = facts.colour in {"rgb", "grey", "cmyk", "ycck"}
+    if is_opaque and facts.kind != "jpeg":
+        changes.append(f"{facts.kind}→jpeg")
+    elif facts.kind not in {"jpeg", "png"}:
+        changes.append(f"{facts.kind}→jpeg or png")
     if facts.animated:
         changes.append("first frame only")
     changes += conversions(facts)
