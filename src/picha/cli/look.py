@@ -7,10 +7,9 @@ import msgspec
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
 from picha.images.facts import Flaw, Note, Unusable
-from picha.images.normalise import Compliant, normalise
+from picha.images.normalise import Compliant, Decoder, normalise
 from picha.images.plan import AUTO_MAX_BYTES, Plan, plan
 from picha.images.probe import inspect
-from picha.images.redraw import check_pixels
 
 Verdict = Literal["ok", "repairable", "hopeless"]
 
@@ -49,11 +48,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     would_change: tuple[str, ...]
 
 
-def look(name: str, data: bytes, size_bytes: int) -> Report:
+def look(name: str, data: bytes, size_bytes: int, decoder: Decoder) -> Report:
     """Look at the bytes of a file, `data`, of which there may be more than were read: `size_bytes` tells."""
     inspection = inspect(data)
     strict, auto = (plan(inspection, size_bytes, way, max_bytes=IMAGE_MAX_BYTES) for way in ("strict", "auto"))
-    verdict, flaws = _judged(data, size_bytes, strict, auto)
+    verdict, flaws = _judged(data, strict, auto, decoder)
     facts = inspection.facts
     return Report(
         file=readable(name),
@@ -71,13 +70,13 @@ def look(name: str, data: bytes, size_bytes: int) -> Report:
     )
 
 
-def make(data: bytes, *, strict: bool) -> Compliant:
+def make(data: bytes, decoder: Decoder, *, strict: bool) -> Compliant:
     """Return the picture as it may go.
 
     Raises:
         Unusable: it cannot, and why.
     """
-    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES)
+    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES, decoder=decoder)
 
 
 def readable(name: str) -> str:
@@ -85,13 +84,13 @@ def readable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
-def _judged(data: bytes, size_bytes: int, strict: Plan, auto: Plan) -> tuple[Verdict, tuple[Flaw, ...]]:
-    if size_bytes > AUTO_MAX_BYTES:
+def _judged(data: bytes, strict: Plan, auto: Plan, decoder: Decoder) -> tuple[Verdict, tuple[Flaw, ...]]:
+    if len(data) > AUTO_MAX_BYTES:
         return "hopeless", auto.flaws[:1]  # it was not read to its end, so nothing else is certain
     if auto.step == "refuse":
         return "hopeless", auto.flaws
     try:
-        check_pixels(data)
+        decoder.check_pixels(data)
     except Unusable as broken:
         return "hopeless", broken.flaws
     return ("repairable", strict.flaws) if strict.step == "refuse" else ("ok", ())

@@ -43,15 +43,16 @@ def check(
     Ends with 0 if all may go as they are, 1 if picha fix can repair those that may not, 2 if nothing can be done about
     one of them, 64 when used wrongly.
     """
-    from picha.cli.look import look  # noqa: PLC0415 - imaging is slow to import, and help is quick
+    from picha.cli.look import look  # noqa: PLC0415 - slow to import, and help is quick
+    from picha.cli.shelter import Shelter  # noqa: PLC0415 - as above
 
     for name in files:
         _check_readable(name)
     reports = []
-    for name in _shown(files, quiet=json):
-        report = look(name, *_read(name))
-        reports.append(report)
-        _tell(report, as_json=json)
+    with Shelter() as shelter:
+        for name in _shown(files, quiet=json):
+            reports.append(look(name, *_read(name), shelter))
+            _tell(reports[-1], as_json=json)
     if len(reports) > 1 and not json:
         _sum_up(reports)
     raise typer.Exit(max(_EXITS[report.verdict] for report in reports))
@@ -69,16 +70,21 @@ def fix(
     wrongly.
     """
     from picha.cli.look import look, make, readable  # noqa: PLC0415 - as above
+    from picha.cli.shelter import Shelter  # noqa: PLC0415 - as above
     from picha.images.facts import Unusable  # noqa: PLC0415 - as above
 
     _check_readable(file)
     data, size_bytes = _read(file)
-    try:
-        made = make(data, strict=strict)
-    except Unusable:
-        report = look(file, data, size_bytes)
-        _tell(report, as_json=False, to_stderr=True)
-        raise typer.Exit(_EXITS[report.verdict]) from None
+    with Shelter() as shelter:
+        try:
+            made = make(data, shelter, strict=strict)
+        except Unusable as why:
+            typer.echo(f"picha: {readable(file)}: {why}", err=True)
+            report = look(file, data, size_bytes, shelter)
+            if not strict or report.verdict == "hopeless":
+                raise typer.Exit(_EXITS["hopeless"]) from None
+            typer.echo(f"Without --strict it would be repaired: {', '.join(report.would_change)}", err=True)
+            raise typer.Exit(_EXITS["repairable"]) from None
     _write(out, made.data)
     changes = ", ".join(made.changes) or "nothing to change"
     typer.echo(f"{readable(file)} → {readable(out)} ({made.facts.mime_type}): {changes}", err=True)
@@ -147,7 +153,7 @@ def _under_a_bar(files: list[str]) -> Iterator[str]:
         yield from bar.track(files, description="Looking")
 
 
-def _tell(report: "Report", *, as_json: bool, to_stderr: bool = False) -> None:
+def _tell(report: "Report", *, as_json: bool) -> None:
     if as_json:
         import msgspec  # noqa: PLC0415 - as above
 
@@ -155,9 +161,9 @@ def _tell(report: "Report", *, as_json: bool, to_stderr: bool = False) -> None:
         return
     colour, sign = _SIGNS[report.verdict]
     size = f", {report.width} x {report.height} pixels" if report.width else ""
-    typer.echo(f"{typer.style(f'{sign:4}', fg=colour)}{report.file}: {report.kind}{size}", err=to_stderr)
+    typer.echo(f"{typer.style(f'{sign:4}', fg=colour)}{report.file}: {report.kind}{size}")
     for line in _lines(report):
-        typer.echo(f"    {line}", err=to_stderr)
+        typer.echo(f"    {line}")
 
 
 def _lines(report: "Report") -> Iterator[str]:
