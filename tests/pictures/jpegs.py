@@ -143,6 +143,7 @@ JPEGS = [
     *(fixed(f"jpeg-exif-{name}", _app1(structure), "", "strip") for name, structure in LOOPS.items()),
     fixed("jpeg-exif-big-endian", _app1(exif((274, 3, 1, 6), order=">")), "", "redraw"),
     fixed("jpeg-two-exifs", inserted(PLAIN, segment(0xE1, EXIF + lying(3)), segment(0xE1, EXIF + lying(6))), "", "redraw"),
+    Odd("jpeg-exif-flood", lambda: inserted(PLAIN, segment(0xE1, EXIF + LOOPS["many-entries"]) * 900), "", "strip"),
     fixed("jpeg-gps", _app1(GPS), "", "strip"),
     fixed("jpeg-xmp", inserted(PLAIN, segment(0xE1, XMP + b"<x:xmpmeta/>")), "", "strip"),
     fixed("jpeg-xmp-that-says-sideways", inserted(PLAIN, segment(0xE1, XMP + b'<x tiff:Orientation="6"/>')), "", "strip"),

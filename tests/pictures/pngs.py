@@ -115,6 +115,7 @@ PNGS = [
     Odd("png-lying-9", lambda: drawn(form="PNG", exif=lying(9)), "", "strip"),
     Odd("png-gps", lambda: drawn(form="PNG", exif=GPS), "", "strip"),
     Odd("png-exif-loop", lambda: drawn(form="PNG", exif=exif((0x8769, 4, 1, 8), following=8)), "", "strip"),
+    Odd("png-two-exifs", lambda: png(header(), chunk(b"eXIf", lying(3)), chunk(b"eXIf", lying(1)), IDAT, IEND), "", "redraw"),
     Odd("png-exif-junk", lambda: png(header(), chunk(b"eXIf", b"II*\0\xff\xff\xff\xff"), IDAT, IEND), "", "strip"),
     Odd("png-text", lambda: png(header(), chunk(b"tEXt", b"Comment\0hello"), IDAT, IEND), "", "strip"),
     Odd("png-text-behind", lambda: png(header(), IDAT, chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>"), IEND), "", "strip"),

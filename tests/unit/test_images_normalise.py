@@ -11,6 +11,7 @@ from tests.pictures.profiles import ink, like_srgb, swapped
 
 from picha.images.normalise import Compliant, Unusable, normalise
 from picha.images.probe import inspect
+from picha.images.redraw import confirmed
 
 RED, GREY = (220, 20, 20), (200, 210, 220)
 
@@ -139,6 +140,21 @@ def test_a_transparent_picture_too_large_for_a_png_lies_on_white_and_not_on_blac
 
     assert near(seen(result).getpixel((150, 150)), (255, 255, 255))
     assert "transparency→white" in result.changes
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"), [(noise((1600, 1300), "RGBA"), "jpeg"), (picture("RGBA", (1600, 1300)), "png")]
+)
+def test_a_large_transparent_picture_is_a_png_only_if_that_fits(image: Image.Image, kind: str) -> None:
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+
+    assert auto(written(image, "TIFF"), max_bytes=2_000_000).facts.kind == kind
+
+
+def test_bytes_that_break_the_rule_are_never_confirmed() -> None:
+    assert confirmed(drawn(), max_bytes=LIMIT).kind == "jpeg"
+    with pytest.raises(RuntimeError, match="outside the rule"):
+        confirmed(drawn("L"), max_bytes=LIMIT)
 
 
 def test_a_transparent_palette_and_a_transparent_colour_are_understood() -> None:

@@ -41,6 +41,7 @@ class _Seen:
     scans: int = 0
     head_over: bool = False
     orientation: int | None = None
+    exifs: int = 0
     icc: bool = False
     adobe: int | None = None
     end: int | None = None
@@ -145,7 +146,8 @@ def _take(segment: Segment, body: bytes, seen: _Seen) -> None:
             seen.findings.corrupt("A scan comes before the frame header.")
     elif segment.marker in _FRAMES:
         _take_frame(segment.marker, body, seen)
-    elif segment.marker == _APP1 and body.startswith(b"Exif\0\0"):
+    elif segment.marker == _APP1 and body.startswith(b"Exif\0\0") and seen.exifs < exif.STRUCTURES_MAX:
+        seen.exifs += 1
         tags = exif.read_tags(body[6:])
         seen.orientation = seen.orientation or exif.orientation(tags)
         if exif.GPS in tags:
