@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image, ImageOps
 from tests.pictures.jpegs import EXIF
-from tests.pictures.making import LIMIT, drawn, lying, noise, picture, written
-from tests.pictures.others import FRAMES, HEIC, RGBA
+from tests.pictures.making import GPS, LIMIT, drawn, lying, noise, picture, written
+from tests.pictures.others import FRAMES, RGBA
 from tests.pictures.profiles import ink, like_srgb, swapped
 
 from picha.images.normalise import Compliant, Unusable, normalise
@@ -215,11 +215,24 @@ def test_equal_bytes_give_equal_bytes(form: str) -> None:
     assert auto(data, 9_000) == auto(data, 9_000)
 
 
-def test_a_heic_photo_of_a_phone_becomes_a_jpeg_and_the_place_is_gone() -> None:
-    result = auto(HEIC)
+@pytest.mark.parametrize("form", ["HEIF", "AVIF", "WEBP"])
+def test_a_phone_s_photo_becomes_a_jpeg_and_the_place_is_gone(form: str) -> None:
+    data = written(picture(), form, exif=EXIF + GPS)
+    assert b"II*\0" in data
 
-    assert (result.facts.kind, result.changes) == ("jpeg", ("heic→jpeg",))
-    assert b"Exif" not in result.data
+    result = auto(data)
+
+    assert (result.facts.kind, result.changes[1:]) == ("jpeg", ("metadata removed",))
+    assert not {b"Exif", b"II*\0"} & {result.data[at : at + 4] for at in range(len(result.data))}
+
+
+def test_the_reason_of_a_refusal_comes_before_what_could_be_mended() -> None:
+    data = b"GIF89a\xff\xff\xff\xff\0\0\0,"
+
+    with pytest.raises(Unusable) as refusal:
+        auto(data)
+
+    assert [flaw.code for flaw in refusal.value.flaws] == ["too_many_pixels", "wrong_kind"]
 
 
 def test_under_strict_nothing_is_changed_but_the_tail() -> None:

@@ -11,6 +11,7 @@ from picha.images.normalise import Compliant, Unusable, normalise
 from picha.images.plan import plan
 from picha.images.probe import inspect, probe
 from picha.images.rules import verdict
+from picha.sandbox.pictures import flaw_of
 
 EACH = pytest.mark.parametrize("odd", ODD, ids=[odd.name for odd in ODD])
 REPAIRED = frozenset({"keep", "trim", "strip", "redraw"})
@@ -62,6 +63,7 @@ def test_what_auto_can_repair_is_compliant_by_our_look_and_by_pillow_s(odd: Odd)
         assert (inspection.facts, inspection.facts.orientation in {None, 1}) == (result.facts, True)
         assert (inspection.metadata_bytes, inspection.end) == (0, len(result.data))
         assert bool(result.changes) == (result.data != data)
+        assert flaw_of(result.data, result.facts.mime_type or "") is None  # the sandbox's own look
         _look_from_outside(result)
 
 

@@ -28,6 +28,7 @@ def paint(data: bytes, *, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
         image = decode(data, inspection)
         facts = msgspec.structs.replace(inspection.facts, orientation=lying(image, inspection.facts))
         frames = _frames(image, data, facts)
+        is_told_more = inspection.metadata_bytes or image.info.get("exif") or image.info.get("xmp")
         image, profile = to_srgb(turned(image, facts.orientation))
     made, kind, given_up = fit(image, max_bytes, crisp=facts.kind in _CRISP)
     changes = (
@@ -38,7 +39,7 @@ def paint(data: bytes, *, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
         *profile,
         *given_up,
         *((sizes(len(data), len(made)),) if len(data) > max_bytes else ()),
-        *(("metadata removed",) if inspection.metadata_bytes else ()),
+        *(("metadata removed",) if is_told_more else ()),
         *cut(len(data) - inspection.end),
     )
     return made, changes
