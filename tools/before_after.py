@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageDraw
 
 from picha.images.normalise import normalise
-from picha.images.snapshot import draw_photo
+from picha.images.snapshot import photo
 
 TARGET = Path("docs/images/before-after.jpg")
 TILE, GAP = 200, 12
@@ -55,7 +55,7 @@ def _print() -> tuple[Image.Image, Image.Image]:
 
 
 def _photo() -> Image.Image:
-    return Image.open(io.BytesIO(draw_photo())).convert("RGB").resize((400, 300))
+    return Image.open(io.BytesIO(photo())).convert("RGB").resize((400, 300))
 
 
 def _saved(image: Image.Image, form: str, **options: object) -> bytes:
