@@ -68,9 +68,9 @@ clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for re
 	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent node@22 $(NPM_CLIENTS)
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
 
-SOAKED := test_sandbox_fuzz test_sandbox_schema test_sandbox_oracle
-soak: $(DEVELOPMENT) ## The sandbox's fuzzing and its oracle's property, for minutes instead of seconds
-	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/journeys/%.py)
+SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz
+soak: $(DEVELOPMENT) ## Fuzzing of the sandbox and the image readers, and the sandbox's oracle, for minutes not seconds
+	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/%.py)
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
