@@ -156,10 +156,18 @@ async def test_the_timeline_tells_the_story_in_order(picha: Talk, host: PictureH
     await picha.becomes(sent.data["message_id"], "read")
     story = await picha.story(sent.data["message_id"])
     kinds = [item["kind"] for item in story]
-    assert kinds[:2] == ["decision", "attempt"]
+    assert kinds[:3] == ["decision", "decision", "attempt"]
     assert {"decision", "attempt", "evidence"} == set(kinds)
     texts = " | ".join(item["text"] for item in story)
-    for part in ("Accepted and stored", "Handing it", "WhatsApp took it", "sent it", "reached", "read it"):
+    for part in (
+        "Accepted and stored",
+        "Picture fetched",
+        "Handing it",
+        "WhatsApp took it",
+        "sent it",
+        "reached",
+        "read it",
+    ):
         assert part in texts
     assert [item["at"] for item in story] == sorted(item["at"] for item in story)
     assert {item["attempt"] for item in story if item["kind"] == "attempt"} == {1}

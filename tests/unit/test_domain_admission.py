@@ -83,7 +83,10 @@ def test_a_file_that_is_not_there_is_not_found() -> None:
     command = replace(COMMAND, media_url=None, file_id=UUID(int=7))
 
     assert code(decide(command)) == "MEDIA_NOT_FOUND"
-    assert isinstance(decide(command, replace(KNOWN, has_file=True)), Admitted)
+    assert isinstance(decide(command, replace(KNOWN, has_file=True, is_file_fit=True)), Admitted)
+    unfit = decide(command, replace(KNOWN, has_file=True))
+    assert isinstance(unfit, Refusal)
+    assert (unfit.code, unfit.field) == ("IMAGE_NOT_SUPPORTED", "file_id")
 
 
 def test_a_reply_to_an_unknown_message_is_not_found() -> None:

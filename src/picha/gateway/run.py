@@ -80,7 +80,15 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
         async with follow_times(book, clock) as times, Workshop() as workshop:
-            album = Album(pool, open_blobs(settings), workshop, clock, ids, max_bytes=IMAGE_MAX_BYTES)
+            album = Album(
+                pool,
+                open_blobs(settings),
+                workshop,
+                clock,
+                ids,
+                max_bytes=IMAGE_MAX_BYTES,
+                keeps_originals=settings.keep_originals,
+            )
             yield Ground(pool, vault, clock, ids, book, times, album)
 
 

@@ -40,6 +40,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Secret | None, Meta(description="The bucket's key id; without it, the AWS_ variables or the machine's role.")
     ] = None
     blobs_secret_access_key: Annotated[Secret | None, Meta(description="The secret of that key.")] = None
+    keep_originals: Annotated[
+        bool, Meta(description="Keep a picture that was changed as it came, too, for as long as the changed one.")
+    ] = False
     media_networks: Annotated[
         str,
         Meta(

@@ -26,7 +26,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that can be sent by its `file_id` until `expires_at`.
 
     `sha256` is hexadecimal and, like `size_bytes`, `width` and `height` (pixels), of the bytes that will be sent;
-    `changes` tells how they differ from the bytes that came.
+    `changes` tells how they differ from the bytes that came, which `original_file_id` names where they are kept: they
+    can be fetched, not sent.
     """
 
     file_id: str
@@ -36,6 +37,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     height: int
     changes: list[str] = []
+    original_file_id: str | msgspec.UnsetType = msgspec.UNSET
     expires_at: datetime
 
 

@@ -1,5 +1,6 @@
 """/v1/whatsapp/media: upload a picture or name its address, ask for its facts, fetch its bytes, delete it."""
 
+import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
@@ -159,5 +160,6 @@ def _facts(file: File) -> Media:
         width=file.width or 0,
         height=file.height or 0,
         changes=list(file.changes),
+        original_file_id=str(file.original_id) if file.original_id else msgspec.UNSET,
         expires_at=file.expires_at or file.created_at + FILE_LIFE,
     )

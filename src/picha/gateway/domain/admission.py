@@ -68,6 +68,7 @@ class Known:
     senders: Sequence[Sender]
     threads: Sequence[Thread]
     has_file: bool = False
+    is_file_fit: bool = False
     replied_to: str | None = None
 
 
@@ -141,6 +142,20 @@ def _thread(command: SendImage, known: Known) -> tuple[Sender, Thread | None] | 
     )
 
 
+def _unusable(command: SendImage, known: Known) -> Refusal | None:
+    """Return why the picture that a command names cannot be sent, or None when it can."""
+    if command.file_id is None or known.is_file_fit:
+        return None
+    if known.has_file:
+        message = (
+            "WhatsApp does not take that picture as it is. Upload its bytes to POST /v1/whatsapp/media, which makes "
+            "them fit, and send the file_id from there."
+        )
+        return Refusal("IMAGE_NOT_SUPPORTED", message, "file_id")
+    message = "There is no uploaded picture with that file_id, or it has expired; upload it to POST /v1/whatsapp/media."
+    return Refusal("MEDIA_NOT_FOUND", message, "file_id")
+
+
 def admit(command: SendImage, known: Known, now: Mapping[UUID, datetime]) -> Admitted | Refusal:
     """Decide on one command; `now` tells the domain's moment of each sender's account."""
     found = _thread(command, known)
@@ -149,12 +164,8 @@ def admit(command: SendImage, known: Known, now: Mapping[UUID, datetime]) -> Adm
     sender, thread = found
     if not sender.is_active:
         return Refusal("SENDER_INACTIVE", "This sender is switched off; use an active one.", "sender")
-    if command.file_id is not None and not known.has_file:
-        return Refusal(
-            "MEDIA_NOT_FOUND",
-            "There is no uploaded picture with that file_id, or it has expired; upload it to POST /v1/whatsapp/media.",
-            "file_id",
-        )
+    if (refusal := _unusable(command, known)) is not None:
+        return refusal
     if command.reply_to is not None and known.replied_to is None:
         return Refusal(
             "MESSAGE_NOT_FOUND",

@@ -17,6 +17,8 @@ from picha.images.facts import Facts, Flaw, Inspection, Unusable
 from picha.images.lossless import strip
 from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
 from picha.images.probe import inspect, probe
+from picha.images.redraw import confirmed
+from picha.images.rules import verdict
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
@@ -36,7 +38,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Where pictures are kept: bytes in `blobs`, names and facts in the store. `max_bytes` is WhatsApp's limit."""
+    """Where pictures are kept: bytes in `blobs`, names and facts in the store.
+
+    `max_bytes` is WhatsApp's limit. With `keeps_originals` what was changed is kept as it came, too.
+    """
 
     pool: Pool
     blobs: Blobs
@@ -44,6 +49,7 @@ class Album:
     clock: Clock
     ids: Ids
     max_bytes: int
+    keeps_originals: bool = False
     # Whoever holds a whole upload in memory holds one of these: there may be many uploads, and each has megabytes.
     hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
     _opened: dict[bytes, tuple[Flaw, ...]] = field(default_factory=dict)
@@ -64,16 +70,22 @@ class Album:
         decided = plan(inspection, len(data), policy, max_bytes=self.max_bytes)
         if decided.step == "refuse":
             raise Unusable(decided.flaws)
-        data, changes = await self._fit(data, inspection, decided)
-        if changes:
-            inspection = await asyncio.to_thread(inspect, data)
+        made, changes = await self._fit(data, inspection, decided)
         expires_at = self.clock.now() + FILE_LIFE
-        return await self._keep(workspace, data, inspection.facts, changes=changes, expires_at=expires_at)
+        if not changes:
+            return await self._keep(workspace, made, inspection.facts, expires_at=expires_at)
+        facts = await asyncio.to_thread(confirmed, made, max_bytes=self.max_bytes)
+        original = None
+        if self.keeps_originals:
+            kept = await self._keep(workspace, data, inspection.facts, is_fit=False, expires_at=expires_at)
+            original = kept.id
+        return await self._keep(workspace, made, facts, changes=changes, original_id=original, expires_at=expires_at)
 
     async def keep_received(self, workspace: UUID, data: bytes, announced_type: str) -> File:
         """Keep a customer's picture whatever it is; its type is what the bytes say, else what was announced."""
-        facts = probe(data[:_HEAD_BYTES])
-        return await self._keep(workspace, data, facts, otherwise=announced_type)
+        inspection = await asyncio.to_thread(inspect, data)
+        is_fit = not verdict(inspection, len(data), max_bytes=self.max_bytes)
+        return await self._keep(workspace, data, inspection.facts, otherwise=announced_type, is_fit=is_fit)
 
     async def thumbnail(self, file: File) -> bytes:
         """Return a small JPEG of a picture, made when it is first asked for.
@@ -124,6 +136,8 @@ class Album:
         otherwise: str = "",
         changes: Sequence[str] = (),
         expires_at: datetime | None = None,
+        is_fit: bool = True,
+        original_id: UUID | None = None,
     ) -> File:
         file = File(
             id=self.ids.uuid(),
@@ -136,6 +150,8 @@ class Album:
             created_at=self.clock.now(),
             expires_at=expires_at,
             changes=changes,
+            is_fit=is_fit,
+            original_id=original_id,
         )
         await files.add(self.pool, file, lambda: self.blobs.put(data))
         return file

@@ -23,7 +23,7 @@ JOIN conversation USING (contact_id) WHERE deleted_at IS NULL
 """
 
 _FILES = """
-SELECT asked.place FROM file
+SELECT asked.place, is_fit FROM file
 JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
 WHERE expires_at IS NULL OR expires_at > now()
 """
@@ -57,8 +57,9 @@ async def known(pool: Pool, commands: Sequence[SendImage]) -> list[Known]:
     async with pool.acquire() as connection:
         threads = await _threads(connection, commands)
         files_asked, replies_asked = _asked(commands, "file_id"), _asked(commands, "reply_to")
-        files = {row[0] for row in await connection.fetch(_FILES, *files_asked)} if files_asked[0] else set()
+        filed = await connection.fetch(_FILES, *files_asked) if files_asked[0] else []
         replied = await connection.fetch(_REPLIES, *replies_asked) if replies_asked[0] else []
+    files: dict[int, bool] = {row[0]: row[1] for row in filed}
     replies: dict[int, str] = {row[0]: row[1] for row in replied}
     senders = await tenants.senders(pool, list({one.workspace_id for one in commands}))
     return [
@@ -66,6 +67,7 @@ async def known(pool: Pool, commands: Sequence[SendImage]) -> list[Known]:
             senders=[s for s in senders[one.workspace_id] if s.environment == one.environment],
             threads=threads.get(place, []),
             has_file=place in files,
+            is_file_fit=files.get(place, False),
             replied_to=replies.get(place),
         )
         for place, one in enumerate(commands)

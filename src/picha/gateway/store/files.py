@@ -12,7 +12,11 @@ from picha.gateway.store.retention import GRACE
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A stored picture and its facts. `changes` says what was altered on the way in."""
+    """A stored picture and its facts.
+
+    `changes` says what was altered on the way in, `original_id` names the file that it was made from where that is
+    kept. Only what `is_fit` may be sent.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -24,15 +28,20 @@ class File:
     created_at: datetime
     expires_at: datetime | None = None
     changes: Sequence[str] = ()
+    is_fit: bool = True
+    original_id: UUID | None = None
 
 
-_COLUMNS = "id, workspace_id, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes"
+_COLUMNS = (
+    "id, workspace_id, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes, is_fit,"
+    " original_id"
+)
 
 
 _NAME = f"""
 INSERT INTO file ({_COLUMNS}, sweep_at)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce($9::timestamptz, $8::timestamptz) + $12::interval
-FROM blob WHERE digest = $3 AND born = $11 AND doomed_at IS NULL FOR KEY SHARE
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($9::timestamptz, $8::timestamptz) + $14::interval
+FROM blob WHERE digest = $3 AND born = $13 AND doomed_at IS NULL FOR KEY SHARE
 """  # noqa: S608 - constants
 
 
@@ -65,6 +74,8 @@ async def _name(pool: Pool, file: File, born: int, grace: timedelta) -> bool:
         file.created_at,
         file.expires_at,
         list(file.changes),
+        file.is_fit,
+        file.original_id,
         born,
         grace,
     )

@@ -116,6 +116,9 @@ CREATE TABLE file (
     changes jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
+    -- Whether WhatsApp takes the bytes as they are: what customers sent, and kept originals, may be anything.
+    is_fit boolean NOT NULL,
+    original_id uuid,
     sweep_at timestamptz NOT NULL
 );
 CREATE INDEX file_of_workspace ON file (workspace_id, id);
