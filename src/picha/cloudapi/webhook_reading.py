@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from picha.cloudapi.updates import Contact, InboundMessage, Metadata, Status, WebhookError
+from picha.cloudapi.updates import Contact, InboundMessage, MessageEcho, Metadata, Status, WebhookError
 
 _T = TypeVar("_T")
 
@@ -48,15 +48,26 @@ class ErrorItem(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
 
 
+class EchoItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that the business sent from its phone app; `left_out` names members that could not be read."""
+
+    waba_id: str
+    metadata: Metadata
+    echo: MessageEcho
+    contact: Contact | None
+    raw: bytes
+    left_out: tuple[str, ...] = ()
+
+
 class OtherItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of another field, or one of field `messages` that holds none of the known lists; `raw` is its value."""
+    """A change of another field, or one that holds none of the known lists; `raw` is its value."""
 
     waba_id: str
     field: str
     raw: bytes
 
 
-Item = MessageItem | StatusItem | ErrorItem | OtherItem
+Item = MessageItem | StatusItem | ErrorItem | EchoItem | OtherItem
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +106,11 @@ class _Value(msgspec.Struct):
     messages: list[msgspec.Raw] | None = None
     statuses: list[msgspec.Raw] | None = None
     errors: list[msgspec.Raw] | None = None
+    message_echoes: list[msgspec.Raw] | None = None
 
 
+# The lists that are read in the changes of each field.
+_LISTS = {"messages": ("messages", "statuses", "errors"), "smb_message_echoes": ("message_echoes",)}
 _NO_VALUE = _Value(metadata=Metadata(phone_number_id=""))
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -105,6 +119,7 @@ _change = msgspec.json.Decoder(_Change)
 _value = msgspec.json.Decoder(_Value)
 _contact = msgspec.json.Decoder(Contact)
 _message = msgspec.json.Decoder(InboundMessage)
+_echo = msgspec.json.Decoder(MessageEcho)
 _status = msgspec.json.Decoder(Status)
 _error = msgspec.json.Decoder(WebhookError)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -116,6 +131,11 @@ _SPARE = {
     "context",
     "referral",
     "system",
+    "reaction",
+    "edit",
+    "revoke",
+    "unsupported",
+    "to_user_id",
     "errors",
     "recipient_parent_user_id",
     "recipient_type",
@@ -134,9 +154,9 @@ _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..
 def read(body: bytes) -> Reading:
     """Return every item of a webhook body, and a trouble for each part that cannot be understood; never raises.
 
-    Messages, statuses and errors of field `messages` come typed; other changes come as `OtherItem`. A body that is no
-    JSON, or no envelope, is one trouble at path `$`. Half a surrogate pair, which a cut text can end in and no JSON
-    reader takes, is read as U+FFFD.
+    Messages, statuses, errors and echoes come typed; other changes come as `OtherItem`. A body that is no JSON, or no
+    envelope, is one trouble at path `$`. Half a surrogate pair, which a cut text can end in and no JSON reader takes,
+    is read as U+FFFD.
     """
     reading = Reading()
     envelope = _open(reading, _envelope, body, "$")
@@ -177,13 +197,16 @@ def _open(reading: Reading, decoder: msgspec.json.Decoder[_T], raw: bytes | msgs
 
 
 def _read_change(reading: Reading, waba_id: str, change: _Change, path: str) -> None:
-    value = _open(reading, _value, change.value, path) if change.field == "messages" else _NO_VALUE
+    value = _open(reading, _value, change.value, path) if change.field in _LISTS else _NO_VALUE
     if value is None:
         return
-    if not (value.messages or value.statuses or value.errors):
+    if not any(getattr(value, name) for name in _LISTS.get(change.field, ())):
         reading.items.append(OtherItem(waba_id=waba_id, field=change.field, raw=bytes(change.value)))
         return
     contacts = [contact for contact, _, _ in _each(reading, _contact, value.contacts, path + ".contacts")]
+    if change.field == "smb_message_echoes":
+        _read_echoes(reading, waba_id, value, contacts, path + ".message_echoes")
+        return
     _read_messages(reading, waba_id, value, contacts, path + ".messages")
     _read_statuses(reading, waba_id, value, contacts, path + ".statuses")
     for error, raw, _ in _each(reading, _error, value.errors, path + ".errors"):
@@ -222,6 +245,14 @@ def _read_statuses(reading: Reading, waba_id: str, value: _Value, contacts: list
                 raw=raw,
                 left_out=left_out,
             )
+        )
+
+
+def _read_echoes(reading: Reading, waba_id: str, value: _Value, contacts: list[Contact], path: str) -> None:
+    for echo, raw, left_out in _each(reading, _echo, value.message_echoes, path):
+        contact = _who(contacts, echo.to, echo.to_user_id, sole=len(value.message_echoes or ()) == 1)
+        reading.items.append(
+            EchoItem(waba_id=waba_id, metadata=value.metadata, echo=echo, contact=contact, raw=raw, left_out=left_out)
         )
 
 
