@@ -122,9 +122,14 @@ class Call(NamedTuple):
     body: bytes
 
     @property
+    def document(self) -> Any:
+        """The whole body."""
+        return json.loads(self.body)
+
+    @property
     def value(self) -> Any:
         """The first change's value."""
-        return json.loads(self.body)["entry"][0]["changes"][0]["value"]
+        return self.document["entry"][0]["changes"][0]["value"]
 
 
 class Receiver:

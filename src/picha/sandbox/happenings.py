@@ -2,18 +2,23 @@
 
 import asyncio
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
+from picha.sandbox.records import Kind
+
 
 class LedgerItem(msgspec.Struct, kw_only=True):
-    """An accepted send. `sha256` is hexadecimal, and null until a link is fetched; `to` is digits."""
+    """An accepted send. `sha256` is hexadecimal, and null until a link is fetched; `to` is digits.
+
+    A send to a group has `group_id` in place of `to`.
+    """
 
     wamid: str
     phone_number_id: str
     to: str | None
     recipient: str | None
+    group_id: str | None = None
     type: str
     sha256: str | None
     caption: str | None
@@ -22,12 +27,14 @@ class LedgerItem(msgspec.Struct, kw_only=True):
 
 
 class StatusItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A status a send reached; `code` and `details` tell why it failed."""
+    """A status a send reached; `code` and `details` tell why it failed, `participant` who of a group it is about."""
 
     wamid: str
     status: str
     to: str | None
     recipient: str | None
+    group_id: str | None = None
+    participant: str | None = None
     biz_opaque_callback_data: str | None
     code: int | None
     details: str | None
@@ -35,11 +42,13 @@ class StatusItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InboundItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A message a person wrote to the business."""
+    """A message a person wrote to the business; `from` is null when they hide their number."""
 
     message_id: str
     phone_number_id: str
-    from_: str = msgspec.field(name="from")
+    from_: str | None = msgspec.field(name="from")
+    user_id: str | None = None
+    group_id: str | None = None
     type: str
     media_id: str | None
     at: datetime
@@ -49,7 +58,7 @@ class DeliveryItem(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook that was taken, or given up; `about` is the wamid it told of and `http` the last answer's status."""
 
     id: str
-    kind: Literal["status", "inbound"]
+    kind: Kind
     about: str
     status: str | None
     url: str

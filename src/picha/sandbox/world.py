@@ -8,34 +8,17 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
+import msgspec
+
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
-from picha.sandbox.person import Person, user_id_of
+from picha.sandbox.on_the_way import Send
+from picha.sandbox.person import Person, is_user_id, user_id_of
 
-
-class Send:
-    """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`."""
-
-    def __init__(self, accepted: records.SendAccepted) -> None:
-        self.accepted = accepted
-        self.item = LedgerItem(
-            wamid=accepted.wamid,
-            phone_number_id=accepted.phone_number_id,
-            to=accepted.to,
-            recipient=accepted.recipient,
-            type=accepted.type,
-            sha256=accepted.sha256,
-            caption=accepted.caption,
-            biz_opaque_callback_data=accepted.biz_opaque_callback_data,
-            accepted_at=from_stamp(accepted.at),
-        )
-        self.doom = accepted.doom
-        self.is_link_due = accepted.link is not None and accepted.doom is None
-        self.status: str | None = None
-        self.is_withheld = False
+_Inbound = records.MessageHeard | records.NumberChanged | records.UserIdChanged
 
 
 class World:
@@ -46,7 +29,9 @@ class World:
         self.seed: str | None = None
         self.record_count = 0
         self.media: dict[str, records.MediaStored] = {}
+        # By key: the number, or the user id of those who hide theirs.
         self.people: dict[str, Person] = {}
+        self.groups: dict[str, list[str]] = {}
         self.blocked: set[str] = set()
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
@@ -69,17 +54,24 @@ class World:
             return None
         return media if phone_number_id in (None, media.phone_number_id) else None
 
-    def is_window_open(self, phone_number_id: str, wa_id: str) -> bool:
-        """Tell whether this person wrote to this number within the last 24 hours of the sandbox's clock."""
-        last = self._last_heard.get((phone_number_id, wa_id))
+    def is_window_open(self, phone_number_id: str, key: str) -> bool:
+        """Tell whether this person or group wrote to this number within the last 24 hours of the sandbox's clock."""
+        last = self._last_heard.get((phone_number_id, key))
         return last is not None and self.clock.now() - from_stamp(last) < SERVICE_WINDOW
 
-    def person(self, wa_id: str) -> Person:
-        """Return the person with this number, made up on the spot if nobody has written from it."""
-        return self.people.get(wa_id) or Person(wa_id=wa_id, user_id=user_id_of(wa_id))
+    def key_of(self, wa_id: str | None, user_id: str | None) -> str:
+        """Return what a person is known by: the number, also one that was told with the user id, else the user id."""
+        return wa_id or self.wa_id_of(user_id or "") or user_id or ""
+
+    def person(self, key: str) -> Person:
+        """Return the person with this number or user id, made up on the spot if they never wrote."""
+        known = self.people.get(key)
+        if known is not None:
+            return known
+        return Person(wa_id=None, user_id=key) if is_user_id(key) else Person(wa_id=key, user_id=user_id_of(key))
 
     def wa_id_of(self, user_id: str) -> str | None:
-        """Return the number behind a business-scoped user id, if that person has ever written."""
+        """Return the number behind a business-scoped user id, if that person has ever shown it."""
         return self._by_user_id.get(user_id)
 
     def callback(self) -> records.CallbackSet | None:
@@ -162,31 +154,32 @@ class World:
 
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:
-        known = self.people.get(record.wa_id)
-        self.moved.pop(record.wa_id, None)
-        self.people[record.wa_id] = Person(
-            wa_id=record.wa_id,
+        key = self.key_of(record.wa_id, record.user_id)
+        # One who had hidden their number shows it now.
+        known = self.people.get(key) or (self.people.pop(record.user_id, None) if record.wa_id else None)
+        self.moved.pop(key, None)
+        self.people[key] = Person(
+            wa_id=None if is_user_id(key) else key,
             user_id=record.user_id,
             name=record.name or (known.name if known else None),
+            username=record.username or (known.username if known else None),
             identity_key_hash=record.identity_key_hash or (known.identity_key_hash if known else None),
         )
-        self._by_user_id[record.user_id] = record.wa_id
-        self._last_heard[record.phone_number_id, record.wa_id] = record.at
+        if record.wa_id is not None:
+            self._by_user_id[record.user_id] = record.wa_id
+        if record.opens_window:
+            self._last_heard[record.phone_number_id, record.group_id or key] = record.at
+        if record.group_id is not None and key not in self.groups.setdefault(record.group_id, []):
+            self.groups[record.group_id].append(key)
         self.heard[record.id] = record
-        item = InboundItem(
-            message_id=record.id,
-            phone_number_id=record.phone_number_id,
-            from_=record.wa_id,
-            type=record.type,
-            media_id=record.media_id,
-            at=from_stamp(record.at),
-        )
-        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+        self._tell_of_inbound(record, record.type, key)
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send(record)
-        send.is_withheld = record.to in self.blocked
+        members = self.groups.get(record.group_id or "", ())
+        send.participants = {key: "sent" for key in members if key not in self.blocked}
+        send.is_withheld = not send.participants if send.is_for_group else send.key in self.blocked
         self._tell_of(send, "send", send.item)
 
     @_apply.register
@@ -203,18 +196,21 @@ class World:
         send = self.sends.get(record.wamid)
         if send is None:
             return
-        send.status = record.status
-        item = StatusItem(
-            wamid=record.wamid,
-            status=record.status,
-            to=send.item.to,
-            recipient=send.item.recipient,
-            biz_opaque_callback_data=send.item.biz_opaque_callback_data,
-            code=record.code,
-            details=record.details,
-            at=from_stamp(record.at),
-        )
-        self._tell_of(send, "status", item, record.status)
+        send.reach(record)
+        for participant in record.participants or (None,):
+            item = StatusItem(
+                wamid=record.wamid,
+                status=record.status,
+                to=send.item.to,
+                recipient=send.item.recipient,
+                group_id=send.item.group_id,
+                participant=participant,
+                biz_opaque_callback_data=send.item.biz_opaque_callback_data,
+                code=record.code,
+                details=record.details,
+                at=from_stamp(record.at),
+            )
+            self._tell_of(send, "status", item, record.status)
 
     @_apply.register
     def _(self, record: records.PersonBlocked) -> None:
@@ -223,7 +219,10 @@ class World:
             return
         self.blocked.add(record.wa_id)
         for send in self.sends.values():
-            if send.item.to == record.wa_id and send.status in (None, "sent"):
+            if send.is_for_group and send.participants.get(record.wa_id) == "sent":
+                del send.participants[record.wa_id]
+                send.is_withheld = not send.participants
+            elif send.key == record.wa_id and send.status in (None, "sent"):
                 send.is_withheld = True
 
     @_apply.register
@@ -234,15 +233,23 @@ class World:
         self._by_user_id[record.user_id] = record.new_wa_id
         self.moved[record.wa_id] = record.new_wa_id
         self.moved.pop(record.new_wa_id, None)
-        item = InboundItem(
-            message_id=record.id,
-            phone_number_id=record.phone_number_id,
-            from_=record.wa_id,
-            type="system",
-            media_id=None,
-            at=from_stamp(record.at),
-        )
-        self._tell(Happening(event="inbound", wamid=record.id, to=record.wa_id, item=item))
+        self._join(record.wa_id, record.new_wa_id)
+        self._tell_of_inbound(record, "system", record.wa_id)
+
+    @_apply.register
+    def _(self, record: records.UserIdChanged) -> None:
+        old, new = record.wa_id or record.previous_user_id, record.wa_id or record.user_id
+        known = self.people.pop(old, None) or Person(wa_id=record.wa_id, user_id=record.user_id, name=record.name)
+        self.people[new] = msgspec.structs.replace(known, user_id=record.user_id)
+        self._by_user_id.pop(record.previous_user_id, None)
+        if record.wa_id is not None:
+            self._by_user_id[record.user_id] = record.wa_id
+        self._join(old, new)
+        self._tell_of_inbound(record, "system", new)
+
+    @_apply.register
+    def _(self, record: records.GroupMade) -> None:
+        self.groups[record.id] = list(record.participants)
 
     @_apply.register
     def _(self, record: records.WebhookQueued) -> None:
@@ -271,8 +278,27 @@ class World:
             self._tell_of(send, "delivery", item, owed.status)
         else:
             # A status on purpose of a message that nobody sent has nobody it is for.
-            to = None if heard is None else heard.wa_id
+            to = None if heard is None else self.key_of(heard.wa_id, heard.user_id)
             self._tell(Happening(event="delivery", wamid=owed.about, to=to, status=owed.status, item=item))
+
+    def _join(self, old: str, new: str) -> None:
+        """Put a person who is known by something else now in the place they had in their groups."""
+        for participants in self.groups.values():
+            participants[:] = [new if key == old else key for key in participants]
+
+    def _tell_of_inbound(self, record: _Inbound, kind: str, key: str) -> None:
+        heard = record if isinstance(record, records.MessageHeard) else None
+        item = InboundItem(
+            message_id=record.id,
+            phone_number_id=record.phone_number_id,
+            from_=record.wa_id,
+            user_id=record.user_id,
+            group_id=heard.group_id if heard else None,
+            type=kind,
+            media_id=heard.media_id if heard else None,
+            at=from_stamp(record.at),
+        )
+        self._tell(Happening(event="inbound", wamid=record.id, to=key, item=item))
 
     def _tell_of(
         self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
@@ -281,7 +307,7 @@ class World:
             Happening(
                 event=event,
                 wamid=send.item.wamid,
-                to=send.item.to,
+                to=send.key or send.item.group_id,
                 status=status,
                 callback_data=send.item.biz_opaque_callback_data,
                 item=item,

@@ -14,7 +14,7 @@ from picha.sandbox.background import Background
 from picha.sandbox.callbacks.postman import Postman
 from picha.sandbox.callbacks.trouble import Trouble, Troubles
 from picha.sandbox.ground import Ground
-from picha.sandbox.records import WebhookQueued
+from picha.sandbox.records import AnyRecord, Kind, WebhookQueued
 
 _HOLD_MAX_S = 2.0
 _GATHER_S = 0.2
@@ -24,12 +24,29 @@ class Mailbag:
     """Hands webhooks to the postman as the trouble in force has it."""
 
     def __init__(self, ground: Ground, postman: Postman, troubles: Troubles) -> None:
-        _, self._journal, self._chance, _ = ground
+        self._world, self._journal, self._chance, _ = ground
         self._postman = postman
         self._troubles = troubles
         self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._sacks: dict[str, list[WebhookQueued]] = {}
         self._work = Background("a webhook was lost in trouble")
+
+    async def tell(self, *happened: AnyRecord, body: bytes, about: str, kind: Kind, at: float) -> str | None:
+        """Let records happen and, in the same stroke, owe the webhook that tells of them; return its id.
+
+        None is returned when no address is claimed, so that nobody hears of it.
+        """
+        callback = self._world.callback()
+        if callback is None:
+            await self._journal.append(*happened)
+            return None
+        delivery_id = self._chance.digits(16)
+        queued = WebhookQueued(
+            id=delivery_id, url=callback.url, body=body.decode("ascii"), at=at, about=about, kind=kind
+        )
+        await self._journal.append(*happened, queued)
+        self.post(queued)
+        return delivery_id
 
     def post(self, queued: WebhookQueued) -> None:
         """Send a webhook on its way; it goes on in the background."""
