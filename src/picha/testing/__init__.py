@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, StatusItem
     from picha.testing.program import NotStartedError, SandboxOptions, running
     from picha.testing.sandbox import Clock, RefusedError, Sandbox
+    from picha.testing.writing import Referral, Writer
 
 _HOMES = {
     "Clock": "picha.testing.sandbox",
@@ -30,11 +31,13 @@ _HOMES = {
     "LedgerItem": "picha.sandbox.happenings",
     "Match": "picha.sandbox.faults",
     "NotStartedError": "picha.testing.program",
+    "Referral": "picha.testing.writing",
     "RefusedError": "picha.testing.sandbox",
     "Sandbox": "picha.testing.sandbox",
     "SandboxOptions": "picha.testing.program",
     "StatusItem": "picha.sandbox.happenings",
     "When": "picha.sandbox.faults",
+    "Writer": "picha.testing.writing",
     "running": "picha.testing.program",
 }
 
@@ -47,11 +50,13 @@ __all__ = [
     "LedgerItem",
     "Match",
     "NotStartedError",
+    "Referral",
     "RefusedError",
     "Sandbox",
     "SandboxOptions",
     "StatusItem",
     "When",
+    "Writer",
     "running",
 ]
 
