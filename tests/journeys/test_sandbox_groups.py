@@ -8,6 +8,8 @@ import pytest_asyncio
 from tests.journeys.hearing_house import House, listening
 from tests.journeys.sandbox_program import running
 
+from picha.sandbox.person import user_id_of
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ASHA, BARAKA = "255712345678", "255787654321"
@@ -78,7 +80,7 @@ async def test_an_answer_and_a_ledger_line_name_the_group(newer: House) -> None:
     assert status == 200
     assert answer == {
         "messaging_product": "whatsapp",
-        "contacts": [{"input": group_id}],
+        "contacts": [{"input": group_id, "wa_id": group_id}],
         "messages": [{"id": wamid, "group_id": group_id}],
     }
     (line,) = [item for item in await newer.sandbox.ledger() if item["wamid"] == wamid]
@@ -108,18 +110,19 @@ async def test_each_participant_has_a_status_and_all_come_in_one_webhook(
     pricing = {
         "billable": False, "pricing_model": "PMP", "type": "free_group_customer_service", "category": "group_service",
     }  # fmt: skip
-    (told,) = sent["statuses"]
-    told.pop("conversation", None)
-    assert told == common | {"status": "sent", "pricing": pricing}
-    assert "contacts" not in sent
-    for value, name in ((delivered, "delivered"), (read, "read")):
-        assert [one["recipient_participant_id"] for one in value["statuses"]] == [ASHA, BARAKA]
-        for one in value["statuses"]:
-            assert {key: one[key] for key in common} == common
-            assert one["status"] == name
-            assert ("recipient_user_id" in one) is (house is newer)
-        wa_ids = [contact["wa_id"] for contact in value.get("contacts", [])]
-        assert wa_ids == ([ASHA, BARAKA] if house is newer else [])
+    if house is older:
+        (told,) = sent["statuses"]
+        told.pop("conversation")
+        assert told == common | {"status": "sent", "pricing": pricing}
+    for value, name in ((sent, "sent"), (delivered, "delivered"), (read, "read"))[house is older :]:
+        for one, person in zip(value["statuses"], (ASHA, BARAKA), strict=True):
+            one.pop("conversation", None)
+            user_id = {"recipient_participant_user_id": user_id_of(person)} if house is newer else {}
+            priced = {} if name == "read" else {"pricing": pricing}
+            assert one == common | {"status": name, "recipient_participant_id": person} | user_id | priced
+        contacts = [(contact["wa_id"], contact["user_id"]) for contact in value.get("contacts", [])]
+        people = [(person, user_id_of(person)) for person in (ASHA, BARAKA)]
+        assert contacts == (people if house is newer else [])
     items = await house.sandbox.wait("status", wamid=wamid, status="read", count="2")
     assert [(item["group_id"], item["participant"]) for item in items] == [(group_id, ASHA), (group_id, BARAKA)]
 
@@ -132,7 +135,7 @@ async def test_a_participant_without_a_number_is_told_by_user_id(newer: House) -
     _, delivered, _ = await statuses(newer, answer["messages"][0]["id"])
 
     hidden, shown = delivered["statuses"]
-    assert hidden["recipient_user_id"] == "US.4321"
+    assert hidden["recipient_participant_user_id"] == "US.4321"
     assert "recipient_participant_id" not in hidden
     assert shown["recipient_participant_id"] == ASHA
 
@@ -150,16 +153,19 @@ async def test_a_group_is_known_from_the_first_message_in_it(newer: House) -> No
     assert [one["recipient_participant_id"] for one in delivered["statuses"]] == [ASHA, BARAKA]
 
 
-async def test_a_group_nobody_wrote_in_has_no_open_window_and_fails_as_a_whole(newer: House) -> None:
-    group_id = await made(newer, ASHA, BARAKA)
+@pytest.mark.parametrize("dialect", ["2026", "2025"])
+async def test_a_group_nobody_wrote_in_has_no_open_window(newer: House, older: House, dialect: str) -> None:
+    house = newer if dialect == "2026" else older
+    group_id = await made(house, ASHA, BARAKA)
 
-    _, answer = await send(newer, group_id)
-    (value,) = await statuses(newer, answer["messages"][0]["id"], "failed")
+    _, answer = await send(house, group_id)
+    (value,) = await statuses(house, answer["messages"][0]["id"], "failed")
 
-    (failed,) = value["statuses"]
-    assert (failed["recipient_id"], failed["recipient_type"], failed["status"]) == (group_id, "group", "failed")
-    assert failed["errors"][0]["code"] == 131047
-    assert "recipient_participant_id" not in failed
+    people = [one.get("recipient_participant_id") for one in value["statuses"]]
+    assert people == ([ASHA, BARAKA] if house is newer else [None])
+    for failed in value["statuses"]:
+        assert (failed["recipient_id"], failed["recipient_type"], failed["status"]) == (group_id, "group", "failed")
+        assert failed["errors"][0]["code"] == 131047
 
 
 async def test_a_window_of_a_group_closes_after_a_day() -> None:

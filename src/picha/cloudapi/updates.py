@@ -216,7 +216,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a message that was sent: sent, delivered, read, failed (or played, for voice).
 
     `recipient_participant_id` names the member in a group; `participant_recipient_id` is its second documented
-    spelling, and `participant` reads both. `errors` is filled on `failed` only.
+    spelling, and `participant` reads both; `recipient_participant_user_id` stands beside it since 2026. `errors` is
+    filled on `failed` only.
     """
 
     id: str
@@ -228,6 +229,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient_type: str | None = None
     recipient_participant_id: str | None = None
     participant_recipient_id: str | None = None
+    recipient_participant_user_id: str | None = None
     recipient_identity_key_hash: str | None = None
     biz_opaque_callback_data: str | None = None
     conversation: Conversation | None = None

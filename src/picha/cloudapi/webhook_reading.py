@@ -6,84 +6,15 @@ keeps its own bytes, cut from the body and never written anew.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
 from picha.cloudapi.updates import Contact, InboundMessage, MessageEcho, Metadata, Status, WebhookError
+from picha.cloudapi.webhook_items import EchoItem, ErrorItem, MessageItem, OtherItem, Reading, StatusItem, Trouble
 
 _T = TypeVar("_T")
-
-
-class MessageItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A message received, with the contact who sent it; `left_out` names members that could not be read."""
-
-    waba_id: str
-    metadata: Metadata
-    contact: Contact | None
-    message: InboundMessage
-    raw: bytes
-    left_out: tuple[str, ...] = ()
-
-
-class StatusItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A status of a message sent, with the contact it went to; `left_out` names members that could not be read."""
-
-    waba_id: str
-    metadata: Metadata
-    status: Status
-    contact: Contact | None
-    raw: bytes
-    left_out: tuple[str, ...] = ()
-
-
-class ErrorItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error of the number itself, outside any message."""
-
-    waba_id: str
-    metadata: Metadata
-    error: WebhookError
-    raw: bytes
-
-
-class EchoItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that the business sent from its phone app; `left_out` names members that could not be read."""
-
-    waba_id: str
-    metadata: Metadata
-    echo: MessageEcho
-    contact: Contact | None
-    raw: bytes
-    left_out: tuple[str, ...] = ()
-
-
-class OtherItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of another field, or one that holds none of the known lists; `raw` is its value."""
-
-    waba_id: str
-    field: str
-    raw: bytes
-
-
-Item = MessageItem | StatusItem | ErrorItem | EchoItem | OtherItem
-
-
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the body that could not be understood: where it stands, why, and its bytes."""
-
-    path: str
-    reason: str
-    raw: bytes
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a webhook body held, in the body's order."""
-
-    items: list[Item] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
 
 
 class _Envelope(msgspec.Struct):
@@ -139,6 +70,7 @@ _SPARE = {
     "errors",
     "recipient_parent_user_id",
     "recipient_type",
+    "recipient_participant_user_id",
     "recipient_identity_key_hash",
     "conversation",
     "pricing",
@@ -232,10 +164,9 @@ def _read_messages(reading: Reading, waba_id: str, value: _Value, contacts: list
 
 def _read_statuses(reading: Reading, waba_id: str, value: _Value, contacts: list[Contact], path: str) -> None:
     found = list(_each(reading, _status, value.statuses, path))
-    one_recipient = len({status.participant or status.recipient_id for status, _, _ in found}) == 1
+    one_recipient = len({phone or user_id for phone, user_id in (_recipient(status) for status, _, _ in found)}) == 1
     for status, raw, left_out in found:
-        phone = status.participant or status.recipient_id
-        contact = _who(contacts, phone, status.recipient_user_id, sole=one_recipient)
+        contact = _who(contacts, *_recipient(status), sole=one_recipient)
         reading.items.append(
             StatusItem(
                 waba_id=waba_id,
@@ -246,6 +177,14 @@ def _read_statuses(reading: Reading, waba_id: str, value: _Value, contacts: list
                 left_out=left_out,
             )
         )
+
+
+def _recipient(status: Status) -> tuple[str | None, str | None]:
+    """Return the phone number and the user id that a status is about, in a group the participant's."""
+    return (
+        status.participant or status.recipient_id,
+        status.recipient_participant_user_id or status.recipient_user_id,
+    )
 
 
 def _read_echoes(reading: Reading, waba_id: str, value: _Value, contacts: list[Contact], path: str) -> None:

@@ -29,7 +29,7 @@ from picha.cloudapi.updates import (
     WebhookError,
     WelcomeMessage,
 )
-from picha.cloudapi.webhook_reading import (
+from picha.cloudapi.webhook_items import (
     EchoItem,
     ErrorItem,
     Item,
@@ -38,9 +38,8 @@ from picha.cloudapi.webhook_reading import (
     Reading,
     StatusItem,
     Trouble,
-    read,
-    when,
 )
+from picha.cloudapi.webhook_reading import read, when
 from picha.cloudapi.webhook_writing import escape, write
 
 __all__ = [

@@ -186,4 +186,6 @@ class Courier:
 
     def _people(self, send: Send, made: StatusMade) -> list[Person]:
         keys = made.participants if send.is_for_group else (send.key,)
+        if not keys and self._dialect is Dialect.Y2026:
+            keys = tuple(send.participants)
         return [self._world.person(key) for key in keys]

@@ -1,8 +1,9 @@
 """The webhook bodies that tell what became of a send.
 
 In the dialect of 2026 `contacts` is on statuses. Meta leaves it off a failed one; the superset keeps it there, because
-the most used Python client reads it unasked. A group's `sent` and `failed` tell of the whole group, and `delivered` and
-`read` of each participant in a status of its own, several in one body (Meta's group messaging and status pages).
+the most used Python client reads it unasked. A send to a group has a status for each participant, several in one body
+(Meta's group messaging and status pages); in the dialect of 2025 `sent` and `failed` have one for the whole group, as
+that year's examples do.
 """
 
 import hashlib
@@ -32,15 +33,17 @@ def status(send: Send, made: StatusMade, people: Sequence[Person], dialect: Dial
 def _status(accepted: SendAccepted, made: StatusMade, person: Person | None, *, is_new: bool) -> webhooks.Status:
     is_for_group = accepted.group_id is not None
     wa_id = person.wa_id if person else None
+    user_id = person.user_id if person and is_new else None
     hides_user = made.status == "failed" and accepted.recipient is None
     return webhooks.Status(
         id=made.wamid,
         status=made.status,
         timestamp=str(int(made.at)),
         recipient_id=accepted.group_id or wa_id,
-        recipient_user_id=person.user_id if person and is_new and not hides_user else None,
+        recipient_user_id=user_id if not is_for_group and not hides_user else None,
         recipient_type="group" if is_for_group else None,
         recipient_participant_id=wa_id if is_for_group else None,
+        recipient_participant_user_id=user_id if is_for_group else None,
         recipient_identity_key_hash=accepted.identity_key_hash,
         biz_opaque_callback_data=accepted.biz_opaque_callback_data,
         conversation=None if is_new else _conversation(made),

@@ -112,7 +112,8 @@ class Messages:
 
     def _contact(self, wish: Wish, accepted: SendAccepted) -> SendContact:
         if wish.group_id is not None:
-            return SendContact(input=wish.group_id)
+            # Meta's page shows `input` alone; the most used Python client reads the id a second time.
+            return SendContact(input=wish.group_id, wa_id=wish.group_id)
         if wish.to is not None:
             return SendContact(input=wish.to_as_given or wish.to, wa_id=accepted.to)
         return SendContact(input=wish.recipient or "", user_id=wish.recipient)
