@@ -5,7 +5,19 @@ from datetime import datetime
 
 import msgspec
 
-from picha.sandbox.records import Kind
+from picha.sandbox.clock import from_stamp
+from picha.sandbox.records import (
+    Kind,
+    MessageHeard,
+    NumberChanged,
+    StatusMade,
+    UserIdChanged,
+    WebhookQueued,
+    WebhookSettled,
+)
+
+Inbound = MessageHeard | NumberChanged | UserIdChanged
+"""What the business hears as a message of a person."""
 
 
 class LedgerItem(msgspec.Struct, kw_only=True):
@@ -66,6 +78,52 @@ class DeliveryItem(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     http: int | None
     at: datetime
+
+
+def status_item(send: LedgerItem, made: StatusMade, participant: str | None) -> StatusItem:
+    """Return the line of a status that a send reached, for one participant if it went to a group."""
+    return StatusItem(
+        wamid=made.wamid,
+        status=made.status,
+        to=send.to,
+        recipient=send.recipient,
+        group_id=send.group_id,
+        participant=participant,
+        biz_opaque_callback_data=send.biz_opaque_callback_data,
+        code=made.code,
+        details=made.details,
+        at=from_stamp(made.at),
+    )
+
+
+def inbound_item(record: Inbound, kind: str) -> InboundItem:
+    """Return the line of a message that a person wrote, or of news about them."""
+    heard = record if isinstance(record, MessageHeard) else None
+    return InboundItem(
+        message_id=record.id,
+        phone_number_id=record.phone_number_id,
+        from_=record.wa_id,
+        user_id=record.user_id,
+        group_id=heard.group_id if heard else None,
+        type=kind,
+        media_id=heard.media_id if heard else None,
+        at=from_stamp(record.at),
+    )
+
+
+def delivery_item(owed: WebhookQueued, settled: WebhookSettled) -> DeliveryItem:
+    """Return the line of a webhook that was taken or given up."""
+    return DeliveryItem(
+        id=settled.id,
+        kind=owed.kind,
+        about=owed.about,
+        status=owed.status,
+        url=owed.url,
+        taken=settled.taken,
+        attempts=settled.attempts,
+        http=settled.http,
+        at=from_stamp(settled.at),
+    )
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,11 +14,18 @@ from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.deliveries import Deliveries
-from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
+from picha.sandbox.happenings import (
+    DeliveryItem,
+    Happening,
+    Inbound,
+    LedgerItem,
+    StatusItem,
+    delivery_item,
+    inbound_item,
+    status_item,
+)
 from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person, is_user_id, user_id_of
-
-_Inbound = records.MessageHeard | records.NumberChanged | records.UserIdChanged
 
 
 class World:
@@ -198,18 +205,7 @@ class World:
             return
         send.reach(record)
         for participant in record.participants or (None,):
-            item = StatusItem(
-                wamid=record.wamid,
-                status=record.status,
-                to=send.item.to,
-                recipient=send.item.recipient,
-                group_id=send.item.group_id,
-                participant=participant,
-                biz_opaque_callback_data=send.item.biz_opaque_callback_data,
-                code=record.code,
-                details=record.details,
-                at=from_stamp(record.at),
-            )
+            item = status_item(send.item, record, participant)
             self._tell_of(send, "status", item, record.status)
 
     @_apply.register
@@ -262,17 +258,7 @@ class World:
         if owed is None:
             return
         self.deliveries.settled(record)
-        item = DeliveryItem(
-            id=record.id,
-            kind=owed.kind,
-            about=owed.about,
-            status=owed.status,
-            url=owed.url,
-            taken=record.taken,
-            attempts=record.attempts,
-            http=record.http,
-            at=from_stamp(record.at),
-        )
+        item = delivery_item(owed, record)
         send, heard = self.sends.get(owed.about), self.heard.get(owed.about)
         if send is not None:
             self._tell_of(send, "delivery", item, owed.status)
@@ -286,19 +272,8 @@ class World:
         for participants in self.groups.values():
             participants[:] = [new if key == old else key for key in participants]
 
-    def _tell_of_inbound(self, record: _Inbound, kind: str, key: str) -> None:
-        heard = record if isinstance(record, records.MessageHeard) else None
-        item = InboundItem(
-            message_id=record.id,
-            phone_number_id=record.phone_number_id,
-            from_=record.wa_id,
-            user_id=record.user_id,
-            group_id=heard.group_id if heard else None,
-            type=kind,
-            media_id=heard.media_id if heard else None,
-            at=from_stamp(record.at),
-        )
-        self._tell(Happening(event="inbound", wamid=record.id, to=key, item=item))
+    def _tell_of_inbound(self, record: Inbound, kind: str, key: str) -> None:
+        self._tell(Happening(event="inbound", wamid=record.id, to=key, item=inbound_item(record, kind)))
 
     def _tell_of(
         self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
