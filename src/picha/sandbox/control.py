@@ -1,4 +1,4 @@
-"""The control API: write as a person, move the clock, read the ledger, wait for what happens, make trouble.
+"""The control API: move the clock, read the ledger, wait for what happens, make trouble; more of it is next door.
 
 It stands below `/_sandbox`; who may use it is judged at its door.
 """
@@ -17,7 +17,6 @@ from picha.sandbox.control_words import read, refused, told
 from picha.sandbox.faults import Faults, FaultWish
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import Collector, LedgerItem, Search
-from picha.sandbox.people import Nonsense, People, Spoken
 from picha.sandbox.records import ClockPlaced
 
 _LEDGER_MAX = 1_000_000
@@ -57,16 +56,14 @@ class WaitWish(msgspec.Struct, frozen=True, kw_only=True):
 class Control:
     """Handlers of the control API."""
 
-    def __init__(self, ground: Ground, people: People, faults: Faults, renew: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, ground: Ground, faults: Faults, renew: Callable[[], Awaitable[None]]) -> None:
         self._world, self._journal, _, self._clock = ground
-        self._people = people
         self._faults = faults
         self._renew = renew
 
     def routes(self) -> list[Route]:
         """Return the routes of the control API."""
         return [
-            Route("/_sandbox/inbound", self._inbound, methods=["POST"]),
             Route("/_sandbox/photo.jpg", self._photo, methods=["GET"]),
             Route("/_sandbox/clock", self._read_clock, methods=["GET"]),
             Route("/_sandbox/clock", self._move_clock, methods=["POST"]),
@@ -78,16 +75,6 @@ class Control:
             Route("/_sandbox/reset", self._reset, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
-
-    async def _inbound(self, request: Request) -> Response:
-        spoken = await read(request, Spoken)
-        if isinstance(spoken, Response):
-            return spoken
-        try:
-            message_id = await self._people.write(spoken)
-        except Nonsense as why:
-            return refused(str(why))
-        return told({"message_id": message_id})
 
     async def _photo(self, _request: Request) -> Response:
         """Serve the built-in photo, so that there is a picture by URL to try a send with."""
@@ -142,13 +129,13 @@ class Control:
         if search.event not in _EVENTS or wish.count < 1 or not 0 <= wish.timeout_s <= _WAIT_MAX_S:
             return refused(f"event is one of {', '.join(_EVENTS)}; count at least 1; timeout_s 0 to {_WAIT_MAX_S:g}")
         collector = Collector(search, wish.count)
-        for happening in self._world.happened(search.wamid):
+        for happening in self._world.chronicle.of(search.wamid):
             collector.take(happening)
-        self._world.listeners.add(collector.take)
+        self._world.chronicle.listeners.add(collector.take)
         try:
             is_filled = await collector.filled(wish.timeout_s)
         finally:
-            self._world.listeners.discard(collector.take)
+            self._world.chronicle.listeners.discard(collector.take)
         return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
 
     async def _reset(self, _request: Request) -> Response:

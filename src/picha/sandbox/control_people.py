@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from picha.sandbox.conduct import Conduct
 from picha.sandbox.control_words import read, refused, told
-from picha.sandbox.people import Nonsense
+from picha.sandbox.person import Nonsense
 
 
 class NumberWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,8 @@ from picha.kit.ids import base62
 from picha.kit.logs import logger
 from picha.sandbox import first_day, pages
 from picha.sandbox.accounts import Accounts, settled
+from picha.sandbox.album import Album
+from picha.sandbox.asides import Asides
 from picha.sandbox.blobs import Blobs
 from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.postman import Postman
@@ -32,6 +34,7 @@ from picha.sandbox.clock import SandboxClock
 from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
+from picha.sandbox.control_inbound import InboundControl
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_webhooks import WebhookControl
 from picha.sandbox.courier import Courier
@@ -44,6 +47,7 @@ from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
 from picha.sandbox.graph.spoiling import OpenProtocol
 from picha.sandbox.ground import Ground
+from picha.sandbox.groups import Groups
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
 from picha.sandbox.media_urls import MediaUrls
@@ -125,7 +129,9 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         blobs = Blobs(home / "media")
         shelf = Shelf(blobs, ground.clock)
         urls = MediaUrls(base_url, ours.app_secret)
-        people = People(ground, shelf, mailbag, urls, fetcher, dialect=settings.dialect)
+        album = Album(ground, shelf, urls, fetcher)
+        conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
+        people = People(ground, album, mailbag, conduct, dialect=settings.dialect)
         faults = Faults(ground.chance)
         limits = Limits(is_on=settings.limits)
         answering = handlers(
@@ -139,11 +145,12 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours, ground.world.accounts, control_token)
-        conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
+        asides = Asides(ground, album, mailbag, dialect=settings.dialect)
         working = (courier, mailbag, postman, links)
         rules = (faults.remove, troubles.end, limits.clear)
         controls = (
-            Control(ground, people, faults, renewal(ground, shelf, people, working=working, rules=rules)),
+            Control(ground, faults, renewal(ground, shelf, people, working=working, rules=rules)),
+            InboundControl(people, asides, Groups(ground)),
             PeopleControl(conduct),
             WebhookControl(ground, postman, troubles),
         )
