@@ -7,7 +7,7 @@ UV_RUN := $(UV) --no-config --no-progress --quiet
 SERVER := $(VENV)/.server
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: help install check format lint types contracts generated fast test demo up bench clients docs reference lock audit clean
+.PHONY: help install check format lint types contracts generated fast test demo up bench clients soak docs reference lock audit clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,9 +63,14 @@ up: $(SERVER) ## Start gateway and sandbox, and stay
 bench: $(DEVELOPMENT) ## Ratios to bare baselines, each measured in one run
 	@$(BIN)/python -m bench
 
-clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for real (needs Node 20 and npm)
-	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent @kapso/whatsapp-cloud-api@0.3.0 whatsapp-api-js@6.3.0
-	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py
+NPM_CLIENTS := @kapso/whatsapp-cloud-api@0.3.0 whatsapp-api-js@6.3.0 @great-detail/whatsapp@9.2.0 @whatsapp-cloudapi/client@4.2.0
+clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for real (needs npm; brings a Node 22 of its own)
+	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent node@22 $(NPM_CLIENTS)
+	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
+
+SOAKED := test_sandbox_fuzz test_sandbox_schema test_sandbox_oracle
+soak: $(DEVELOPMENT) ## The sandbox's fuzzing and its oracle's property, for minutes instead of seconds
+	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/journeys/%.py)
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

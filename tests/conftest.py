@@ -11,6 +11,8 @@ from picha.gateway.store.embedded import EmbeddedPostgres
 
 # A busy machine is no failure: timings decide nothing here.
 settings.register_profile("picha", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `make soak` asks for this one.
+settings.register_profile("soak", settings.get_profile("picha"), max_examples=5000, print_blob=True)
 settings.load_profile("picha")
 
 _NUMBERS = itertools.count(1)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 import pytest
 from tests.journeys.hosting import PictureHost, hosting
 from tests.journeys.running import House, Talk, raised, talking, until
+from tests.journeys.sandbox_program import Receiver
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,10 @@ async def host() -> AsyncIterator[PictureHost]:
     """A web server of the customer's, whose pictures media_url names."""
     async with hosting() as server:
         yield server
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver of a sandbox's webhooks."""
+    async with Receiver("shaken").listening() as listening:
+        yield listening

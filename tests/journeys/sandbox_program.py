@@ -1,7 +1,8 @@
 """Runs the sandbox as the program it is, and a receiver of webhooks beside it, for tests of any room.
 
-async with running("--ladder", "0,0,0") as sandbox:
-    status, answer = await sandbox.graph("POST", f"/v24.0/{sandbox.number}/messages", json={...})
+async with Receiver("shaken").listening() as receiver, telling(receiver, "--ladder", "0,0,0") as sandbox:
+    wamid = await sandbox.sent()
+    await sandbox.wait("delivery", wamid=wamid, status="read")
 """
 
 import asyncio
@@ -21,6 +22,9 @@ from aiohttp import web
 from picha.sandbox.ready import Ready
 
 PATIENCE_S = 20.0
+# What every sandbox has on its first day: a picture, and a person who has just written.
+DOCUMENTED_MEDIA = "1479537139650973"
+PERSON = "16505551234"
 
 
 class SandboxProgram:
@@ -58,10 +62,18 @@ class SandboxProgram:
         assert isinstance(media_id, str)
         return media_id
 
-    async def send_image(self, *, to: str = "16505551234", **image: str) -> tuple[int, Any]:
+    async def send_image(self, *, to: str = PERSON, **image: str) -> tuple[int, Any]:
         """Send an image and return the HTTP status and the JSON answer."""
         body = {"messaging_product": "whatsapp", "to": to, "type": "image", "image": image}
         return await self.graph("POST", f"/v24.0/{self.number}/messages", json=body)
+
+    async def sent(self, *, to: str = PERSON) -> str:
+        """Send the documented picture, which must be accepted, and return the wamid."""
+        status, answer = await self.send_image(to=to, id=DOCUMENTED_MEDIA)
+        assert status == 200, answer
+        wamid = answer["messages"][0]["id"]
+        assert isinstance(wamid, str)
+        return wamid
 
     async def wait(self, event: str, **search: str) -> list[Any]:
         """Return what the wait call found; it must find enough in time."""
@@ -80,6 +92,14 @@ class SandboxProgram:
     async def ledger(self) -> list[Any]:
         """Return every accepted send."""
         _, answer = await self.control("GET", "/ledger", params={"limit": "10000"})
+        items = answer["items"]
+        assert isinstance(items, list)
+        return items
+
+    async def deliveries(self, **query: str) -> list[Any]:
+        """Return the log of webhooks, the newest first."""
+        status, answer = await self.control("GET", "/deliveries", params=query)
+        assert status == 200, answer
         items = answer["items"]
         assert isinstance(items, list)
         return items
@@ -125,6 +145,11 @@ def form_of(data: bytes, mime_type: str = "image/jpeg") -> aiohttp.FormData:
     return form
 
 
+def telling(receiver: "Receiver", *arguments: str) -> contextlib.AbstractAsyncContextManager[SandboxProgram]:
+    """Start a sandbox whose webhooks go to `receiver`."""
+    return running(*arguments, "--callback", receiver.url, "--verify-token", receiver.verify_token)
+
+
 class Call(NamedTuple):
     """One webhook as it arrived."""
 
@@ -165,6 +190,11 @@ class Receiver:
     def of(self, kind: str) -> list[Call]:
         """Return the webhooks that carry statuses or messages."""
         return [call for call in self.calls if kind in call.value]
+
+    def updates(self) -> list[tuple[str, str]]:
+        """Return (wamid, status) of every status in the order in which they came, whatever they travelled in."""
+        changes = [change for call in self.calls for change in json.loads(call.body)["entry"][0]["changes"]]
+        return [(one["id"], one["status"]) for change in changes for one in change["value"].get("statuses", [])]
 
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()

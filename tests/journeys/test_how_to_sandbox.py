@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from picha.testing import Sandbox
 
 ROOT = Path(__file__).parents[2]
 NODE_MODULES = ROOT / ".venv" / "clients" / "node_modules"
-STRANGER = "255712345678"
+NPM = pytest.mark.skipif(not NODE_MODULES.is_dir(), reason="`make clients` installs the npm clients and runs this")
 PATIENCE_S = 30.0
 NAMES = (
     "base_url", "access_token", "phone_number_id", "waba_id", "app_id", "app_secret", "verify_token", "control_url",
@@ -60,6 +59,20 @@ def place(sandbox: Sandbox, tmp_path: Path) -> Path:
     """A folder with the line that the sandbox printed."""
     (tmp_path / "sandbox.json").write_text(json.dumps({name: getattr(sandbox, name) for name in NAMES}))
     return tmp_path
+
+
+def command_of(title: str, place: Path) -> list[str]:
+    """Put a program of the page in `place` and return the command that runs it there."""
+    (place / title).write_text(program(title))
+    if title.endswith(".py"):
+        return [sys.executable, title]
+    (place / "node_modules").symlink_to(NODE_MODULES)
+    return [str(NODE_MODULES / ".bin" / "node"), title]
+
+
+def run_program(title: str, place: Path) -> None:
+    done = subprocess.run(command_of(title, place), cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def free_port() -> int:
@@ -128,20 +141,29 @@ def test_the_curl_commands_send_a_picture_that_is_read(sandbox: Sandbox, place: 
 
 
 def test_the_pywa_program_answers_a_photo(sandbox: Sandbox, place: Path) -> None:
-    (place / "bot.py").write_text(program("bot.py"))
-
-    answers_a_photo(sandbox, [sys.executable, "bot.py"], place, "From pywa")
+    answers_a_photo(sandbox, command_of("bot.py", place), place, "From pywa")
 
 
 @pytest.mark.parametrize(("title", "caption"), [("kapso.mjs", "From kapso"), ("api-js.mjs", "From whatsapp-api-js")])
-@pytest.mark.skipif(not NODE_MODULES.is_dir(), reason="`make clients` installs the npm clients and runs this")
+@NPM
 def test_the_javascript_program_answers_a_photo(sandbox: Sandbox, place: Path, title: str, caption: str) -> None:
-    node = shutil.which("node")
-    assert node is not None
-    (place / "node_modules").symlink_to(NODE_MODULES)
-    (place / title).write_text(program(title))
+    answers_a_photo(sandbox, command_of(title, place), place, caption)
 
-    answers_a_photo(sandbox, [node, title], place, caption)
+
+@pytest.mark.parametrize(
+    ("title", "caption"),
+    [
+        ("heyoo_shop.py", "From heyoo"),
+        pytest.param("great-detail.mjs", "From great-detail", marks=NPM),
+        pytest.param("cloudapi-client.mjs", "From cloudapi-client", marks=NPM),
+    ],
+)
+def test_the_program_sends_a_picture_that_is_read(sandbox: Sandbox, place: Path, title: str, caption: str) -> None:
+    run_program(title, place)
+
+    (sent,) = sandbox.sent
+    assert (sent.caption or "").startswith(caption)
+    sandbox.wait("status", wamid=sent.wamid, status="read")
 
 
 def test_the_pytest_example_passes_against_a_program_that_tries_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The sandbox looks at the bytes as WhatsApp does, so what it takes and shows as r
 """
 
 import hashlib
+import zlib
 from typing import Any
 
 import pytest
@@ -227,3 +228,40 @@ async def test_a_deleted_picture_cannot_be_named_and_what_was_accepted_with_it_g
     assert (await picha.api("GET", f"/v1/whatsapp/media/{file_id}")).error["code"] == "MEDIA_NOT_FOUND"
     assert (await picha.send(to=customer, file_id=file_id)).error["code"] == "MEDIA_NOT_FOUND"
     await picha.becomes(sent.data["message_id"], "read")
+
+
+async def test_a_thumbnail_is_small_upright_and_seen_by_whoever_may_see_the_picture(picha: Talk) -> None:
+    file_id = (await picha.upload(pictures.sideways_jpeg(), image_policy="strict")).data["file_id"]
+    path = f"/v1/whatsapp/media/{file_id}/thumbnail"
+
+    told = await picha.api("GET", path)
+    stranger = await picha.api("GET", path, key=None)
+
+    facts = inspect(told.body).facts
+    assert (told.headers["Content-Type"], facts.kind) == ("image/jpeg", "jpeg")
+    assert (facts.width, facts.height, facts.orientation) == (240, 320, None)
+    assert (stranger.status, stranger.error["code"]) == (401, "UNAUTHORIZED")
+
+
+async def test_a_customer_s_picture_has_a_thumbnail_by_the_same_link(picha: Talk) -> None:
+    message = await picha.hear(picha.stranger(), caption="Look")
+    link = message["content"]["url"]
+
+    told = await picha.api("GET", link.replace("/content?", "/thumbnail?"), key=None)
+    forged = await picha.api("GET", link.replace("/content?", "/thumbnail?") + "0", key=None)
+
+    assert (told.status, max(inspect(told.body).facts.width or 0, inspect(told.body).facts.height or 0)) == (200, 320)
+    assert forged.error["code"] == "MEDIA_NOT_FOUND"
+
+
+async def test_a_picture_whose_pixels_are_broken_is_refused_each_time_it_is_uploaded(picha: Talk) -> None:
+    sound = picture("PNG", shade=200)
+    at = sound.index(b"IDAT") + 4
+    size = int.from_bytes(sound[at - 8 : at - 4])
+    body = b"IDAT" + bytes(size)
+    broken = sound[: at - 4] + body + zlib.crc32(body).to_bytes(4) + sound[at + size + 4 :]
+
+    for _ in range(2):
+        for policy in ("auto", "strict"):
+            told = await picha.upload(broken, image_policy=policy)
+            assert (told.status, told.error["code"], told.error["field"]) == (422, "IMAGE_UNREADABLE", "file")

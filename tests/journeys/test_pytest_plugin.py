@@ -227,6 +227,26 @@ def test_faults_can_be_taken_away(sandbox: Sandbox) -> None:
     assert send_photo(sandbox)
 
 
+def test_a_switch_is_turned_while_the_sandbox_runs(sandbox: Sandbox) -> None:
+    turned = sandbox.switch(window_failure="sync")
+    sandbox.clock.advance(timedelta(hours=25))
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        send_photo(sandbox)
+    with refused.value as answer:
+        assert (answer.code, json.load(answer)["error"]["code"]) == (400, 131047)
+    assert (turned.window_failure, turned.file_size) == ("sync", "string")
+    with pytest.raises(RefusedError, match="the switch file_size is string or number, not 'none'"):
+        sandbox.switch(file_size="none")
+
+
+def test_switches_are_turned_from_the_start() -> None:
+    with running(SandboxOptions(switches={"window_failure": "sync", "file_size": "number"})) as sandbox:
+        turned = sandbox.switch()
+
+    assert (turned.window_failure, turned.file_size) == ("sync", "number")
+
+
 def test_a_wait_for_what_does_not_happen_says_what_was_seen(sandbox: Sandbox) -> None:
     wamid = send_photo(sandbox)
 

@@ -1,20 +1,20 @@
 """The most used Python client of the Cloud API, unmodified, over real HTTP against the running sandbox."""
 
 import asyncio
-import contextlib
+import base64
+import hashlib
 import io
 import queue
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from PIL import Image
-from pywa import errors
+from pywa import errors, filters
 from pywa.client import WhatsApp
 from pywa.handlers import (
     DeletedMessageHandler,
@@ -26,19 +26,16 @@ from pywa.handlers import (
     PhoneNumberChangeHandler,
 )
 from pywa.types.chat import ChatType
+from pywa.types.media import Image as Picture
 from pywa.types.message import Message
 from pywa.types.message_status import MessageStatus
 from starlette.applications import Starlette
+from tests.journeys.pywa_bot import ASHA, PERSON, picture, served, to_sandbox, write
 from tests.journeys.sandbox_program import PATIENCE_S, SandboxProgram, running
 
-PERSON = "16505551234"
+from picha.sandbox import magic
+
 LADDER = "100,100,100"
-
-
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 48), (90, 140, 60)).save(file, "JPEG")
-    return file.getvalue()
 
 
 class Bot:
@@ -54,13 +51,14 @@ class Bot:
             verify_token=ready.verify_token,
             app_secret=ready.app_secret,
         )
-        session.base_url = httpx.URL(f"{ready.base_url}/v24.0")
+        session.base_url = to_sandbox(sandbox)
         self.statuses: queue.Queue[MessageStatus[str]] = queue.Queue()
         self.messages: queue.Queue[Message] = queue.Queue()
         self.others: queue.Queue[Any] = queue.Queue()
         self.wa.add_handlers(
             MessageStatusHandler(lambda _, status: self.statuses.put(status)),
-            MessageHandler(lambda _, message: self.messages.put(message)),
+            MessageHandler(lambda _, message: self.messages.put(message), filters.image),
+            MessageHandler(lambda _, message: self.others.put(message), ~filters.image),
             EditedMessageHandler(lambda _, update: self.others.put(update)),
             DeletedMessageHandler(lambda _, update: self.others.put(update)),
             OutgoingMessageHandler(lambda _, update: self.others.put(update)),
@@ -78,26 +76,13 @@ class Bot:
         return self.messages.get(timeout=PATIENCE_S)
 
 
-@contextlib.contextmanager
-def served(app: Starlette, door: socket.socket) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture
 async def bot() -> AsyncIterator[tuple[SandboxProgram, Bot]]:
     app = Starlette()
     with socket.create_server(("127.0.0.1", 0)) as door, httpx.Client() as session:
-        callback = f"http://127.0.0.1:{door.getsockname()[1]}/"
-        async with running("--ladder", LADDER) as sandbox:
+        async with running("--ladder", LADDER, "--limits", "off") as sandbox:
             bot = Bot(sandbox, session, app)
-            with served(app, door):
+            with served(app, door) as callback:
                 registered = await asyncio.to_thread(register, sandbox, bot, callback)
                 assert registered
                 yield sandbox, bot
@@ -156,25 +141,33 @@ async def test_pywa_sends_an_image_by_link(bot: tuple[SandboxProgram, Bot]) -> N
     assert failed.error.details == "Unsupported Image mime type text/html. Please use one of image/png, image/jpeg."
 
 
-async def test_pywa_hears_an_image_downloads_it_and_answers_with_one(bot: tuple[SandboxProgram, Bot]) -> None:
+async def test_pywa_hears_an_image_downloads_it_and_answers_with_one(
+    bot: tuple[SandboxProgram, Bot], tmp_path: Path
+) -> None:
     sandbox, client = bot
-    asked = {"from": "255712345678", "name": "Asha", "caption": "Habari", "forwarded": True}
-    await sandbox.control("POST", "/inbound", json=asked)
+    await write(sandbox, type="text", text="The filter leaves this one out.")
+    await write(sandbox, caption="Habari", forwarded=True)
     message = await asyncio.to_thread(client.next_message)
     image = message.image
     assert image is not None
 
     data = await asyncio.to_thread(image.get_bytes)
-    await asyncio.to_thread(message.mark_as_read)
+    path = await asyncio.to_thread(image.download, path=tmp_path)
+    streamed = await asyncio.to_thread(lambda: b"".join(image.stream()))
+    marked = await asyncio.to_thread(message.mark_as_read)
+    typing = await asyncio.to_thread(message.indicate_typing)
     reply = await asyncio.to_thread(
         message.reply_image, image=data, mime_type="image/jpeg", caption="Nzuri", quote=True
     )
 
-    assert (message.from_user.wa_id, message.from_user.name, message.caption) == ("255712345678", "Asha", "Habari")
+    assert (message.from_user.wa_id, message.from_user.name, message.caption) == (ASHA, "Asha", "Habari")
     assert message.forwarded
     assert data[:3] == b"\xff\xd8\xff"
+    assert data == streamed == path.read_bytes()
+    assert marked.success
+    assert typing.success
     (read,) = await sandbox.wait("status", wamid=reply.id, status="read")
-    assert read["to"] == "255712345678"
+    assert read["to"] == ASHA
     (line,) = await sandbox.ledger()
     # pywa answers to the business-scoped user id.
     assert (line["recipient"], line["caption"]) == (message.from_user.bsuid, "Nzuri")
@@ -185,7 +178,7 @@ async def test_pywa_hears_what_else_people_send(bot: tuple[SandboxProgram, Bot])
 
     async def hear(**spoken: Any) -> Message:
         await sandbox.control("POST", "/inbound", json={"from": "255712345678"} | spoken)
-        return await asyncio.to_thread(client.next_message)
+        return await asyncio.to_thread(client.next_other if "type" in spoken else client.next_message)
 
     reaction = await hear(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
     taken = await hear(type="reaction", reaction={"message_id": "wamid.X"})
@@ -236,16 +229,124 @@ async def test_pywa_hears_edits_revocations_changes_echoes_and_the_statuses_of_a
     assert {status.from_user.bsuid for update in updates for status in update} == {"US.2"}
 
 
-async def test_pywa_knows_the_errors_by_name(bot: tuple[SandboxProgram, Bot]) -> None:
+async def test_pywa_waits_for_a_reply_with_a_picture(bot: tuple[SandboxProgram, Bot]) -> None:
+    sandbox, client = bot
+    await write(sandbox, type="text", text="Have you got a photo of it?")
+
+    def ask() -> Message:
+        sent = client.wa.send_image(to=ASHA, image=picture(), mime_type="image/jpeg")
+        return sent.wait_for_reply(filters=filters.image, timeout=PATIENCE_S)
+
+    asking = asyncio.create_task(asyncio.to_thread(ask))
+    await write(sandbox, client.wa._listeners, type="text", text="Wait, I look for mine.")
+    wamid = await write(sandbox, caption="This one")
+    reply = await asking
+
+    assert (reply.id, reply.caption) == (wamid, "This one")
+
+
+def _pieces() -> Iterator[bytes]:
+    data = picture()
+    yield data[:100]
+    yield data[100:]
+
+
+SOURCES: dict[str, Callable[[WhatsApp, Path], Any]] = {
+    "bytes": lambda _wa, _path: picture(),
+    "a path": lambda _wa, path: path,
+    "a path as text": lambda _wa, path: str(path),
+    "a file": lambda _wa, _path: io.BytesIO(picture()),
+    "an iterator": lambda _wa, _path: _pieces(),
+    "base64": lambda _wa, _path: base64.b64encode(picture()).decode(),
+    "a data URI": lambda _wa, _path: f"data:image/jpeg;base64,{base64.b64encode(picture()).decode()}",
+    "a media id": lambda wa, path: wa.upload_media(path, "image/jpeg").id,
+    "uploaded media": lambda wa, path: wa.upload_media(path, "image/jpeg"),
+}
+
+
+async def test_pywa_sends_a_picture_from_every_kind_of_source(bot: tuple[SandboxProgram, Bot], tmp_path: Path) -> None:
+    sandbox, client = bot
+    path = tmp_path / "receipt.jpg"
+    path.write_bytes(picture())
+
+    def send(source: str) -> str:
+        # A stream says nothing of what it is.
+        kind = "image/jpeg" if source in ("bytes", "a file", "an iterator", "base64") else None
+        return client.wa.send_image(
+            to=PERSON, image=SOURCES[source](client.wa, path), mime_type=kind, caption=source
+        ).id
+
+    for source in SOURCES:
+        await sandbox.wait("status", wamid=await asyncio.to_thread(send, source), status="read")
+
+    digest = hashlib.sha256(picture()).hexdigest()
+    assert [(line["caption"], line["sha256"]) for line in await sandbox.ledger()] == [
+        (name, digest) for name in SOURCES
+    ]
+
+
+async def test_pywa_sends_on_a_picture_that_it_received(bot: tuple[SandboxProgram, Bot]) -> None:
+    sandbox, client = bot
+    await write(sandbox)
+    image = (await asyncio.to_thread(client.next_message)).image
+    assert isinstance(image, Picture)
+
+    sent = await asyncio.to_thread(client.wa.send_image, to=PERSON, image=image)
+
+    await sandbox.wait("status", wamid=sent.id, status="read")
+
+
+async def test_pywa_raises_every_error_as_the_class_of_its_code(bot: tuple[SandboxProgram, Bot]) -> None:
+    _, client = bot
+    rows = [row for row in magic.TABLE.values() if row.moment is magic.Moment.ANSWER]
+
+    def raised(number: str) -> errors.WhatsAppError:
+        with pytest.raises(errors.WhatsAppError) as refused:
+            client.wa.send_image(to=number, image="http://127.0.0.1:1/a.jpg")
+        return refused.value
+
+    told = [await asyncio.to_thread(raised, row.number) for row in rows]
+
+    assert [error.code for error in told] == [row.code for row in rows]
+    named = {type(error) for error in told}
+    assert {errors.AuthException, errors.RateLimitHit, errors.TooManyMessages, errors.ExpiredAccessToken} <= named
+    assert {errors.ReEngagementMessage, errors.ServiceUnavailable, errors.InvalidParameter} <= named
+    assert all(error.details and error.fbtrace_id for error in told)
+
+
+async def test_pywa_hands_every_failure_to_the_statuses_handler(bot: tuple[SandboxProgram, Bot]) -> None:
+    _, client = bot
+    rows = [row for row in magic.TABLE.values() if row.moment is magic.Moment.STATUS]
+
+    for row in rows:
+        await asyncio.to_thread(client.wa.send_image, to=row.number, image="http://127.0.0.1:1/a.jpg")
+    failed = [await asyncio.to_thread(client.next_status) for _ in rows]
+
+    codes = {status.error.code: type(status.error) for status in failed if status.error}
+    assert {status.status for status in failed} == {"failed"}
+    assert set(codes) == {row.code for row in rows}
+    assert codes[131053] is errors.MediaUploadError
+    assert codes[131047] is errors.ReEngagementMessage
+    assert codes[137000] is errors.RecipientIdentityKeyMismatch
+
+
+async def test_pywa_hears_that_the_window_is_closed(bot: tuple[SandboxProgram, Bot]) -> None:
+    _, client = bot
+
+    await asyncio.to_thread(client.wa.send_image, to="255799999999", image=picture(), mime_type="image/jpeg")
+    failed = await asyncio.to_thread(client.next_status)
+
+    assert isinstance(failed.error, errors.ReEngagementMessage)
+
+
+async def test_pywa_raises_an_unknown_media_id(bot: tuple[SandboxProgram, Bot]) -> None:
     _, client = bot
 
     with pytest.raises(errors.WhatsAppError) as refused:
         await asyncio.to_thread(client.wa.send_image, to=PERSON, image="123456")
-    await asyncio.to_thread(client.wa.send_image, to="255799999999", image=picture(), mime_type="image/jpeg")
-    failed = await asyncio.to_thread(client.next_status)
 
-    assert refused.value.code == 100
-    assert isinstance(failed.error, errors.ReEngagementMessage)
+    assert (refused.value.code, refused.value.type) == (100, "OAuthException")
+    assert refused.value.fbtrace_id
 
 
 async def test_twenty_pywa_sends_at_once_all_arrive(bot: tuple[SandboxProgram, Bot]) -> None:
@@ -275,3 +376,38 @@ async def test_pywa_manages_media(bot: tuple[SandboxProgram, Bot]) -> None:
     assert (url.mime_type, int(url.file_size)) == ("image/jpeg", len(picture()))
     assert data == picture()
     assert deleted.success
+
+
+async def test_pywa_registers_its_callback_by_itself() -> None:
+    class Rewriting(httpx.HTTPTransport):
+        """The way for programs that cannot be told another base URL."""
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            request.url = request.url.copy_with(scheme="http", host=base.host, port=base.port)
+            return super().handle_request(request)
+
+    app = Starlette()
+    async with running("--ladder", LADDER) as sandbox:
+        base, ready = httpx.URL(sandbox.ready.base_url), sandbox.ready
+        with (
+            socket.create_server(("127.0.0.1", 0)) as door,
+            httpx.Client(transport=Rewriting()) as session,
+            served(app, door) as callback,
+        ):
+            wa = WhatsApp(
+                phone_id=ready.phone_number_id, token=ready.access_token, session=session,
+                server=app,  # type: ignore[arg-type] # as above
+                verify_token="mine", app_id=ready.app_id, app_secret=ready.app_secret,
+                callback_url=callback, webhook_challenge_delay=0,
+            )  # fmt: skip
+            for thread in threading.enumerate():
+                if isinstance(thread, threading.Timer):
+                    await asyncio.to_thread(thread.join)
+
+            def send_and_wait() -> MessageStatus[str]:
+                sent = wa.send_image(to=PERSON, image=picture(), mime_type="image/jpeg")
+                return sent.wait_until_read(timeout=PATIENCE_S)
+
+            read = await asyncio.to_thread(send_and_wait)
+
+    assert read.status == "read"

@@ -73,6 +73,15 @@ async def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(t
     assert sandbox.ready.base_url.startswith("http://127.0.0.1:")
 
 
+async def test_switches_have_a_table_in_the_file(tmp_path: Path) -> None:
+    config = written(tmp_path, '[switches]\nwindow_failure = "sync"\nrate_limit_http = 400\n')
+
+    async with running("--config", config) as sandbox:
+        _, told = await sandbox.control("GET", "/switches")
+
+    assert (told["switches"]["window_failure"], told["switches"]["rate_limit_http"]) == ("sync", "400")
+
+
 async def test_every_flag_may_stand_in_the_file(tmp_path: Path) -> None:
     config = written(
         tmp_path,
@@ -104,6 +113,9 @@ async def test_every_flag_may_stand_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("switches = 1", "switches is a table"),
+        ("[switches]\nmade_up = 1", "switch: there is no switch 'made_up'; the switches are "),
+        ('switch = "file_size=number"\n[switches]', "give switch or the table switches, not both"),
         ("ladders = 1", "there is no ladders; there are home, host, port, "),
         ('config = "other.toml"', "there is no config;"),
         ('"" = 1', "there is no ;"),

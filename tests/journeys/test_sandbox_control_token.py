@@ -53,6 +53,20 @@ async def test_the_photo_the_clock_and_graph_want_no_control_token() -> None:
             assert token not in await front.text()
 
 
+async def test_a_browser_reads_the_documentation_without_any_secret_where_there_is_a_token() -> None:
+    async with running("--host", "0.0.0.0") as sandbox:
+        ready = sandbox.ready
+        for path in ("/docs", "/openapi.json"):
+            async with sandbox.session.get(ready.control_url + path) as answer:
+                text = await answer.text()
+
+            assert answer.status == 200
+            assert "CONTROL_TOKEN" in text or path == "/openapi.json"
+            for secret in (ready.access_token, ready.app_secret, ready.verify_token, ready.control_token):
+                assert secret is not None
+                assert secret not in text, path
+
+
 async def test_the_token_is_the_seeds_or_the_one_that_is_set() -> None:
     here = ("--host", "0.0.0.0")
     async with (

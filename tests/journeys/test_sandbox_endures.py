@@ -4,9 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from tests.journeys.sandbox_program import PATIENCE_S, Receiver, SandboxProgram, running
-
-DOCUMENTED_MEDIA = "1479537139650973"
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, PATIENCE_S, Receiver, SandboxProgram, running
 
 
 async def send_until_killed(sandbox: SandboxProgram, answered: list[str], number: int) -> None:

@@ -1,32 +1,19 @@
 import asyncio
-import hashlib
-import io
 import json
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 import pytest_asyncio
-from PIL import Image
-from tests.journeys.sandbox_program import SandboxProgram, running
-
-from picha.cloudapi.media import digest_of
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, SandboxProgram, running
 
 # One sandbox for all: no test here depends on another's traces.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HELLO = {"messaging_product": "whatsapp", "to": "16505551234", "type": "text", "text": {"body": "Hello"}}
-DOCUMENTED_MEDIA = "1479537139650973"
 UNKNOWN_TYPE = (
     "(#100) Param type must be one of {audio, contacts, document, image, interactive, location, reaction, sticker, "
     'template, text, video} - got "hologram".'
 )
-
-
-def picture(kind: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> bytes:
-    file = io.BytesIO()
-    Image.new(mode, size).save(file, kind)
-    return file.getvalue()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -236,128 +223,6 @@ async def test_a_token_in_the_query_is_as_good(sandbox: SandboxProgram) -> None:
         assert answer.status == 200
 
 
-async def test_an_upload_is_described_downloaded_and_deleted(sandbox: SandboxProgram) -> None:
-    data = picture()
-    media_id = await sandbox.upload(data)
-
-    _, told = await sandbox.graph("GET", f"/v24.0/{media_id}", params={"phone_number_id": sandbox.number})
-    bearer = {"Authorization": f"Bearer {sandbox.ready.access_token}"}
-    async with sandbox.session.get(told["url"], headers=bearer) as answer:
-        downloaded, mime_type = await answer.read(), answer.headers["Content-Type"]
-    async with sandbox.session.get(told["url"]) as answer:
-        unauthorised = answer.status
-    async with sandbox.session.get(told["url"].replace("hash=", "hash=0"), headers=bearer) as answer:
-        forged = answer.status
-    deleted = await sandbox.graph("DELETE", f"/v24.0/{media_id}")
-    gone = await sandbox.graph("GET", f"/v24.0/{media_id}")
-
-    assert media_id.isdigit()
-    assert told["file_size"] == str(len(data))
-    assert digest_of(told["sha256"]) == hashlib.sha256(data).digest()
-    assert (downloaded, mime_type) == (data, "image/jpeg")
-    assert (unauthorised, forged) == (401, 404)
-    assert deleted == (200, {"success": True})
-    assert gone[0] == 400
-
-
-async def test_media_of_another_number_is_not_there(sandbox: SandboxProgram) -> None:
-    status, answer = await sandbox.graph("GET", f"/{DOCUMENTED_MEDIA}", params={"phone_number_id": "12345"})
-
-    assert (status, answer["error"]["error_subcode"]) == (400, 33)
-
-
-@pytest.mark.parametrize("order", [("file", "messaging_product"), ("type", "file", "messaging_product"), ("file",)])
-async def test_the_parts_of_an_upload_come_in_any_order_and_chunked(
-    sandbox: SandboxProgram, order: tuple[str, ...]
-) -> None:
-    parts = {
-        "file": b'Content-Disposition: form-data; name="file"; filename="/some/folder/receipt.png"\r\n'
-        b"Content-Type: image/jpeg\r\n\r\n" + picture(),
-        "messaging_product": b'Content-Disposition: form-data; name="messaging_product"\r\n\r\nwhatsapp',
-        "type": b'Content-Disposition: form-data; name="type"\r\n\r\nimage/png',
-    }
-    body = b"".join(b"--edge\r\n" + parts[name] + b"\r\n" for name in order) + b"--edge--\r\n"
-
-    async def chunks() -> AsyncIterator[bytes]:
-        for at in range(0, len(body), 7):
-            yield body[at : at + 7]
-            await asyncio.sleep(0)
-
-    query = {} if "messaging_product" in order else {"messaging_product": "whatsapp"}
-    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
-    status, answer = await sandbox.graph(
-        "POST", f"/v24.0/{sandbox.number}/media", data=chunks(), headers=headers, params=query
-    )
-
-    assert status == 200, answer
-
-
-async def test_an_octet_stream_is_refused_whatever_type_says(sandbox: SandboxProgram) -> None:
-    form = aiohttp.FormData()
-    form.add_field("messaging_product", "whatsapp")
-    form.add_field("type", "image/png")
-    form.add_field("file", picture("PNG"), filename="a.png", content_type="application/octet-stream")
-
-    status, answer = await sandbox.graph("POST", f"/{sandbox.number}/media", data=form)
-
-    assert status == 400
-    text = answer["error"]["message"]
-    assert text.startswith("(#100) Param file must be a file with one of the following types: audio/aac, ")
-    assert text.endswith("Received file of type 'application/octet-stream'.")
-
-
-@pytest.mark.parametrize("body", [b"", b"--edge", b"--edge\r\n\r\n\r\n--edge--", b"nothing at all"])
-async def test_a_form_without_a_file_is_refused(sandbox: SandboxProgram, body: bytes) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
-
-    status, answer = await sandbox.graph("POST", f"/{sandbox.number}/media", data=body, headers=headers)
-
-    assert (status, answer["error"]["code"]) == (400, 100)
-
-
-async def test_more_than_a_hundred_megabytes_are_refused_at_upload(sandbox: SandboxProgram) -> None:
-    form = aiohttp.FormData()
-    form.add_field("messaging_product", "whatsapp")
-    form.add_field("file", io.BytesIO(bytes(104_857_601)), filename="a.jpg", content_type="image/jpeg")
-
-    status, answer = await sandbox.graph("POST", f"/{sandbox.number}/media", data=form)
-
-    assert (status, answer["error"]["code"]) == (400, 100)
-
-
-@pytest.mark.parametrize(
-    ("data", "mime_type", "details"),
-    [
-        (picture() + bytes(5_242_881 - len(picture())), "image/jpeg", "Image file size too big: 5,242,881 bytes."),
-        (picture("PNG"), "image/jpeg", "the file was declared image/jpeg and is image/png"),
-        (picture()[:-20], "image/jpeg", "before its end mark"),
-        (picture("PNG", "I;16"), "image/png", "16 bits a channel"),
-        (picture("WEBP"), "image/webp", "Unsupported Image mime type image/webp. Please use one of image/png"),
-        (b"%PDF-1.4", "application/pdf", "Unsupported Image mime type application/pdf."),
-        (b"no picture", "image/png", "not a picture"),
-    ],
-)  # fmt: skip
-async def test_an_upload_that_is_no_proper_image_is_taken_and_fails_when_it_is_sent(
-    sandbox: SandboxProgram, data: bytes, mime_type: str, details: str
-) -> None:
-    media_id = await sandbox.upload(data, mime_type)
-
-    status, answer = await sandbox.send_image(id=media_id)
-
-    assert status == 200
-    (failed,) = await sandbox.wait("status", wamid=answer["messages"][0]["id"])
-    assert (failed["status"], failed["code"]) == ("failed", 131053)
-    assert details in failed["details"]
-
-
-async def test_exactly_five_megabytes_go(sandbox: SandboxProgram) -> None:
-    media_id = await sandbox.upload(picture() + bytes(5_242_880 - len(picture())))
-
-    _, answer = await sandbox.send_image(id=media_id)
-
-    await sandbox.wait("status", wamid=answer["messages"][0]["id"], status="read")
-
-
 async def test_twenty_sends_at_once_are_all_kept_under_different_names(sandbox: SandboxProgram) -> None:
     answers = await asyncio.gather(*(sandbox.send_image(id=DOCUMENTED_MEDIA, caption=str(n)) for n in range(40)))
 
@@ -417,47 +282,6 @@ async def test_the_front_and_the_handset_tell_how_to_go_on(sandbox: SandboxProgr
     assert front["phone_number_id"] == sandbox.number
     assert sandbox.ready.access_token not in json.dumps(front) + page
     assert "/_sandbox/inbound" in page
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"GET /%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET //// HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /v24.0/106540352242922?fields=%00,%ff HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n",
-        b"GET /whatsapp_business/attachments/?mid=%ff&ext=\xb2&hash=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /_sandbox/ledger?limit=%C2%B2&after=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /_sandbox/wait?event=send&timeout_s=nan HTTP/1.1\r\nHost: x\r\n\r\n",
-        b'POST /v24.0/106540352242922/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a":"\xff"}',
-        b"POST /106540352242922/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Type: \xff\r\n\r\n{}",
-        b"POST /106540352242922/media HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Type: \xff\r\n\r\n{}",
-        b"POST /106540352242922/media HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=\xff\r\n\r\n",
-        b"POST /106540352242922/media HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\n\r\n",
-        b"POST /v24.0/106540352242922/messages?access_token=%ud800 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
-        b"POST /_sandbox/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nnull",
-        b"BREW /v24.0/106540352242922 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    ],
-)
-async def test_no_bytes_on_the_wire_make_it_fail(sandbox: SandboxProgram, raw: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.ready.base_url.rsplit(":", 1)[1]))
-    headers = f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {sandbox.ready.access_token}"
-    writer.write(raw.replace(b"Host: x", headers.encode()))
-
-    answer = await asyncio.wait_for(reader.read(), 20)
-    writer.close()
-
-    assert answer.startswith(b"HTTP/1.1 ")
-    assert 200 <= int(answer[9:12]) < 500, answer
-
-
-async def test_media_with_a_token_and_made_up_addresses_are_not_found(sandbox: SandboxProgram) -> None:
-    for query in ({}, {"mid": "1", "ext": "²", "hash": "x"}, {"mid": "\udcff".encode("utf-8", "replace").decode()}):
-        status, answer = await sandbox.graph("GET", "/whatsapp_business/attachments/", params=query)
-
-        assert (status, answer["error"]["code"]) == (404, 100)
 
 
 async def test_head_is_answered_like_get(sandbox: SandboxProgram) -> None:

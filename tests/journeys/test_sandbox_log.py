@@ -1,49 +1,30 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
-
-DOCUMENTED_MEDIA = "1479537139650973"
-PERSON = "16505551234"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver("shaken").listening() as listening:
-        yield listening
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, PERSON, Receiver, SandboxProgram, running, telling
 
 
 @pytest.fixture
 async def sandbox(receiver: Receiver) -> AsyncIterator[SandboxProgram]:
-    arguments = ("--ladder", "0,0,0", "--callback", receiver.url, "--verify-token", receiver.verify_token)
-    async with running(*arguments, "--seed", "7") as program:
+    async with telling(receiver, "--ladder", "0,0,0", "--seed", "7") as program:
         await program.wait("delivery")
         yield program
 
 
-async def sent(sandbox: SandboxProgram) -> str:
+async def told_of(sandbox: SandboxProgram) -> str:
     """Send an image and return its wamid once the last webhook about it is taken."""
-    status, answer = await sandbox.send_image(id=DOCUMENTED_MEDIA)
-    assert status == 200, answer
-    wamid: str = answer["messages"][0]["id"]
+    wamid = await sandbox.sent()
     await sandbox.wait("delivery", wamid=wamid, count="3")
     return wamid
-
-
-async def log(sandbox: SandboxProgram, **query: str) -> Any:
-    status, answer = await sandbox.control("GET", "/deliveries", params=query)
-    assert status == 200, answer
-    return answer["items"]
 
 
 async def test_the_log_shows_every_try_and_what_was_sent(sandbox: SandboxProgram, receiver: Receiver) -> None:
     receiver.answers.extend([500, 503])
 
-    wamid = await sent(sandbox)
-    items = await log(sandbox, about=wamid)
+    wamid = await told_of(sandbox)
+    items = await sandbox.deliveries(about=wamid)
 
     assert {item["state"] for item in items} == {"taken"}
     assert {item["status"] for item in items} == {"sent", "delivered", "read"}
@@ -60,14 +41,14 @@ async def test_what_nobody_takes_is_owed(sandbox: SandboxProgram, receiver: Rece
 
     await sandbox.send_image(id=DOCUMENTED_MEDIA)
     await receiver.until(3)
-    items = await log(sandbox, limit="3")
+    items = await sandbox.deliveries(limit="3")
 
     assert {item["state"] for item in items} == {"owed"}
 
 
 async def test_a_redelivery_is_the_same_bytes_under_another_id(sandbox: SandboxProgram, receiver: Receiver) -> None:
-    wamid = await sent(sandbox)
-    (old,) = [item for item in await log(sandbox, about=wamid) if item["status"] == "delivered"]
+    wamid = await told_of(sandbox)
+    (old,) = [item for item in await sandbox.deliveries(about=wamid) if item["status"] == "delivered"]
 
     status, answer = await sandbox.control("POST", f"/deliveries/{old['id']}/redeliver")
     await receiver.until(4)
@@ -76,7 +57,7 @@ async def test_a_redelivery_is_the_same_bytes_under_another_id(sandbox: SandboxP
     assert status == 202
     assert answer["id"] != old["id"]
     assert [call.body for call in receiver.of("statuses")].count(receiver.of("statuses")[3].body) == 2
-    assert len(await log(sandbox, about=wamid)) == 4
+    assert len(await sandbox.deliveries(about=wamid)) == 4
 
 
 async def test_nonsense_is_refused_in_a_sentence(sandbox: SandboxProgram) -> None:
@@ -88,7 +69,7 @@ async def test_nonsense_is_refused_in_a_sentence(sandbox: SandboxProgram) -> Non
 
 
 async def test_reset_is_the_first_day_again(sandbox: SandboxProgram, receiver: Receiver) -> None:
-    first = await sent(sandbox)
+    first = await told_of(sandbox)
     await sandbox.control("POST", "/clock", json={"advance_s": 90_000})
     await sandbox.control("POST", "/faults", json={"effect": {"error": 131000}})
     await sandbox.control("POST", "/trouble", json={"drop": True})
@@ -98,7 +79,7 @@ async def test_reset_is_the_first_day_again(sandbox: SandboxProgram, receiver: R
     status, _ = await sandbox.control("POST", "/reset")
     await receiver.until(before + 1, kind="messages")
     ledger = await sandbox.ledger()
-    second = await sent(sandbox)
+    second = await told_of(sandbox)
     await sandbox.wait("status", wamid=second, status="read")
 
     assert status == 204

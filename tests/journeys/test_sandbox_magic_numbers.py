@@ -2,13 +2,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from tests.journeys.sandbox_program import SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, SandboxProgram, running
 
 from picha.sandbox import magic
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-DOCUMENTED_MEDIA = "1479537139650973"
 
 
 def numbers(moment: magic.Moment) -> list[str]:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROUTES = (
     "/trouble", "/people/16505551234/read", "/people/16505551234/change-number", "/people/%00/block",
     "/people/%F0%9F%98%80/deliver", "/people/16505551234/%2e%2e", "/deliveries/%00/redeliver",
-    "/inbound", "/echo", "/errors", "/groups", "/clock", "/faults",
+    "/inbound", "/echo", "/errors", "/groups", "/clock", "/faults", "/switches",
 )  # fmt: skip
 BODIES = (
     b"", b"\x00", b"null", b"[]", b"{", b'{"to": 5}', b'{"to": "\\ud800"}', b'{"batch": 1e400}', b'{"drop": NaN}',
@@ -39,3 +40,37 @@ async def test_a_limit_that_is_none_is_refused(sandbox: SandboxProgram, query: s
     for route in ("/deliveries", "/ledger"):
         async with sandbox.session.get(f"{sandbox.ready.control_url}{route}?{query}") as answer:
             assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET //// HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v24.0/106540352242922?fields=%00,%ff HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n",
+        b"GET /whatsapp_business/attachments/?mid=%ff&ext=\xb2&hash=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /_sandbox/ledger?limit=%C2%B2&after=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /_sandbox/wait?event=send&timeout_s=nan HTTP/1.1\r\nHost: x\r\n\r\n",
+        b'POST /v24.0/106540352242922/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a":"\xff"}',
+        b"POST /106540352242922/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Type: \xff\r\n\r\n{}",
+        b"POST /106540352242922/media HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Type: \xff\r\n\r\n{}",
+        b"POST /106540352242922/media HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=\xff\r\n\r\n",
+        b"POST /106540352242922/media HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\n\r\n",
+        b"POST /v24.0/106540352242922/messages?access_token=%ud800 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+        b"POST /_sandbox/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nnull",
+        b"BREW /v24.0/106540352242922 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+)
+async def test_no_bytes_on_the_wire_make_it_fail(sandbox: SandboxProgram, raw: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.ready.base_url.rsplit(":", 1)[1]))
+    headers = f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {sandbox.ready.access_token}"
+    writer.write(raw.replace(b"Host: x", headers.encode()))
+
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 ")
+    assert 200 <= int(answer[9:12]) < 500, answer

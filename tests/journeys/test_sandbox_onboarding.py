@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, Receiver, SandboxProgram, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STRANGER = "255712345678"
-DOCUMENTED_MEDIA = "1479537139650973"
 SCOPES = ["whatsapp_business_management", "whatsapp_business_messaging"]
 
 

@@ -1,12 +1,12 @@
-import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, Receiver, SandboxProgram, running, telling
 
-DOCUMENTED_MEDIA = "1479537139650973"
+SHEENA = "16505551234"
 PERSON = "255712345678"
 NEW = "255787654321"
 
@@ -21,8 +21,7 @@ async def sandbox() -> AsyncIterator[SandboxProgram]:
 
 async def sent(sandbox: SandboxProgram, to: str = PERSON) -> str:
     """Send an image and return its wamid once it is `sent`."""
-    _, answer = await sandbox.send_image(to=to, id=DOCUMENTED_MEDIA)
-    wamid: str = answer["messages"][0]["id"]
+    wamid = await sandbox.sent(to=to)
     await sandbox.wait("status", wamid=wamid, status="sent")
     return wamid
 
@@ -55,20 +54,96 @@ async def test_messages_wait_until_the_person_gets_and_reads_them(sandbox: Sandb
     assert await act(sandbox, "read") == {"wamids": []}
 
 
+async def seen_by(sandbox: SandboxProgram, person: str = PERSON) -> Any:
+    """Return what the person is told to be, and apart from it their one conversation."""
+    status, told = await sandbox.control("GET", f"/people/{person}")
+    assert status == 200, told
+    (conversation,) = told.pop("conversations")
+    return told, conversation
+
+
+async def mark(sandbox: SandboxProgram, message_id: str, **typing: object) -> None:
+    body = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id} | typing
+    assert await sandbox.graph("POST", f"/{sandbox.number}/messages", json=body) == (200, {"success": True})
+
+
+async def heard(sandbox: SandboxProgram, **message: str) -> str:
+    _, answer = await sandbox.control("POST", "/inbound", json={"from": PERSON} | message)
+    return str(answer["message_id"])
+
+
+async def test_a_read_mark_covers_what_came_before_and_nothing_later(sandbox: SandboxProgram) -> None:
+    second, third = await heard(sandbox), await heard(sandbox)
+    _, before = await seen_by(sandbox)
+
+    await mark(sandbox, second)
+    await mark(sandbox, before["unread"][0])
+    _, after = await seen_by(sandbox)
+
+    assert before["unread"][1:] == [second, third]
+    assert after["unread"] == [third]
+    assert (before["typing"], after["typing"]) == (False, False)
+
+
+async def test_a_person_sees_the_business_typing_until_it_sends(sandbox: SandboxProgram) -> None:
+    message = await heard(sandbox)
+
+    await mark(sandbox, message, typing_indicator={"type": "text"})
+    await sandbox.send_image(to="16505551234", id=DOCUMENTED_MEDIA)
+    _, typing = await seen_by(sandbox)
+    _, other = await seen_by(sandbox, "16505551234")
+    await sent(sandbox)
+    _, replied = await seen_by(sandbox)
+
+    assert (typing["typing"], other["typing"], replied["typing"]) == (True, False, False)
+
+
+async def test_what_a_person_saw_outlives_a_kill(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    async with running(*home) as sandbox:
+        await sandbox.control("POST", "/clock", json={"freeze": True})
+        await mark(sandbox, await heard(sandbox), typing_indicator={"type": "text"})
+        unread = await heard(sandbox)
+        before = await seen_by(sandbox)
+        await sandbox.kill()
+    async with running(*home) as sandbox:
+        after = await seen_by(sandbox)
+
+    assert before == after
+    assert after[1]["typing"] is True
+    assert after[1]["unread"] == [unread]
+
+
+async def test_a_person_is_told_with_when_their_window_closes(sandbox: SandboxProgram) -> None:
+    await heard(sandbox, identity_key_hash="DF2lS5v2W6x=")
+    await act(sandbox, "block")
+    (inbound, *_) = (await sandbox.wait("inbound", to=PERSON, count="2"))[1:]
+    told, conversation = await seen_by(sandbox, f"+{PERSON}")
+    stranger, closed = await seen_by(sandbox, NEW)
+
+    assert told.pop("user_id").startswith("US.")
+    assert told == {"wa_id": PERSON, "name": "Asha", "username": None, "identity_key_hash": "DF2lS5v2W6x="}
+    assert (conversation["blocked"], closed["blocked"]) == (True, False)
+    closes_at = datetime.fromisoformat(conversation["window_closes_at"])
+    assert closes_at - datetime.fromisoformat(inbound["at"]) == timedelta(hours=24)
+    assert (stranger["name"], closed["window_closes_at"], closed["unread"]) == (None, None, [])
+
+
 async def test_a_person_who_reads_while_the_ladder_climbs_gives_each_status_once() -> None:
     async with running("--ladder", "0,100,100") as sandbox:
-        wamid = await sent(sandbox, "16505551234")
-        await act(sandbox, "read", "16505551234")
-        # Past both pauses of the ladder, which would have made them again.
-        await asyncio.sleep(0.4)
+        wamid = await sent(sandbox, SHEENA)
+        await act(sandbox, "read", SHEENA)
+        # What is sent later climbs the same ladder: once it is read, the first one's pauses are over.
+        later = await sandbox.sent()
+        await sandbox.wait("status", wamid=later, status="read")
 
         assert await statuses(sandbox, wamid) == ["sent", "delivered", "read"]
 
 
 async def test_after_delivery_the_ladder_goes_on_by_itself() -> None:
     async with running("--ladder", "0,-,0") as sandbox:
-        wamid = await sent(sandbox, "16505551234")
-        await act(sandbox, "deliver", "16505551234")
+        wamid = await sent(sandbox, SHEENA)
+        await act(sandbox, "deliver", SHEENA)
 
         await sandbox.wait("status", wamid=wamid, status="read")
 
@@ -76,25 +151,25 @@ async def test_after_delivery_the_ladder_goes_on_by_itself() -> None:
 async def test_nobody_else_reads(sandbox: SandboxProgram) -> None:
     wamid = await sent(sandbox)
 
-    assert await act(sandbox, "read", "16505551234") == {"wamids": []}
+    assert await act(sandbox, "read", SHEENA) == {"wamids": []}
     assert await statuses(sandbox, wamid) == ["sent"]
 
 
 async def test_what_is_sent_to_one_who_blocked_stays_at_sent_for_good(tmp_path: Path) -> None:
     arguments = ("--home", str(tmp_path), "--ladder", "0,0,0")
     async with running(*arguments) as sandbox:
-        assert await act(sandbox, "block", "16505551234") == {"wa_id": "16505551234", "blocked": True}
-        wamid = await sent(sandbox, "16505551234")
-        refused, _ = await sandbox.control("POST", "/inbound", json={"from": "16505551234"})
-        assert await act(sandbox, "unblock", "16505551234") == {"wa_id": "16505551234", "blocked": False}
+        assert await act(sandbox, "block", SHEENA) == {"wa_id": SHEENA, "blocked": True}
+        wamid = await sent(sandbox, SHEENA)
+        refused, _ = await sandbox.control("POST", "/inbound", json={"from": SHEENA})
+        assert await act(sandbox, "unblock", SHEENA) == {"wa_id": SHEENA, "blocked": False}
         await sandbox.kill()
     async with running(*arguments) as sandbox:
-        after = await sent(sandbox, "16505551234")
+        after = await sent(sandbox, SHEENA)
         await sandbox.wait("status", wamid=after, status="read")
 
         assert refused == 400
         assert await statuses(sandbox, wamid) == ["sent"]
-        assert await act(sandbox, "read", "16505551234") == {"wamids": []}
+        assert await act(sandbox, "read", SHEENA) == {"wamids": []}
 
 
 async def test_what_was_under_way_to_one_who_blocks_does_not_arrive(sandbox: SandboxProgram) -> None:
@@ -105,20 +180,35 @@ async def test_what_was_under_way_to_one_who_blocks_does_not_arrive(sandbox: San
     assert await statuses(sandbox, wamid) == ["sent"]
 
 
-async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on() -> None:
-    async with Receiver("shaken").listening() as receiver:
-        arguments = ("--callback", receiver.url, "--verify-token", receiver.verify_token)
-        async with running("--ladder", "0,0,0", *arguments) as sandbox:
-            await sandbox.control("POST", "/inbound", json={"from": PERSON, "name": "Asha"})
-            answer = await act(sandbox, "change-number", to=f"+{NEW}")
-            calls = await receiver.until(3, kind="messages")
-            _, old = await sandbox.send_image(to=PERSON, id=DOCUMENTED_MEDIA)
-            (failed,) = await sandbox.wait("status", wamid=old["messages"][0]["id"])
-            _, early = await sandbox.send_image(to=NEW, id=DOCUMENTED_MEDIA)
-            (closed,) = await sandbox.wait("status", wamid=early["messages"][0]["id"])
-            await sandbox.control("POST", "/inbound", json={"from": NEW})
-            new = await sent(sandbox, NEW)
-            await sandbox.wait("status", wamid=new, status="read")
+async def test_what_is_not_delivered_within_30_days_never_is(sandbox: SandboxProgram) -> None:
+    await sandbox.control("POST", "/inbound", json={"from": NEW})
+    await sandbox.control("POST", "/clock", json={"freeze": True})
+    in_time, too_late, delivered = await sent(sandbox), await sent(sandbox, NEW), await sent(sandbox, "16505551234")
+    await act(sandbox, "deliver", "16505551234")
+
+    await sandbox.control("POST", "/clock", json={"advance_s": 30 * 86_400 - 0.001})
+    arrived = await act(sandbox, "deliver")
+    await sandbox.control("POST", "/clock", json={"advance_s": 0.001})
+    never = await act(sandbox, "read", NEW)
+    read = await act(sandbox, "read", "16505551234")
+
+    assert (arrived, never) == ({"wamids": [in_time]}, {"wamids": []})
+    assert await statuses(sandbox, too_late) == ["sent"]
+    assert read == {"wamids": [delivered]}
+
+
+async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on(receiver: Receiver) -> None:
+    async with telling(receiver, "--ladder", "0,0,0") as sandbox:
+        await sandbox.control("POST", "/inbound", json={"from": PERSON, "name": "Asha"})
+        answer = await act(sandbox, "change-number", to=f"+{NEW}")
+        calls = await receiver.until(3, kind="messages")
+        _, old = await sandbox.send_image(to=PERSON, id=DOCUMENTED_MEDIA)
+        (failed,) = await sandbox.wait("status", wamid=old["messages"][0]["id"])
+        _, early = await sandbox.send_image(to=NEW, id=DOCUMENTED_MEDIA)
+        (closed,) = await sandbox.wait("status", wamid=early["messages"][0]["id"])
+        await sandbox.control("POST", "/inbound", json={"from": NEW})
+        new = await sent(sandbox, NEW)
+        await sandbox.wait("status", wamid=new, status="read")
 
     value = next(call.value for call in calls if call.value["messages"][0]["type"] == "system")
     message = value["messages"][0]
@@ -162,7 +252,7 @@ async def test_one_without_a_number_reads_and_blocks_by_user_id(sandbox: Sandbox
         (f"{PERSON}/dance", {}, 404),
         (f"{PERSON}/change-number", {}, 400),
         (f"{PERSON}/change-number", {"to": "x"}, 400),
-        (f"{PERSON}/change-number", {"to": "16505551234"}, 400),
+        (f"{PERSON}/change-number", {"to": SHEENA}, 400),
         (f"{NEW}/change-number", {"to": "255700000000"}, 400),
     ],
 )

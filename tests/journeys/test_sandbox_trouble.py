@@ -1,26 +1,15 @@
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
-
-DOCUMENTED_MEDIA = "1479537139650973"
-PERSON = "16505551234"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver("shaken").listening() as listening:
-        yield listening
+from tests.journeys.sandbox_program import Receiver, SandboxProgram, telling
 
 
 @pytest.fixture
 async def sandbox(receiver: Receiver) -> AsyncIterator[SandboxProgram]:
-    arguments = ("--ladder", "0,20,20", "--callback", receiver.url, "--verify-token", receiver.verify_token)
-    async with running(*arguments, "--limits", "off") as program:
+    async with telling(receiver, "--ladder", "0,20,20", "--limits", "off") as program:
         await receiver.until(1, kind="messages")
         yield program
 
@@ -31,26 +20,12 @@ async def troubled(sandbox: SandboxProgram, **trouble: Any) -> None:
     assert {key: told["trouble"][key] for key in trouble} == trouble
 
 
-async def wamid_of_a_send(sandbox: SandboxProgram, **more: str) -> str:
-    status, answer = await sandbox.send_image(id=DOCUMENTED_MEDIA, **more)
-    assert status == 200, answer
-    wamid = answer["messages"][0]["id"]
-    assert isinstance(wamid, str)
-    return wamid
-
-
-def told(receiver: Receiver) -> list[tuple[str, str]]:
-    """Return (wamid, status) of every update in the order in which they came, whatever they travelled in."""
-    changes = [change for call in receiver.calls for change in json.loads(call.body)["entry"][0]["changes"]]
-    return [(one["id"], one["status"]) for change in changes for one in change["value"].get("statuses", [])]
-
-
 async def test_an_early_status_comes_before_the_answer(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, early_status=True)
     gate = asyncio.Event()
     receiver.gates.append(gate)
 
-    sending = asyncio.create_task(wamid_of_a_send(sandbox))
+    sending = asyncio.create_task(sandbox.sent())
     await receiver.until(1)
     was_answered = sending.done()
     gate.set()
@@ -58,7 +33,7 @@ async def test_an_early_status_comes_before_the_answer(sandbox: SandboxProgram, 
     await receiver.until(3)
 
     assert not was_answered
-    assert told(receiver) == [(wamid, "sent"), (wamid, "delivered"), (wamid, "read")]
+    assert receiver.updates() == [(wamid, "sent"), (wamid, "delivered"), (wamid, "read")]
 
 
 async def test_a_send_is_answered_although_its_early_status_is_never_taken(
@@ -66,48 +41,48 @@ async def test_a_send_is_answered_although_its_early_status_is_never_taken(
 ) -> None:
     await troubled(sandbox, early_status=True, drop=True)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
 
     await sandbox.wait("status", wamid=wamid, status="read")
-    assert told(receiver) == []
+    assert receiver.updates() == []
 
 
 async def test_delivered_is_skipped(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, skip_delivered=True)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
     await sandbox.wait("delivery", wamid=wamid, status="read")
 
-    assert told(receiver) == [(wamid, "sent"), (wamid, "read")]
+    assert receiver.updates() == [(wamid, "sent"), (wamid, "read")]
 
 
 async def test_a_send_fails_after_it_was_delivered(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, failed_after_delivered=True)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
     await sandbox.wait("delivery", wamid=wamid, status="failed")
 
-    assert told(receiver) == [(wamid, "sent"), (wamid, "delivered"), (wamid, "failed")]
+    assert receiver.updates() == [(wamid, "sent"), (wamid, "delivered"), (wamid, "failed")]
     assert receiver.of("statuses")[-1].value["statuses"][0]["errors"][0]["code"] == 131026
 
 
 async def test_a_webhook_comes_twice(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, duplicate=True)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
     await sandbox.wait("delivery", wamid=wamid, count="6")
 
-    assert Counter(told(receiver)) == {(wamid, "sent"): 2, (wamid, "delivered"): 2, (wamid, "read"): 2}
+    assert Counter(receiver.updates()) == {(wamid, "sent"): 2, (wamid, "delivered"): 2, (wamid, "read"): 2}
 
 
 async def test_a_later_webhook_overtakes(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, reorder=0.5, seed=1)
 
-    wamids = [await wamid_of_a_send(sandbox) for _ in range(8)]
+    wamids = [await sandbox.sent() for _ in range(8)]
     await sandbox.wait("delivery", status="read", count="8")
     await sandbox.wait("delivery", count=str(1 + 3 * 8))
 
-    orders = [[status for wamid, status in told(receiver) if wamid == one] for one in wamids]
+    orders = [[status for wamid, status in receiver.updates() if wamid == one] for one in wamids]
     assert all(sorted(order) == ["delivered", "read", "sent"] for order in orders)
     assert any(order != ["sent", "delivered", "read"] for order in orders)
 
@@ -116,7 +91,7 @@ async def test_a_webhook_is_delayed(sandbox: SandboxProgram, receiver: Receiver)
     await troubled(sandbox, delay_ms=[400, 500])
     loop = asyncio.get_running_loop()
 
-    await wamid_of_a_send(sandbox)
+    await sandbox.sent()
     start = loop.time()
     await receiver.until(1)
 
@@ -126,24 +101,24 @@ async def test_a_webhook_is_delayed(sandbox: SandboxProgram, receiver: Receiver)
 async def test_a_dropped_webhook_is_given_up_without_a_try(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, drop=True)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
     dropped = await sandbox.wait("delivery", wamid=wamid, count="3")
     status, _ = await sandbox.control("DELETE", "/trouble")
-    after = await wamid_of_a_send(sandbox)
+    after = await sandbox.sent()
     await receiver.until(3)
 
     assert {(item["taken"], item["attempts"], item["http"]) for item in dropped} == {(False, 0, None)}
     assert status == 204
-    assert {wamid for wamid, _ in told(receiver)} == {after}
+    assert {wamid for wamid, _ in receiver.updates()} == {after}
 
 
 async def test_updates_travel_together_and_signed(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, batch=1000)
 
-    wamids = [await wamid_of_a_send(sandbox) for _ in range(20)]
+    wamids = [await sandbox.sent() for _ in range(20)]
     await sandbox.wait("delivery", status="read", count="20")
 
-    assert Counter(told(receiver)) == Counter((w, s) for w in wamids for s in ("sent", "delivered", "read"))
+    assert Counter(receiver.updates()) == Counter((w, s) for w in wamids for s in ("sent", "delivered", "read"))
     assert len(receiver.of("statuses")) < 40
 
 
@@ -151,11 +126,11 @@ async def test_a_batch_that_is_not_taken_is_tried_again_one_by_one(sandbox: Sand
     await troubled(sandbox, batch=3)
     receiver.answers.append(500)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
     delivered = await sandbox.wait("delivery", wamid=wamid, count="3")
 
     assert {item["taken"] for item in delivered} == {True}
-    assert Counter(told(receiver))[wamid, "sent"] == 2
+    assert Counter(receiver.updates())[wamid, "sent"] == 2
 
 
 async def test_a_status_of_a_message_nobody_sent_has_no_callback_data(
@@ -163,39 +138,12 @@ async def test_a_status_of_a_message_nobody_sent_has_no_callback_data(
 ) -> None:
     await troubled(sandbox, unknown_wamid=True)
 
-    wamid = await wamid_of_a_send(sandbox)
+    wamid = await sandbox.sent()
     await receiver.until(6)
 
-    foreign = {one for one, _ in told(receiver)} - {wamid}
+    foreign = {one for one, _ in receiver.updates()} - {wamid}
     assert len(foreign) == 3
     assert {item["wamid"] for item in await sandbox.ledger()} == {wamid}
-
-
-async def test_whatever_the_trouble_ledger_and_webhooks_agree(sandbox: SandboxProgram, receiver: Receiver) -> None:
-    await troubled(
-        sandbox, batch=7, duplicate=0.3, reorder=0.3, delay_ms=[0, 50], early_status=0.2, skip_delivered=0.3,
-        failed_after_delivered=0.3, unknown_wamid=0.2, seed="all of it",
-    )  # fmt: skip
-
-    wamids = await asyncio.gather(*(wamid_of_a_send(sandbox) for _ in range(40)))
-    made = [item for some in await asyncio.gather(*(statuses_of(sandbox, one) for one in wamids)) for item in some]
-    for wamid, status in made:
-        await sandbox.wait("delivery", wamid=wamid, status=status)
-
-    assert sorted(item["wamid"] for item in await sandbox.ledger()) == sorted(wamids)
-    ours = {update for update in told(receiver) if update[0] in set(wamids)}
-    assert ours == set(made)
-    assert {status for _, status in made} == {"sent", "delivered", "read", "failed"}
-
-
-async def statuses_of(sandbox: SandboxProgram, wamid: str) -> list[tuple[str, str]]:
-    """Return every status of a message once it has its last."""
-    _, ended = await sandbox.control(
-        "GET", "/wait", params={"event": "status", "wamid": wamid, "count": "3", "timeout_s": "5"}
-    )
-    statuses = [(item["wamid"], item["status"]) for item in ended["items"]]
-    assert statuses[-1][1] in ("read", "failed")
-    return statuses
 
 
 async def test_trouble_that_means_nothing_is_refused_in_a_sentence(sandbox: SandboxProgram) -> None:

@@ -7,25 +7,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, Receiver, SandboxProgram, running, telling
 
 from picha.cloudapi import signature
 from picha.cloudapi.media import digest_text
 
-DOCUMENTED_MEDIA = "1479537139650973"
 OVERRIDE = {"override_callback_uri": "URL", "verify_token": "shaken"}
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver("shaken").listening() as listening:
-        yield listening
-
-
-@pytest.fixture
 async def sandbox(receiver: Receiver) -> AsyncIterator[SandboxProgram]:
-    arguments = ("--ladder", "0,0,0", "--callback", receiver.url, "--verify-token", receiver.verify_token)
-    async with running(*arguments) as program:
+    async with telling(receiver, "--ladder", "0,0,0") as program:
         yield program
 
 

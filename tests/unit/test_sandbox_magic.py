@@ -1,10 +1,5 @@
-from pathlib import Path
-
 from picha.cloudapi.errors import RANGES, TABLE
 from picha.sandbox import magic
-
-PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
-WHEN = {magic.Moment.ANSWER: "in the answer", magic.Moment.STATUS: "failed status"}
 
 
 def test_every_code_is_one_that_meta_publishes() -> None:
@@ -15,12 +10,6 @@ def test_every_code_is_one_that_meta_publishes() -> None:
 def test_a_number_spells_its_code() -> None:
     for number, row in magic.TABLE.items():
         assert (number[:3], number[3], int(number[4:])) == ("999", row.moment.value, row.code)
-
-
-def test_the_page_lists_every_number_and_no_other() -> None:
-    written = [line for line in PAGE.read_text().splitlines() if line.startswith("| `+999")]
-
-    assert written == [f"| `+{row.number}` | {row.code} | {WHEN[row.moment]} |" for row in magic.TABLE.values()]
 
 
 def test_a_number_acts_at_its_own_moment_alone() -> None:

@@ -48,8 +48,30 @@ def test_a_number_uploads_25_at_once() -> None:
     assert limits.upload(NUMBER, 0.04) is None
 
 
+def test_what_people_write_counts_among_the_80() -> None:
+    limits = Limits(is_on=True)
+
+    for _ in range(79):
+        limits.hear(NUMBER, 0.0)
+
+    assert [limits.send(NUMBER, str(person), 0.0) for person in range(2)] == [None, 130429]
+
+
+def test_however_much_people_write_the_number_sends_again_when_the_next_is_free() -> None:
+    limits = Limits(is_on=True)
+
+    for _ in range(10_000):
+        limits.hear(NUMBER, 0.0)
+
+    assert limits.send(NUMBER, "1", 0.0) == 130429
+    assert [limits.send(NUMBER, str(person), 1 / 80) for person in range(2)] == [None, 130429]
+    assert limits.send("another", "1", 0.0) is None
+
+
 def test_switched_off_nothing_counts() -> None:
     limits = Limits(is_on=False)
+
+    limits.hear(NUMBER, 0.0)
 
     assert set(sent(limits, 500, 0.0)) == {None}
     assert {limits.upload(NUMBER, 0.0) for _ in range(500)} == {None}

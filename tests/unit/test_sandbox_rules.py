@@ -11,6 +11,7 @@ from picha.sandbox.graph import roads
 from picha.sandbox.graph.calls import read_document
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document, ReadMark, Wish
+from picha.sandbox.switches import turned
 
 IMAGE: Document = {"messaging_product": "whatsapp", "to": "16505551234", "type": "image", "image": {"id": "1"}}
 KEYS = st.sampled_from([*IMAGE, "recipient", "recipient_type", "context", "status", "message_id", "text", "link"])
@@ -18,6 +19,10 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=5), inner, max_size=4),
 )
+
+
+def read(body: Document, **positions: str) -> Wish | ReadMark:
+    return rules.read(body, turned(positions), "255")
 
 
 def refusal_of(deed: Callable[[], object], wanted: type | UnionType) -> Refusal | None:
@@ -31,7 +36,7 @@ def refusal_of(deed: Callable[[], object], wanted: type | UnionType) -> Refusal 
 
 @given(st.dictionaries(KEYS, JSON, max_size=6))
 def test_any_change_to_a_body_is_a_wish_or_a_refusal(change: Document) -> None:
-    refusal = refusal_of(lambda: rules.read(IMAGE | change), Wish | ReadMark)
+    refusal = refusal_of(lambda: read(IMAGE | change), Wish | ReadMark)
 
     assert refusal is None or (refusal.http, bool(refusal.error.message)) == (400, True)
 
@@ -42,7 +47,7 @@ def test_any_template_is_a_wish_or_a_refusal(change: Document, component: object
     template = {"name": "picha_photo", "language": {"code": "en_US"}, "components": components} | change
     body = IMAGE | {"type": "template", "template": template}
 
-    refusal = refusal_of(lambda: rules.read(body), Wish)
+    refusal = refusal_of(lambda: read(body), Wish)
 
     assert refusal is None or refusal.http in (400, 404)
 
@@ -66,21 +71,49 @@ def test_any_path_leads_somewhere_or_is_refused(method: str, path: str) -> None:
     [("+16505551234", "16505551234"), ("+1 (650) 555-1234", "16505551234"), ("255712345678", "255712345678")],
 )
 def test_punctuation_of_a_phone_number_does_not_count(to: str, digits: str) -> None:
-    wish = rules.read(IMAGE | {"to": to})
+    wish = read(IMAGE | {"to": to})
 
     assert isinstance(wish, Wish)
     assert (wish.to, wish.to_as_given) == (digits, to)
 
 
+@pytest.mark.parametrize(
+    ("to", "digits"),
+    [("712345678", "255712345678"), ("(712) 345-678", "255712345678"), ("+16505551234", "16505551234")],
+)
+def test_bare_digits_get_the_country_code_by_switch(to: str, digits: str) -> None:
+    wish = read(IMAGE | {"to": to}, country_code="prefix")
+
+    assert isinstance(wish, Wish)
+    assert (wish.to, wish.to_as_given) == (digits, to)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        ("15550783881", "1"),
+        ("79161234567", "7"),
+        ("447700900123", "44"),
+        ("5511987654321", "55"),
+        ("255712345678", "255"),
+        ("8801712345678", "880"),
+        ("97150123456", "971"),
+        ("", ""),
+    ],
+)
+def test_a_number_begins_with_its_country_code(number: str, code: str) -> None:
+    assert rules.country_code_of(number) == code
+
+
 @pytest.mark.parametrize("to", ["", "0", "1234567890123456", "+", "65o5551234", "\uff11650555123456", "16505551234\n"])
 def test_what_is_no_phone_number_is_refused(to: str) -> None:
     with pytest.raises(Refusal):
-        rules.read(IMAGE | {"to": to})
+        read(IMAGE | {"to": to})
 
 
 @pytest.mark.parametrize("recipient", ["US.13491208655302741918", "TZ.ENT.abcDEF123"])
 def test_a_user_id_alone_is_a_target(recipient: str) -> None:
-    wish = rules.read(IMAGE | {"to": None, "recipient": recipient})
+    wish = read(IMAGE | {"to": None, "recipient": recipient})
 
     assert isinstance(wish, Wish)
     assert (wish.to, wish.recipient) == (None, recipient)
@@ -91,4 +124,4 @@ def test_a_user_id_alone_is_a_target(recipient: str) -> None:
 )
 def test_what_is_no_web_address_is_refused(link: str) -> None:
     with pytest.raises(Refusal, match="not a valid URI"):
-        rules.read(IMAGE | {"image": {"link": link}})
+        read(IMAGE | {"image": {"link": link}})

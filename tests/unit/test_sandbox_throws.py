@@ -85,3 +85,18 @@ def test_merged_bodies_keep_every_change_byte_by_byte(texts: list[str]) -> None:
     assert [change["value"]["messages"][0]["text"].get("body") for change in changes] == texts
     assert whole.isascii()
     assert b"/" not in whole.replace(b"\\/", b"")
+
+
+def test_a_messages_place_is_where_it_was_met_whoever_is_asked_first() -> None:
+    def dropped(asked: list[str]) -> dict[str, bool]:
+        troubles = Troubles(Chance("one"))
+        troubles.begin(Trouble(drop=0.5, seed=7))
+        for n in range(50):
+            troubles.meet(str(n))
+            troubles.shadow(f"foreign {n}", str(n))
+        return {about: troubles.strikes("drop", about, "sent") for about in asked}
+
+    names = [f"{kind}{n}" for n in range(50) for kind in ("", "foreign ")]
+
+    assert dropped(names) == dropped(names[::-1])
+    assert 10 < sum(dropped(names[1::2]).values()) < 40

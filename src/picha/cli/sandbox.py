@@ -33,6 +33,10 @@ Write to the business as she would:
 
   {inbound}
 
+See every call, with commands to paste:
+
+  {control_url}/docs
+
 {notes}App secret {app_secret}, verify token {verify_token}. Stop with Ctrl-C."""
 
 
@@ -62,6 +66,17 @@ def _control_token(text: str) -> str:
     if not _CONTROL_TOKEN.match(text):
         raise typer.BadParameter("8 or more letters, digits and signs of ASCII, without spaces")
     return text
+
+
+def _positions(text: str) -> dict[str, str]:
+    from picha.sandbox import switches  # noqa: PLC0415 - as in the command below
+
+    try:
+        positions = switches.pairs([text])
+        switches.turned(positions)
+    except switches.SwitchError as why:
+        raise typer.BadParameter(str(why)) from None
+    return positions
 
 
 def sandbox(
@@ -121,6 +136,15 @@ def sandbox(
             help="What the control API wants; without it: nothing on loopback, a token it tells elsewhere.",
         ),
     ] = None,
+    switch: Annotated[
+        list[Any] | None,
+        typer.Option(
+            envvar="PICHA_SANDBOX_SWITCH",
+            parser=_positions,
+            metavar="NAME=VALUE",
+            help="Which side to take where Meta's documents disagree; several by comma or by saying it again.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="PICHA_SANDBOX_JSON", help="Print one line of JSON when ready.")
     ] = False,
@@ -133,6 +157,7 @@ def sandbox(
     from picha.sandbox.accounts import DEFAULT  # noqa: PLC0415 - as below
     from picha.sandbox.journal import JournalDamaged  # noqa: PLC0415 - as the program's other commands: help is quick
     from picha.sandbox.settings import Settings  # noqa: PLC0415 - as above
+    from picha.sandbox.switches import turned  # noqa: PLC0415 - as above
 
     del config  # its callback has read it
     logs.configure(program="sandbox", json=as_json)
@@ -149,6 +174,7 @@ def sandbox(
         window=window is Switch.ON,
         control_token=control_token,
         accounts=context.obj or (DEFAULT,),
+        switches=turned(dict(pair for positions in switch or () for pair in positions.items())),
     )
     try:
         _run(settings, as_json=as_json)

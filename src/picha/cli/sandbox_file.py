@@ -1,4 +1,4 @@
-"""The TOML file of `picha sandbox --config`: every flag by its name, and `[[accounts]]`.
+"""The TOML file of `picha sandbox --config`: every flag by its name, `[switches]` and `[[accounts]]`.
 
 What is in it stands in for the defaults of the flags, so that a flag wins over the environment, and the environment
 over the file. Each value is read as the flag itself reads it, so that no flag needs a second description.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from picha.sandbox.accounts import AccountWish
 
 _ACCOUNTS = "accounts"
+_SWITCHES = "switches"
 _OURS = "config"
 
 
@@ -62,13 +63,16 @@ def load(path: Path, context: typer.Context) -> ConfigFile:
     except ValueError as why:
         raise ConfigError(f"{path}: {why}") from None
     wished = document.pop(_ACCOUNTS, None)
+    _spread(path, document)
     options = {str(option.name): option for option in context.command.params if option.name != _OURS}
     names = {name: _spelt(option) for name, option in options.items()}
     flags = {}
     for key, value in document.items():
         name = next((name for name, spelt in names.items() if key in (spelt, spelt.replace("-", "_"))), None)
         if name is None:
-            raise ConfigError(f"{path}: there is no {key}; there are {', '.join([*names.values(), _ACCOUNTS])}")
+            raise ConfigError(
+                f"{path}: there is no {key}; there are {', '.join([*names.values(), _SWITCHES, _ACCOUNTS])}"
+            )
         if name in flags:
             raise ConfigError(f"{path}: {key} is there twice")
         try:
@@ -76,6 +80,18 @@ def load(path: Path, context: typer.Context) -> ConfigFile:
         except ValueError as why:
             raise ConfigError(f"{path}: {key}: {why}") from None
     return ConfigFile(flags=flags, accounts=None if wished is None else _accounts(path, wished))
+
+
+def _spread(path: Path, document: dict[str, Any]) -> None:
+    """Write the table of switches, if there is one, as its flag is given."""
+    switches = document.pop(_SWITCHES, None)
+    if switches is None:
+        return
+    if not isinstance(switches, dict):
+        raise ConfigError(f"{path}: {_SWITCHES} is a table")
+    if "switch" in document:
+        raise ConfigError(f"{path}: give switch or the table {_SWITCHES}, not both")
+    document["switch"] = [f"{name}={value}" for name, value in switches.items()]
 
 
 def _spelt(option: Any) -> str:

@@ -20,6 +20,7 @@ MEDIA_MAX_BYTES = 104_857_600
 WEBHOOK_MAX_BYTES = 3 * 1024 * 1024
 WEBHOOK_MAX_UPDATES = 1000
 WEBHOOK_RETRY_FOR = timedelta(days=7)
+CALLBACK_OVERRIDE_MAX_CHARS = 200
 
 SERVICE_WINDOW = timedelta(hours=24)
 
@@ -27,6 +28,13 @@ MEDIA_URL_LIFE = timedelta(minutes=5)
 UPLOADED_MEDIA_LIFE = timedelta(days=30)
 INBOUND_MEDIA_LIFE = timedelta(days=7)
 LINK_CACHE = timedelta(minutes=10)
+
+# What has not been delivered by then is dropped, and nobody is told.
+UNDELIVERED_LIFE = timedelta(days=30)
+
+# How long a typing indicator shows unless a reply ends it, and how old a message may be that is marked as read.
+TYPING_LIFE = timedelta(seconds=25)
+READ_MARK_LIFE = timedelta(days=30)
 
 # Per business number, in and out together; a number may be raised to 1,000.
 MESSAGES_PER_SECOND = 80

@@ -119,6 +119,14 @@ class Workshop:
         """
         return await self._do(Job("check", 0, data), facts)
 
+    async def thumbnail(self, data: bytes, facts: Facts) -> Outcome:
+        """Return a small JPEG of the picture, or the flaws that keep it from being opened.
+
+        Raises:
+            CrowdedError: too many wait already.
+        """
+        return await self._do(Job("thumbnail", 0, data), facts)
+
     async def _do(self, job: Job, facts: Facts) -> Outcome:
         heavy = (facts.width or 0) * (facts.height or 0) > HEAVY_PIXELS
         async with self._room(min(2 if heavy else 1, self._children)):

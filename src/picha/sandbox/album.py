@@ -42,7 +42,7 @@ class Album:
         if not 0 < len(data) <= MEDIA_MAX_BYTES:
             raise Nonsense(f"a picture has 1 to {MEDIA_MAX_BYTES:,} bytes")
         mime_type = probe(data).mime_type or "application/octet-stream"
-        media_id = self._chance.digits(16)
+        media_id = self._chance.of("media").digits(16)
         return await self._shelf.keep(media_id, number.phone_number_id, data, mime_type, INBOUND_MEDIA_LIFE)
 
     async def _bytes(self, wish: Pictured) -> bytes:

@@ -18,14 +18,25 @@ _CODE_MAX = 9_999_999
 
 
 class EchoWish(Pictured, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message that the business sends from its phone app to a number, or to a `user_id` whose number is hidden."""
+    """A message that the business sends from its phone app.
+
+    - `phone_number_id`: the number it is sent from, else the first.
+    - `type`: image or text.
+    - `to`: whom it is for, by number.
+    - `user_id`: whom it is for, where the number is hidden.
+    """
 
     to: str | None = None
     user_id: str | None = None
 
 
 class ErrorWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An error of a number, by default the business's first, that Meta tells of by webhook, by its code."""
+    """An error that Meta tells of by webhook.
+
+    - `code`: of Meta's page of error codes.
+    - `details`: what the code means, when left out.
+    - `phone_number_id`: the number that it is of, else the first.
+    """
 
     code: int
     details: str | None = None
@@ -57,7 +68,7 @@ class Asides:
         media = await self._album.keep(wish, number) if wish.type == "image" else None
         at = self._clock.now().timestamp()
         echoed = webhooks.MessageEcho(
-            id=make_wamid(person.key, outbound=True, token_hex=self._chance.token_hex(9)),
+            id=make_wamid(person.key, outbound=True, token_hex=self._chance.of("echoes").token_hex(9)),
             timestamp=str(int(at)),
             type=wish.type,
             image=None if media is None else self._album.shown_as_changed(media, wish.caption),

@@ -9,17 +9,27 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 class Chance:
     """A stream of values drawn from a seed and a starting place, the same every time for the same two.
 
-    The starting place keeps a restarted sandbox from giving an id twice: it is the count of what the journal holds.
+    What happens in the background draws as it comes; what shall be the same in every run draws from a stream `of` its
+    own kind. The starting place keeps a restarted sandbox from giving an id twice: it is the count of what the journal
+    holds.
     """
 
     def __init__(self, seed: str, start: int = 0) -> None:
         self._seed = seed.encode()
         self._start = start
         self._count = 0
+        self._streams: dict[str, Chance] = {}
+
+    def of(self, name: str) -> "Chance":
+        """Return a stream of its own, which other draws do not move; always the same one for the same name."""
+        if name not in self._streams:
+            self._streams[name] = Chance(f"{self._seed.decode()}:{name}", self._start)
+        return self._streams[name]
 
     def restart(self, start: int) -> None:
         """Begin again from a starting place."""
         self._start, self._count = start, 0
+        self._streams.clear()
 
     def _draw(self, size: int) -> int:
         self._count += 1

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from picha.kit.clock import Clock
 
+# Outside of these years a life that is added to the moment would leave the calendar.
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
 
 def from_stamp(seconds: float) -> datetime:
     """Return the moment that lies `seconds` after the Unix epoch, in UTC."""
@@ -37,7 +40,13 @@ class SandboxClock:
         return self.moved_to(self.now() + by)
 
     def moved_to(self, moment: datetime) -> tuple[timedelta, datetime | None]:
-        """Return the (shift, frozen_at) that make it `moment` now; a frozen clock stays frozen, there."""
+        """Return the (shift, frozen_at) that make it `moment` now; a frozen clock stays frozen, there.
+
+        Raises:
+            ValueError: the moment lies before 1970 or after 8999.
+        """
+        if not _FIRST <= moment < _LAST:
+            raise ValueError("beyond the calendar")
         return moment - self._base.now(), moment if self.frozen_at else None
 
     def frozen(self) -> tuple[timedelta, datetime | None]:

@@ -1,7 +1,10 @@
 """What people do besides writing: read, get their messages, block the business, move to another number."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from picha.cloudapi.messages import make_wamid
 from picha.sandbox.accounts import Number
@@ -12,6 +15,30 @@ from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.person import Nonsense, is_user_id, number_of, our_number, user_id_of
 from picha.sandbox.records import NumberChanged, PersonBlocked, UserIdChanged
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is between a person and one number: until when it may write, and what the person sees of it.
+
+    `unread` holds the ids of the person's messages that the number has not marked as read.
+    """
+
+    phone_number_id: str
+    blocked: bool
+    window_closes_at: datetime | None
+    typing: bool
+    unread: list[str]
+
+
+class PersonTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A person as the control API shows them; `wa_id` is null when they hide their number."""
+
+    wa_id: str | None
+    user_id: str
+    name: str | None
+    username: str | None
+    identity_key_hash: str | None
+    conversations: list[Conversation]
 
 
 class Conduct:
@@ -26,6 +53,24 @@ class Conduct:
         self._mailbag = mailbag
         self._courier = courier
         self._dialect = dialect
+
+    def look(self, who: str, phone_number_id: str | None = None) -> PersonTold:
+        """Return what there is to tell of a person, made up on the spot if they never wrote."""
+        person = self._world.person(self._key(who))
+        return PersonTold(
+            **msgspec.structs.asdict(person),
+            conversations=[self._conversation(ours, person.key) for ours in self._ours(phone_number_id)],
+        )
+
+    def _conversation(self, ours: Number, key: str) -> Conversation:
+        number, conversations = ours.phone_number_id, self._world.conversations
+        return Conversation(
+            phone_number_id=number,
+            blocked=(number, key) in self._world.blocked,
+            window_closes_at=conversations.window_closes_at(number, key),
+            typing=conversations.is_typing(number, key),
+            unread=conversations.unread(number, key),
+        )
 
     async def deliver(self, who: str, phone_number_id: str | None = None) -> list[str]:
         """Let everything that was sent to a person arrive, and return the wamids of what did."""
@@ -68,7 +113,7 @@ class Conduct:
         news: list[tuple[NumberChanged, Letter]] = []
         for ours in self._known_to(wa_id):
             changed = NumberChanged(
-                id=make_wamid(wa_id, outbound=False, token_hex=self._chance.token_hex(10)),
+                id=make_wamid(wa_id, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
                 phone_number_id=ours.phone_number_id,
                 wa_id=wa_id,
                 new_wa_id=new,
@@ -96,13 +141,13 @@ class Conduct:
         person = self._world.people.get(key)
         if person is None:
             raise Nonsense("nobody has written from this number or with this user id")
-        user_id = new_user_id or f"US.{self._chance.digits(17)}"
+        user_id = new_user_id or f"US.{self._chance.of('people').digits(17)}"
         if self._world.wa_id_of(user_id) is not None or user_id in self._world.people:
             raise Nonsense("somebody has the new user id already")
         news: list[tuple[UserIdChanged, Letter]] = []
         for ours in self._known_to(key, phone_number_id):
             changed = UserIdChanged(
-                id=make_wamid(person.key, outbound=False, token_hex=self._chance.token_hex(10)),
+                id=make_wamid(person.key, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
                 phone_number_id=ours.phone_number_id,
                 wa_id=person.wa_id,
                 user_id=user_id,
@@ -132,7 +177,7 @@ class Conduct:
         accounts = self._world.accounts
         named = [] if phone_number_id is None else [phone_number_id]
         # A number that was written to may be gone since.
-        met = [accounts.number(one) for one in dict.fromkeys([*named, *self._world.numbers_of(key)])]
+        met = [accounts.number(one) for one in dict.fromkeys([*named, *self._world.conversations.numbers_of(key)])]
         return [one for one in met if one is not None] or [accounts.first]
 
     def _key(self, who: str) -> str:

@@ -6,26 +6,42 @@ It stands below `/_sandbox`; who may use it is judged at its door.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from picha.sandbox import photo
-from picha.sandbox.control_words import read, refused, told
-from picha.sandbox.faults import Faults, FaultWish
+from picha.sandbox.control_words import asked, read, refused, told
+from picha.sandbox.faults import Fault, Faults, FaultWish
 from picha.sandbox.ground import Ground
-from picha.sandbox.happenings import Collector, LedgerItem, Search
+from picha.sandbox.happenings import (
+    Collector,
+    DeliveryItem,
+    InboundItem,
+    LedgerItem,
+    Search,
+    StatusItem,
+)
+from picha.sandbox.manual.described import Found, described
 from picha.sandbox.records import ClockPlaced
+from picha.sandbox.switches import Switchboard, SwitchError, Switches
 
 _LEDGER_MAX = 1_000_000
 _WAIT_MAX_S = 600.0
-_EVENTS = ("send", "status", "inbound", "delivery")
 
 
 class ClockWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way to move the clock."""
+    """One way to move the clock.
+
+    - `advance_s`: by so many seconds, or back by a negative number.
+    - `set`: to a moment from 1970 to 8999, written as RFC 3339 with its UTC offset.
+    - `freeze`: let it stand still.
+    - `resume`: let it go on from where it stands.
+    """
 
     advance_s: float | None = None
     set: datetime | None = None
@@ -46,19 +62,68 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     items: list[LedgerItem]
 
 
-class WaitWish(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to wait, and for how many."""
+class LedgerWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the ledger."""
 
-    count: int = 1
-    timeout_s: float = 10.0
+    after: Annotated[str, Meta(description="wamid that the page begins after.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=_LEDGER_MAX)] = _LEDGER_MAX
+
+
+class WaitWish(Search, frozen=True, kw_only=True):
+    """What to wait for, how long, and for how many."""
+
+    count: Annotated[int, Meta(ge=1)] = 1
+    timeout_s: Annotated[float, Meta(ge=0, le=_WAIT_MAX_S, description="Real seconds.")] = 10.0
+
+
+class StatusPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Statuses in order."""
+
+    items: list[StatusItem]
+
+
+class InboundPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that people wrote, in order."""
+
+    items: list[InboundItem]
+
+
+class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Webhooks that were taken or given up, in order."""
+
+    items: list[DeliveryItem]
+
+
+class FaultPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules in force, oldest first."""
+
+    items: list[Fault]
+
+
+class FaultAdded(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of the new rule."""
+
+    id: str
+
+
+_HAPPENED = (LedgerPage, StatusPage, InboundPage, DeliveryPage)
+
+
+class SwitchesTold(msgspec.Struct, frozen=True, kw_only=True):
+    """How every switch stands."""
+
+    switches: Switches
 
 
 class Control:
     """Handlers of the control API."""
 
-    def __init__(self, ground: Ground, faults: Faults, renew: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, ground: Ground, faults: Faults, switchboard: Switchboard, renew: Callable[[], Awaitable[None]]
+    ) -> None:
         self._world, self._journal, _, self._clock = ground
         self._faults = faults
+        self._switchboard = switchboard
         self._renew = renew
 
     def routes(self) -> list[Route]:
@@ -72,18 +137,32 @@ class Control:
             Route("/_sandbox/faults", self._list_faults, methods=["GET"]),
             Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
             Route("/_sandbox/faults", self._remove_faults, methods=["DELETE"]),
+            Route("/_sandbox/switches", self._tell_switches, methods=["GET"]),
+            Route("/_sandbox/switches", self._turn_switches, methods=["POST"]),
             Route("/_sandbox/reset", self._reset, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
 
+    @described(answer=photo.MIME_TYPE)
     async def _photo(self, _request: Request) -> Response:
         """Serve the built-in photo, so that there is a picture by URL to try a send with."""
         return Response(await asyncio.to_thread(photo.built_in), media_type=photo.MIME_TYPE)
 
+    @described(answer=ClockTold)
     async def _read_clock(self, _request: Request) -> Response:
+        """Read the sandbox's clock."""
         return told(ClockTold(now=self._clock.now(), frozen=self._clock.frozen_at is not None))
 
+    @described(
+        body=ClockWish,
+        answer=ClockTold,
+        examples={"A day later": {"advance_s": 86400}, "Stand still": {"freeze": True}, "Go on": {"resume": True}},
+    )
     async def _move_clock(self, request: Request) -> Response:
+        """Move the clock, in exactly one of four ways.
+
+        Windows, media, addresses and retries of webhooks follow it; rates and pauses between statuses do not.
+        """
         wish = await read(request, ClockWish)
         if isinstance(wish, Response):
             return wish
@@ -108,28 +187,35 @@ class Control:
                 return "set needs a UTC offset" if wish.set.tzinfo is None else self._clock.moved_to(wish.set)
             return self._clock.moved_by(timedelta(seconds=wish.advance_s or 0))
         except (OverflowError, ValueError):
-            return "that is beyond the calendar"
+            return "that is beyond the calendar, which goes from 1970 to 8999"
 
+    @described(query=LedgerWish, answer=LedgerPage)
     async def _ledger(self, request: Request) -> Response:
-        after, limit = request.query_params.get("after"), request.query_params.get("limit", str(_LEDGER_MAX))
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _LEDGER_MAX):
-            return refused(f"limit is a number from 1 to {_LEDGER_MAX}")
+        """List the accepted sends in order."""
+        wish = asked(request, LedgerWish)
+        if isinstance(wish, Response):
+            return wish
         try:
-            return told(LedgerPage(items=list(self._world.ledger(after or None, int(limit)))))
+            return told(LedgerPage(items=list(self._world.ledger(wish.after or None, wish.limit))))
         except KeyError:
             return refused("after is not a wamid of the ledger")
 
+    @described(
+        query=WaitWish,
+        answer=_HAPPENED,
+        also={408: _HAPPENED},
+        examples={"A message from a person": {"event": "inbound"}},
+    )
     async def _wait(self, request: Request) -> Response:
-        try:
-            query = dict(request.query_params)
-            search = msgspec.convert(query, Search, strict=False)
-            wish = msgspec.convert(query, WaitWish, strict=False)
-        except msgspec.ValidationError as why:
-            return refused(str(why))
-        if search.event not in _EVENTS or wish.count < 1 or not 0 <= wish.timeout_s <= _WAIT_MAX_S:
-            return refused(f"event is one of {', '.join(_EVENTS)}; count at least 1; timeout_s 0 to {_WAIT_MAX_S:g}")
-        collector = Collector(search, wish.count)
-        for happening in self._world.chronicle.of(search.wamid):
+        """Wait until enough of something has happened, before or after the call.
+
+        The answer is 200 with what was asked for, or 408 with what there was when the time was over.
+        """
+        wish = asked(request, WaitWish)
+        if isinstance(wish, Response):
+            return wish
+        collector = Collector(wish, wish.count)
+        for happening in self._world.chronicle.of(wish.wamid):
             collector.take(happening)
         self._world.chronicle.listeners.add(collector.take)
         try:
@@ -138,20 +224,73 @@ class Control:
             self._world.chronicle.listeners.discard(collector.take)
         return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
 
+    @described(answer=SwitchesTold)
+    async def _tell_switches(self, _request: Request) -> Response:
+        """Tell how every switch stands."""
+        return told(SwitchesTold(switches=self._switchboard.current))
+
+    @described(
+        body=Switches,
+        answer=SwitchesTold,
+        examples={"A closed window is refused at once": {"window_failure": "sync"}},
+    )
+    async def _turn_switches(self, request: Request) -> Response:
+        """Turn the switches that are named, and leave the others.
+
+        A reset or a restart turns them back to the start.
+        """
+        wish = await read(request, dict[str, str])
+        if isinstance(wish, Response):
+            return wish
+        try:
+            return told(SwitchesTold(switches=self._switchboard.turn(wish)))
+        except SwitchError as why:
+            return refused(str(why))
+
+    @described(status=204)
     async def _reset(self, _request: Request) -> Response:
+        """Begin the first day again.
+
+        Seed, credentials and callbacks stay, and ids come as they came. Send nothing meanwhile.
+        """
         await self._renew()
         return Response(status_code=204)
 
+    @described(answer=FaultPage)
     async def _list_faults(self, _request: Request) -> Response:
-        return told({"items": self._faults.all()})
+        """List the rules that spoil answers."""
+        return told(FaultPage(items=self._faults.all()))
 
+    @described(
+        body=FaultWish,
+        answer=FaultAdded,
+        status=201,
+        examples={
+            "The next two sends hit the rate limit": {
+                "match": {"route": "messages"},
+                "when": {"mode": "next", "n": 2},
+                "effect": {"error": 130429},
+            },
+            "Every third upload is done, but its answer never comes": {
+                "match": {"route": "media"},
+                "when": {"mode": "every", "n": 3},
+                "effect": {"drop": "after"},
+            },
+        },
+    )
     async def _add_fault(self, request: Request) -> Response:
+        """Spoil answers of the Cloud API by a rule; the first that strikes counts.
+
+        A restart ends all rules.
+        """
         wish = await read(request, FaultWish)
         if isinstance(wish, Response):
             return wish
-        return told({"id": self._faults.add(wish).id}, 201)
+        return told(FaultAdded(id=self._faults.add(wish).id), 201)
 
+    @described(status=204, found={"fault_id": Found("get_faults", "/items/0/id")})
     async def _remove_faults(self, request: Request) -> Response:
+        """Take one rule away, or all."""
         if not self._faults.remove(request.path_params.get("fault_id")):
             return refused("there is no such fault", 404)
         return Response(status_code=204)

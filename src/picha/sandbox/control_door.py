@@ -17,6 +17,8 @@ from picha.sandbox.control_words import refused
 
 # What anybody may read: links lead to the photo, and a gateway follows the clock.
 _OPEN = frozenset({("GET", "/_sandbox/photo.jpg"), ("HEAD", "/_sandbox/photo.jpg"), ("GET", "/_sandbox/clock")})
+# Where there is a token these tell no secret, and a browser could not bring it.
+_OPEN_BESIDE_A_TOKEN = frozenset({"/_sandbox/docs", "/_sandbox/openapi.json"})
 _PRIVATE_SUFFIXES = (".localhost", ".internal")
 
 
@@ -31,7 +33,8 @@ class ControlDoor:
         """Answer one request."""
         path: str = scope["path"]
         refusal = None
-        if path.startswith("/_sandbox/") and (scope["method"], path) not in _OPEN:
+        is_open = (scope["method"], path) in _OPEN or (self._token is not None and path in _OPEN_BESIDE_A_TOKEN)
+        if path.startswith("/_sandbox/") and not is_open:
             refusal = self._refusal(Headers(scope=scope))
         await (self._inside if refusal is None else refusal)(scope, receive, send)
 

@@ -5,9 +5,10 @@ of that JSON: texts as they are, booleans as true or false, what is an object th
 """
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,8 +17,10 @@ from starlette.routing import Route
 from picha.cloudapi.limits import MEDIA_MAX_BYTES
 from picha.sandbox import forms
 from picha.sandbox.asides import Asides, EchoWish, ErrorWish
-from picha.sandbox.control_words import read, refused, told
+from picha.sandbox.control_words import Written, read, refused, told
+from picha.sandbox.first_day import PERSON
 from picha.sandbox.groups import Groups, GroupWish
+from picha.sandbox.manual.described import described
 from picha.sandbox.people import People
 from picha.sandbox.person import Nonsense
 from picha.sandbox.spoken import Spoken
@@ -28,6 +31,24 @@ _OBJECTS = frozenset({"referral", "reaction", "unsupported"})
 _NUMBERS = frozenset({"code"})
 _BOOLEANS = frozenset({"forwarded", "frequently_forwarded"})
 _TRUTHS = {"true": True, "false": False}
+
+
+class InboundForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The same as a form: texts as they are, booleans as true or false, what is an object there as JSON text."""
+
+    file: Annotated[str, Meta(description="The picture.", extra_json_schema={"format": "binary"})] | None = None
+
+
+class GroupTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of the new group."""
+
+    group_id: str
+
+
+class ErrorTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of the delivery that tells of the error."""
+
+    id: str
 
 
 class InboundControl:
@@ -47,7 +68,26 @@ class InboundControl:
             Route("/_sandbox/groups", self._group, methods=["POST"]),
         ]
 
+    @described(
+        body=Spoken,
+        form=InboundForm,
+        answer=Written,
+        examples={
+            "A photo with a caption": {"from": "255712345678", "name": "Asha", "caption": "Do you have this one?"},
+            "A text": {"from": "255712345678", "type": "text", "text": "Hello"},
+            "A reaction": {
+                "from": "255712345678",
+                "type": "reaction",
+                "reaction": {"message_id": "wamid.HBgM", "emoji": "👍"},
+            },
+            "Somebody who hides their number": {"user_id": "US.13491208655302741918", "username": "asha"},
+        },
+    )
     async def _inbound(self, request: Request) -> Response:
+        """Write to the business as a person.
+
+        Everything but news of another user id opens their 24-hour window, or the group's. It is never throttled.
+        """
         if forms.is_form(request):
             return await self._form(request)
         spoken = await read(request, Spoken)
@@ -69,15 +109,41 @@ class InboundControl:
             await form.close()
         return await _said("message_id", self._people.write(spoken, data))
 
+    @described(
+        body=EchoWish,
+        answer=Written,
+        examples={
+            "A photo": {"to": PERSON, "caption": "From the shop's phone"},
+            "A text": {"to": PERSON, "type": "text", "text": "We close at six"},
+        },
+    )
     async def _echo(self, request: Request) -> Response:
+        """Write as the business from its phone app.
+
+        Its webhook has the field `smb_message_echoes`. It is not in the ledger.
+        """
         wish = await read(request, EchoWish)
         return wish if isinstance(wish, Response) else await _said("message_id", self._asides.echo(wish))
 
+    @described(body=ErrorWish, answer=ErrorTold, examples={"The number's rate": {"code": 130429}})
     async def _error(self, request: Request) -> Response:
+        """Tell of an error of a number.
+
+        Its webhook has it in `value.errors`, and no message. An address for webhooks must be set.
+        """
         wish = await read(request, ErrorWish)
         return wish if isinstance(wish, Response) else await _said("id", self._asides.error(wish))
 
+    @described(
+        body=GroupWish,
+        answer=GroupTold,
+        examples={"One other than the business": {"subject": "Customers", "participants": [PERSON]}},
+    )
     async def _group(self, request: Request) -> Response:
+        """Make a group of the business and up to 8 people.
+
+        It can be written to once one of them has written, with `recipient_type` `group` and its id as `to`.
+        """
         wish = await read(request, GroupWish)
         return wish if isinstance(wish, Response) else await _said("group_id", self._groups.make(wish))
 

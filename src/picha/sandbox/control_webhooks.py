@@ -1,16 +1,46 @@
 """The control API's part about webhooks: trouble on purpose, the log, and another delivery of what is in it."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from picha.sandbox.callbacks.postman import Postman
 from picha.sandbox.callbacks.trouble import Trouble, Troubles
-from picha.sandbox.control_words import read, refused, told
+from picha.sandbox.control_words import asked, read, refused, told
+from picha.sandbox.deliveries import Delivery
 from picha.sandbox.ground import Ground
+from picha.sandbox.manual.described import Found, described
 
 _PAGE_MAX = 1000
+
+
+class DeliveriesWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the log."""
+
+    limit: Annotated[int, Meta(ge=1, le=_PAGE_MAX)] = 100
+    about: Annotated[str, Meta(description="Only what tells of this wamid.")] | None = None
+
+
+class DeliveryLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Webhooks, newest first."""
+
+    items: list[Delivery]
+
+
+class Redelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of the new delivery."""
+
+    id: str
+
+
+class TroubleTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The trouble in force, with its seed; null when there is none."""
+
+    trouble: Trouble | None
 
 
 class WebhookControl:
@@ -31,12 +61,18 @@ class WebhookControl:
             Route("/_sandbox/trouble", self._end_trouble, methods=["DELETE"]),
         ]
 
+    @described(query=DeliveriesWish, answer=DeliveryLog)
     async def _list(self, request: Request) -> Response:
-        limit = request.query_params.get("limit", "100")
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _PAGE_MAX):
-            return refused(f"limit is a number from 1 to {_PAGE_MAX}")
-        return told({"items": self._world.deliveries.newest(int(limit), request.query_params.get("about"))})
+        """Show the log of webhooks, newest first: body, state and every try.
 
+        It keeps what is owed, and the last 5,000 that are settled.
+        """
+        wish = asked(request, DeliveriesWish)
+        if isinstance(wish, Response):
+            return wish
+        return told(DeliveryLog(items=self._world.deliveries.newest(wish.limit, wish.about)))
+
+    @described(answer=Redelivery, status=202, found={"delivery_id": Found("get_deliveries", "/items/0/id")})
     async def _redeliver(self, request: Request) -> Response:
         """Owe a webhook once more, byte by byte, to the address that is claimed now; trouble does not touch it."""
         old = self._world.deliveries.find(request.path_params["delivery_id"])
@@ -51,15 +87,32 @@ class WebhookControl:
         )
         await self._journal.append(again)
         self._postman.post(again)
-        return told({"id": again.id}, 202)
+        return told(Redelivery(id=again.id), 202)
 
+    @described(answer=TroubleTold)
     async def _tell_trouble(self, _request: Request) -> Response:
-        return told({"trouble": self._troubles.current})
+        """Tell which trouble is in force."""
+        return told(TroubleTold(trouble=self._troubles.current))
 
+    @described(
+        body=Trouble,
+        answer=TroubleTold,
+        examples={
+            "Half come twice, some never, in batches": {"batch": 10, "duplicate": 0.5, "drop": 0.1, "seed": "monday"},
+            "Every first status overtakes its answer": {"early_status": True},
+        },
+    )
     async def _begin_trouble(self, request: Request) -> Response:
-        wish = await read(request, Trouble)
-        return wish if isinstance(wish, Response) else told({"trouble": self._troubles.begin(wish)})
+        """Spoil webhooks, in place of any trouble there was.
 
+        The same seed and the same sends in the same order meet the same trouble. A restart ends it; the ledger holds
+        what was accepted all the same.
+        """
+        wish = await read(request, Trouble)
+        return wish if isinstance(wish, Response) else told(TroubleTold(trouble=self._troubles.begin(wish)))
+
+    @described(status=204)
     async def _end_trouble(self, _request: Request) -> Response:
+        """Let every webhook go well again."""
         self._troubles.end()
         return Response(status_code=204)

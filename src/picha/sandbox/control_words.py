@@ -3,11 +3,24 @@
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-_BODY_MAX_BYTES = 192 * 1024 * 1024
-Wish = TypeVar("Wish", bound=msgspec.Struct)
+BODY_MAX_BYTES = 192 * 1024 * 1024
+Wish = TypeVar("Wish")
+
+
+class ControlRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the control API does not do what it was asked, in a sentence that says what to do."""
+
+    error: str
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """The wamid of what a person wrote."""
+
+    message_id: str
 
 
 def told(document: Any, status: int = 200) -> Response:
@@ -17,7 +30,7 @@ def told(document: Any, status: int = 200) -> Response:
 
 def refused(why: str, status: int = 400) -> Response:
     """Return a refusal that says why in a sentence."""
-    return told({"error": why}, status)
+    return told(ControlRefusal(error=why), status)
 
 
 async def read(request: Request, kind: type[Wish]) -> Wish | Response:
@@ -25,9 +38,39 @@ async def read(request: Request, kind: type[Wish]) -> Wish | Response:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_MAX_BYTES:
-            return refused(f"the body has more than {_BODY_MAX_BYTES:,} bytes", 413)
+        if len(body) > BODY_MAX_BYTES:
+            return refused(f"the body has more than {BODY_MAX_BYTES:,} bytes", 413)
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
         return refused(str(why))
+
+
+def asked(request: Request, kind: type[Wish]) -> Wish | Response:
+    """Return what the query asks for, or the refusal of one that asks for nothing that is possible."""
+    try:
+        return msgspec.convert(dict(request.query_params), kind, strict=False)
+    except msgspec.ValidationError as why:
+        return refused(str(why))
+
+
+async def broken(_request: Request, why: Exception) -> Response:
+    """Return what is said of a fault of the sandbox itself, such as a route that nobody described."""
+    return refused(f"the sandbox has a fault: {type(why).__name__}: {why}", 500)
+
+
+async def lost(request: Request, why: Exception) -> Response:
+    """Return the refusal of a path that is none, or of a method that its path does not have."""
+    status, headers = (why.status_code, why.headers) if isinstance(why, HTTPException) else (404, None)
+    known = "/_sandbox/docs shows every call of the control API"
+    answer = refused(f"there is no {request.method} {request.url.path[:200]} here: {known}", status)
+    answer.headers.update(headers or {})
+    return answer
+
+
+async def unheard(_request: Request, _why: Exception) -> Response:
+    """Return an answer to nobody: the client left in the middle of its request."""
+    return Response(status_code=400)
+
+
+SAYINGS: dict[Any, Any] = {HTTPException: lost, ClientDisconnect: unheard, Exception: broken}

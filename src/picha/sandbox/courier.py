@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.cloudapi.limits import UNDELIVERED_LIFE
 from picha.cloudapi.messages import make_wamid
 from picha.sandbox.background import Background
 from picha.sandbox.callbacks import statuses
@@ -19,6 +20,7 @@ from picha.sandbox.on_the_way import RANKS, Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
 from picha.sandbox.subscriptions import Callback
+from picha.sandbox.switches import Switchboard
 
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
@@ -40,6 +42,7 @@ class Courier:
         mailbag: Mailbag,
         troubles: Troubles,
         links: Links,
+        switchboard: Switchboard,
         *,
         ladder: Ladder,
         dialect: Dialect,
@@ -48,6 +51,7 @@ class Courier:
         self._mailbag = mailbag
         self._troubles = troubles
         self._links = links
+        self._switchboard = switchboard
         self._ladder = ladder
         self._dialect = dialect
         self._making: set[tuple[str, str, str]] = set()
@@ -62,8 +66,11 @@ class Courier:
     async def run_ahead(self, wamid: str) -> bool:
         """Set a send on its way before its answer if trouble wants it so, and tell whether it did.
 
+        To be called once for each accepted send, whatever trouble there is.
+
         It returns when the first webhook is there, or after two seconds.
         """
+        self._troubles.meet(wamid)
         send = self._world.sends.get(wamid)
         if send is None or self._world.callback(send.item.phone_number_id) is None:
             return False
@@ -85,6 +92,8 @@ class Courier:
             stage = send.stage(key)
             if send.item.phone_number_id not in numbers or stage not in ("sent", "delivered"):
                 continue
+            if self._is_held_back(send):
+                continue
             steps = _STEPS[_STEPS.index(stage) + 1 : _STEPS.index(upto) + 1]
             for status in steps:
                 await self._make(send, status, (key,) if send.is_for_group else ())
@@ -101,14 +110,16 @@ class Courier:
         link = send.accepted.link
         if send.is_link_due and link is not None:
             seen = await self._links.look(link)
-            await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=seen.doom))
+            code = int(self._switchboard.current.link_failure_code)
+            doom = None if seen.flaw is None else (code, seen.flaw)
+            await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=doom))
         if send.doom is not None:
             await self._fail(send, *send.doom, pause=ladder[0])
             return
         wamid = send.accepted.wamid
         done = 0 if send.status not in _STEPS else _STEPS.index(send.status) + 1
         for status, pause in list(zip(_STEPS, ladder, strict=True))[done:]:
-            if pause is None or (status != "sent" and send.is_withheld):
+            if pause is None or (status != "sent" and self._is_held_back(send)):
                 return
             if status == "read" and self._troubles.strikes("failed_after_delivered", wamid, status):
                 await self._fail(send, *_UNDELIVERABLE, pause=pause)
@@ -116,9 +127,14 @@ class Courier:
             await asyncio.sleep(pause / 1000)
             if status == "delivered" and self._troubles.strikes("skip_delivered", wamid, status):
                 continue
-            if status != "sent" and send.is_withheld:
+            if status != "sent" and self._is_held_back(send):
                 return
             await self._make(send, status, () if status == "sent" else send.left(status))
+
+    def _is_held_back(self, send: Send) -> bool:
+        """Tell whether a send goes no further than `sent`: the person blocks the business, or 30 days have passed."""
+        is_lost = self._clock.now() - send.item.accepted_at >= UNDELIVERED_LIFE
+        return send.is_withheld or (is_lost and send.status in (None, "sent"))
 
     async def _fail(self, send: Send, code: int, details: str, *, pause: int) -> None:
         if send.status == "failed":
@@ -185,7 +201,9 @@ class Courier:
 
     def _foreign(self, send: Send, made: StatusMade) -> tuple[Send, StatusMade]:
         """Return the same status of a message that nobody sent."""
-        wamid = make_wamid(send.key or send.accepted.group_id or "", outbound=True, token_hex=self._chance.token_hex(9))
+        peer = send.key or send.accepted.group_id or ""
+        wamid = make_wamid(peer, outbound=True, token_hex=self._chance.token_hex(9))
+        self._troubles.shadow(wamid, made.wamid)
         accepted = msgspec.structs.replace(send.accepted, wamid=wamid, biz_opaque_callback_data=None)
         return Send(accepted), msgspec.structs.replace(made, wamid=wamid)
 

@@ -17,7 +17,9 @@ Route = Literal[
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests a rule is for; a field left out matches all.
 
-    `to` is digits or a BSUID.
+    - `route`: the call of the Cloud API.
+    - `phone_number_id`: the object in the path, whatever it is.
+    - `to`: the recipient of a send, as digits or as a business-scoped user id.
     """
 
     route: Route | None = None
@@ -26,7 +28,12 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often a rule strikes: always, the next `n` times, every `n`th time, or with probability `p`."""
+    """How often a rule strikes: always, the next `n` times, every `n`th time, or with probability `p`.
+
+    - `mode`: which of these.
+    - `n`: how many, for next and every.
+    - `p`: the chance, for probability.
+    """
 
     mode: Literal["always", "next", "every", "probability"] = "always"
     n: int = 1

@@ -13,9 +13,10 @@ PARTICIPANTS_MAX = 8
 
 
 class GroupWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group with participants, each by number, or by user id where the number is hidden.
+    """A group.
 
-    It is one number's of the business, the first's where none is named.
+    - `participants`: up to 8, each by number, or by user id where the number is hidden.
+    - `phone_number_id`: the number of the business that is in it, else the first.
     """
 
     subject: str | None = None
@@ -42,7 +43,7 @@ class Groups:
         named = [
             self._world.key_of(None, one) if is_user_id(one) else number_of(one, accounts) for one in wish.participants
         ]
-        name = f"capi_group:{number.display_phone_number}:{self._chance.digits(18)}"
+        name = f"capi_group:{number.display_phone_number}:{self._chance.of('groups').digits(18)}"
         group_id = base64.urlsafe_b64encode(name.encode()).decode().rstrip("=") + "ZD"
         made = GroupMade(
             id=group_id,

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from picha.sandbox.clock import from_stamp
 from picha.sandbox.records import (
@@ -15,6 +17,8 @@ from picha.sandbox.records import (
     WebhookQueued,
     WebhookSettled,
 )
+
+Event = Literal["send", "status", "inbound", "delivery"]
 
 Inbound = MessageHeard | NumberChanged | UserIdChanged
 """What the business hears as a message of a person."""
@@ -141,12 +145,12 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """What a wait looks for; a field left out matches everything."""
 
-    event: str
-    wamid: str | None = None
-    to: str | None = None
-    status: str | None = None
-    callback_data: str | None = None
-    phone_number_id: str | None = None
+    event: Event
+    wamid: Annotated[str, Meta(description="Id of the message that is sent, told of or written.")] | None = None
+    to: Annotated[str, Meta(description="The person's digits or user id, or the group's id.")] | None = None
+    status: Annotated[str, Meta(description="sent, delivered, read or failed.")] | None = None
+    callback_data: Annotated[str, Meta(description="The send's biz_opaque_callback_data.")] | None = None
+    phone_number_id: Annotated[str, Meta(description="The business's number.")] | None = None
 
     def matches(self, happening: Happening) -> bool:
         """Tell whether `happening` is one of those looked for."""

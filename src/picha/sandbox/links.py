@@ -12,15 +12,14 @@ from picha.egress import EgressError, Fetcher, TooLarge, Unreachable
 from picha.sandbox import pictures
 from picha.sandbox.clock import SandboxClock
 
-MEDIA_UPLOAD_ERROR = 131053
 _STATUS = re.compile(r"answered (\d{3}) ?(.*)")
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What was behind a link: the picture's SHA-256 in hexadecimal, or the code and details of the failure."""
+    """What was behind a link: the picture's SHA-256 in hexadecimal, or why it leads to no picture."""
 
     sha256: str | None = None
-    doom: tuple[int, str] | None = None
+    flaw: str | None = None
 
 
 class Links:
@@ -52,13 +51,13 @@ class Links:
         try:
             fetched = await self._fetcher.fetch(url)
         except EgressError as why:
-            return Seen(doom=(MEDIA_UPLOAD_ERROR, _told(why)))
+            return Seen(flaw=_told(why))
         mime_type = (fetched.content_type or "").partition(";")[0].strip().lower()
         if mime_type not in IMAGE_MIME_TYPES:
-            return Seen(doom=(MEDIA_UPLOAD_ERROR, pictures.wrong_mime_type(mime_type)))
+            return Seen(flaw=pictures.wrong_mime_type(mime_type))
         flaw = await asyncio.to_thread(pictures.flaw_of, fetched.body, mime_type)
         if flaw is not None:
-            return Seen(doom=(MEDIA_UPLOAD_ERROR, flaw))
+            return Seen(flaw=flaw)
         return Seen(sha256=hashlib.sha256(fetched.body).hexdigest())
 
 

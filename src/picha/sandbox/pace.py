@@ -33,6 +33,11 @@ class Pace:
             self._paid_back_at = {key: at for key, at in self._paid_back_at.items() if at > now}
         self._paid_back_at[key] = max(self._paid_back_at.get(key, now), now) + self._interval_s
 
+    def use_up(self, key: Hashable, now: float) -> None:
+        """Count one that passes in any case, and takes of what may be borrowed no more than is there."""
+        self.take(key, now)
+        self._paid_back_at[key] = min(self._paid_back_at[key], now + self._credit_s + self._interval_s)
+
     def clear(self) -> None:
         """Forget what was counted."""
         self._paid_back_at.clear()
@@ -58,6 +63,11 @@ class Limits:
         self._number.take(number, now)
         self._pair.take((number, person), now)
         return None
+
+    def hear(self, number: str, now: float) -> None:
+        """Count a message that a person wrote to `number`: it is never refused, but leaves less for what is sent."""
+        if self._is_on:
+            self._number.use_up(number, now)
 
     def upload(self, number: str, now: float) -> int | None:
         """Count an upload of `number`, or return the code of the rate that it would break."""

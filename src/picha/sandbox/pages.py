@@ -25,7 +25,8 @@ pre {{ background: #f2f2f2; color: #111; padding: 1rem; overflow-x: auto; border
 <pre>{inbound}</pre>
 <p>An image of your own goes in <code>image_base64</code> or <code>image_url</code>, or as a file in a form
 (<code>curl -F from=16505551234 -F file=@photo.jpg</code>); a text is <code>"type": "text", "text": "…"</code>.</p>
-<p>What the business sent is in <a href="/_sandbox/ledger">the ledger</a>.</p>
+<p>What the business sent is in <a href="/_sandbox/ledger">the ledger</a>. Every other call is
+in <a href="/_sandbox/docs">the documentation</a>.</p>
 </html>
 """
 
@@ -43,16 +44,8 @@ def routes(ready: Ready) -> list[Route]:
             for number in ready.numbers
         ],
         "handset_url": ready.handset_url,
-        "control": {
-            "write as a person": "POST /_sandbox/inbound",
-            "write as the business's phone app": "POST /_sandbox/echo",
-            "make a group": "POST /_sandbox/groups",
-            "a picture by URL": "GET /_sandbox/photo.jpg",
-            "clock": "GET, POST /_sandbox/clock",
-            "what was sent": "GET /_sandbox/ledger",
-            "wait for something": "GET /_sandbox/wait?event=send|status|inbound|delivery",
-            "trouble on purpose": "GET, POST, DELETE /_sandbox/faults",
-        },
+        "docs_url": f"{ready.control_url}/docs",
+        "openapi_url": f"{ready.control_url}/openapi.json",
     }
     page = _PAGE.format(inbound=html.escape(inbound_command(ready, shows_token=False)))
 

@@ -86,7 +86,7 @@ class People:
 
     def _heard(self, spoken: Spoken, writer: Person, media: MediaStored | None, number: Number) -> MessageHeard:
         return MessageHeard(
-            id=make_wamid(writer.key, outbound=False, token_hex=self._chance.token_hex(10)),
+            id=make_wamid(writer.key, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
             phone_number_id=number.phone_number_id,
             wa_id=writer.wa_id,
             user_id=writer.user_id,

@@ -66,6 +66,14 @@ class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="h
     opens_window: bool = True
 
 
+class MarkedRead(Record, frozen=True, kw_only=True, omit_defaults=True, tag="marked-read"):
+    """The business marked a person's message, and with it all earlier ones, as read; they may see it typing since."""
+
+    message_id: str
+    at: float
+    typing: bool = False
+
+
 class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="send"):
     """A send was accepted and given a wamid: the line of the ledger, on disk before the answer and every webhook.
 
@@ -202,6 +210,7 @@ AnyRecord = (
     | MediaStored
     | MediaDeleted
     | MessageHeard
+    | MarkedRead
     | SendAccepted
     | LinkFetched
     | StatusMade

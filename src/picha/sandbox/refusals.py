@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from picha.cloudapi.errors import GraphError, lookup
+from picha.sandbox.switches import Switches
 
 # Codes for which Meta's table and captures give another HTTP status than the table's 400, or none.
 _HTTP = {130429: 429, 104: 401}
+# The switches that say with which HTTP status a rate is refused.
+_RATES = {4: "app_limit_http", 130429: "rate_limit_http", 131056: "pair_limit_http"}
 
 _UPLOAD_TYPES = (
     "audio/aac, audio/mp4, audio/mpeg, audio/amr, audio/ogg, audio/opus, application/vnd.ms-powerpoint, "
@@ -41,6 +44,51 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
         )
 
 
+class MissingParameter(Refusal):
+    """The refusal of a request without the parameter `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(400, 100, f"(#100) The parameter {name} is required.")
+        self.name = name
+
+
+class NoSuchObject(Refusal):
+    """The refusal of an object that does not exist, belongs to another, or knows no such call."""
+
+    def __init__(self, object_id: str, method: str) -> None:
+        text = (
+            f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist, cannot be loaded due "
+            "to missing permissions, or does not support this operation. Please read the Graph API documentation at "
+            "https://developers.facebook.com/docs/graph-api"
+        )
+        super().__init__(400, 100, text, kind="GraphMethodException", subcode=33)
+        self.object_id = object_id
+
+
+class NoToken(Refusal):
+    """The refusal of a request without an access token."""
+
+    def __init__(self) -> None:
+        super().__init__(401, 104, "An access token is required to request this resource.")
+
+
+def spelled(refusal: Refusal, switches: Switches) -> Refusal:
+    """Return a refusal as the switches have it told: some HTTP statuses and codes differ between Meta's own pages."""
+    match refusal:
+        case NoToken() if switches.missing_token == "401/190":  # noqa: S105 - a status and a code
+            return bad_token()
+        case NoToken():
+            refusal.http = int(switches.missing_token.partition("/")[0])
+        case NoSuchObject() if switches.unknown_id == "404/803":
+            text = f"(#803) Some of the aliases you requested do not exist: {refusal.object_id}"
+            return Refusal(404, 803, text, kind="GraphMethodException")
+        case MissingParameter() if switches.missing_parameter == "131008":
+            return of_code(131008, f"The parameter {refusal.name} is required.")
+        case _ if refusal.error.code in _RATES:
+            refusal.http = int(getattr(switches, _RATES[refusal.error.code]))
+    return refusal
+
+
 def of_code(code: int, details: str | None = None) -> Refusal:
     """Return the refusal with a code of Meta's table, its title and its HTTP status."""
     row = lookup(code)
@@ -54,7 +102,7 @@ def parameter(text: str, *, subcode: int | None = None, details: str | None = No
 
 def missing(name: str) -> Refusal:
     """Return the refusal of a request without the parameter `name`."""
-    return parameter(f"The parameter {name} is required.")
+    return MissingParameter(name)
 
 
 def wrong_type(name: str, wanted: str) -> Refusal:
@@ -107,15 +155,7 @@ def bad_upload_type(mime_type: str) -> Refusal:
 
 def no_such_object(object_id: str, method: str) -> Refusal:
     """Return the refusal of an object that does not exist, belongs to another, or knows no such call."""
-    return Refusal(
-        400,
-        100,
-        f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist, cannot be loaded due to "
-        "missing permissions, or does not support this operation. Please read the Graph API documentation at "
-        "https://developers.facebook.com/docs/graph-api",
-        kind="GraphMethodException",
-        subcode=33,
-    )
+    return NoSuchObject(object_id, method)
 
 
 def unknown_path(path: str) -> Refusal:
@@ -125,7 +165,7 @@ def unknown_path(path: str) -> Refusal:
 
 def no_token() -> Refusal:
     """Return the refusal of a request without an access token."""
-    return Refusal(401, 104, "An access token is required to request this resource.")
+    return NoToken()
 
 
 def bad_token() -> Refusal:

@@ -13,6 +13,7 @@ import msgspec
 from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.sandbox import refusals, templates
 from picha.sandbox.person import is_group_id, is_user_id
+from picha.sandbox.switches import Switches
 
 TEXT_MAX_CHARS = 4096
 
@@ -27,6 +28,8 @@ _KEYS = frozenset(
     }
 )  # fmt: skip
 _READ_KEYS = frozenset({"messaging_product", "status", "message_id", "typing_indicator", "access_token"})
+# The country codes of one and two digits (ITU-T E.164); all others have three.
+_COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}")
 _PUNCTUATION = re.compile(r"[ ()+\-]")
 _PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
 _NO_PHONE_NUMBER = "Parameter 'to' is not a phone number."
@@ -53,13 +56,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadMark(msgspec.Struct, frozen=True, kw_only=True):
-    """A received message that shall be marked as read."""
+    """A received message that shall be marked as read, and whether the person shall see the business typing."""
 
     message_id: str
+    typing: bool = False
 
 
-def read(body: Document) -> Wish | ReadMark:
-    """Return what a body asks for.
+def read(body: Document, switches: Switches, country_code: str) -> Wish | ReadMark:
+    """Return what a body asks of a number whose country has this code.
 
     Raises:
         Refusal: the body breaks a rule.
@@ -68,7 +72,7 @@ def read(body: Document) -> Wish | ReadMark:
         raise refusals.missing("messaging_product")
     if body["messaging_product"] != "whatsapp":
         raise refusals.one_of("messaging_product", ("whatsapp",), body["messaging_product"])
-    return _read_mark(body) if body.get("status") is not None else _wish(body)
+    return _read_mark(body) if body.get("status") is not None else _wish(body, switches, country_code)
 
 
 def _read_mark(body: Document) -> ReadMark:
@@ -81,12 +85,14 @@ def _read_mark(body: Document) -> ReadMark:
     message_id = _text(body, "message_id")
     if message_id is None:
         raise refusals.missing("message_id")
-    return ReadMark(message_id=message_id)
+    return ReadMark(message_id=message_id, typing=typing is not None)
 
 
-def _wish(body: Document) -> Wish:
+def _wish(body: Document, switches: Switches, country_code: str) -> Wish:
     _only(body, _KEYS, "$")
-    target = _target(body)
+    if switches.recipient_type == "required" and body.get("recipient_type") is None:
+        raise refusals.missing("recipient_type")
+    target = _target(body, country_code if switches.country_code == "prefix" else "")
     kind = _type(body)
     content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))
@@ -101,7 +107,14 @@ def _wish(body: Document) -> Wish:
     )
 
 
-def _target(body: Document) -> Document:
+def country_code_of(number: str) -> str:
+    """Return the country code that a phone number in international digits begins with."""
+    match = _COUNTRY.match(number)
+    return match[0] if match else ""
+
+
+def _target(body: Document, prefix: str) -> Document:
+    """Return whom a send is for; `prefix` goes before a `to` without a plus sign, but never before a group's id."""
     recipient_type = _text(body, "recipient_type")
     if recipient_type not in (None, "individual", "group"):
         raise refusals.one_of("recipient_type", ("individual", "group"), str(recipient_type))
@@ -110,7 +123,7 @@ def _target(body: Document) -> Document:
         raise refusals.missing("to")
     if recipient_type == "group":
         return {"group_id": _group(given)}
-    to = None if given is None else _PUNCTUATION.sub("", given)
+    to = None if given is None else ("" if "+" in given else prefix) + _PUNCTUATION.sub("", given)
     if to is not None and not _PHONE.match(to):
         raise refusals.of_code(131009, _NO_PHONE_NUMBER if not is_group_id(to) else _NO_PERSON)
     if recipient is not None and not is_user_id(recipient):

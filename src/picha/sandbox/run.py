@@ -37,6 +37,7 @@ from picha.sandbox.control_door import ControlDoor
 from picha.sandbox.control_inbound import InboundControl
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_webhooks import WebhookControl
+from picha.sandbox.control_words import SAYINGS
 from picha.sandbox.courier import Courier
 from picha.sandbox.credentials import APP_ID, Credentials, derive
 from picha.sandbox.faults import Faults
@@ -48,8 +49,10 @@ from picha.sandbox.graph.messages import Messages
 from picha.sandbox.graph.spoiling import OpenProtocol
 from picha.sandbox.ground import Ground
 from picha.sandbox.groups import Groups
+from picha.sandbox.happenings import Happening, InboundItem
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
+from picha.sandbox.manual.routes import Manual
 from picha.sandbox.media_urls import MediaUrls
 from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
@@ -58,6 +61,7 @@ from picha.sandbox.records import Born
 from picha.sandbox.renewal import renewal
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
+from picha.sandbox.switches import Switchboard
 from picha.sandbox.world import World
 
 _BACKLOG = 2048
@@ -117,14 +121,17 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         control_token = settings.control_token or (None if _is_loopback(door) else ours.control_token)
         session = await stack.enter_async_context(_session())
         fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
-        postman = Postman(ground, session, ours.app_secret)
+        switchboard = Switchboard(settings.switches)
+        postman = Postman(ground, session, ours.app_secret, switchboard)
         stack.push_async_callback(postman.close)
         troubles = Troubles(ground.chance)
         mailbag = Mailbag(ground, postman, troubles)
         stack.push_async_callback(mailbag.close)
         links = Links(fetcher, ground.clock)
         stack.push_async_callback(links.close)
-        courier = Courier(ground, mailbag, troubles, links, ladder=settings.ladder, dialect=settings.dialect)
+        courier = Courier(
+            ground, mailbag, troubles, links, switchboard, ladder=settings.ladder, dialect=settings.dialect
+        )
         stack.push_async_callback(courier.close)
         blobs = Blobs(home / "media")
         shelf = Shelf(blobs, ground.clock)
@@ -134,27 +141,29 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         people = People(ground, album, mailbag, conduct, dialect=settings.dialect)
         faults = Faults(ground.chance)
         limits = Limits(is_on=settings.limits)
+        ground.world.chronicle.listeners.add(_counting(limits, ground.clock))
         answering = handlers(
-            Messages(ground, limits, has_window=settings.window),
-            Media(ground, blobs, urls, limits),
-            Business(ground, session, ours),
+            Messages(ground, limits, switchboard, has_window=settings.window),
+            Media(ground, blobs, urls, limits, switchboard),
+            Business(ground, session, ours, switchboard),
         )
         admission = Admission(ground.world, ours)
-        face = Face(answering, courier, faults, ground, admission)
+        face = Face(answering, courier, faults, ground, admission, switchboard=switchboard)
         await first_day.claim(ground, settings.callback, ours)
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours, ground.world.accounts, control_token)
         asides = Asides(ground, album, mailbag, dialect=settings.dialect)
         working = (courier, mailbag, postman, links)
-        rules = (faults.remove, troubles.end, limits.clear)
+        rules = (faults.remove, troubles.end, limits.clear, switchboard.restore)
         controls = (
-            Control(ground, faults, renewal(ground, shelf, people, working=working, rules=rules)),
+            Control(ground, faults, switchboard, renewal(ground, shelf, people, working=working, rules=rules)),
             InboundControl(people, asides, Groups(ground)),
             PeopleControl(conduct),
             WebhookControl(ground, postman, troubles),
         )
-        own = Starlette(routes=[*(route for some in controls for route in some.routes()), *pages.routes(ready)])
+        routes = [*(route for some in controls for route in some.routes()), *pages.routes(ready)]
+        own = Starlette(routes=[*routes, *Manual(ready, routes).routes()], exception_handlers=SAYINGS)
         yield _Front(ControlDoor(own, control_token), face), ready
 
 
@@ -198,6 +207,16 @@ def _go_on(world: World, postman: Postman, courier: Courier) -> None:
     for wamid, send in world.sends.items():
         if send.status not in _LAST_STATUSES:
             courier.begin(wamid)
+
+
+def _counting(limits: Limits, clock: SandboxClock) -> Callable[[Happening], None]:
+    """Return a listener that counts what people write among a number's messages of a second."""
+
+    def count(happening: Happening) -> None:
+        if isinstance(happening.item, InboundItem):
+            limits.hear(happening.item.phone_number_id, clock.monotonic())
+
+    return count
 
 
 def _ready(base_url: str, ours: Credentials, business: Accounts, control_token: str | None) -> Ready:

@@ -6,6 +6,7 @@ import msgspec
 
 from picha.sandbox.accounts import DEFAULT, AccountWish
 from picha.sandbox.dialect import Dialect
+from picha.sandbox.switches import Switches
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +16,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     milliseconds, None where the person decides. `port` 0 takes a free one. `callback` is the app's webhook address,
     taken on trust. `limits` makes Meta's rates count, `window` its 24 hours. A `control_token` is what the control API
     wants; without one it wants none on loopback, and one made from the seed elsewhere.
+    `switches` say which side is taken where Meta's documents disagree.
     """
 
     home: Path | None = None
@@ -29,3 +31,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window: bool = True
     control_token: str | None = None
     accounts: tuple[AccountWish, ...] = (DEFAULT,)
+    switches: Switches = Switches()

@@ -66,7 +66,21 @@ class Pictured(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Spoken(Pictured, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person shall write to the business.
 
-    `from` is their number; without it `user_id` names somebody who hides theirs. `group_id` writes it to a group.
+    - `phone_number_id`: the number they write to, else the first; all that a message refers to must be of that number.
+    - `type`: image, text, reaction, unsupported, failed_image, reply_buttons, edit, revoke or user_changed_user_id.
+    - `from`: their number; without it, `user_id` names somebody who hides theirs.
+    - `group_id`: writes to a group; an id that is new makes it.
+    - `text`: of a text, or what an edit changes it to.
+    - `caption`: of an image, or what an edit changes it to.
+    - `image_base64`: the picture; without it, without `image_url` and without a file, a built-in photo.
+    - `image_url`: where the picture is fetched from, up to 32 MB.
+    - `reply_to`: the wamid of the message that is answered.
+    - `referral`: the ad or post that an image or text was started from.
+    - `reaction`: to which message; without an emoji, one that is taken away.
+    - `unsupported`: the kind of a message that webhooks cannot tell.
+    - `code`: why an unsupported message is unsupported, 131051 or 131060.
+    - `original_message_id`: what is edited, within 15 minutes, or revoked, within two days.
+    - `new_user_id`: drawn when left out.
     """
 
     from_: str | None = msgspec.field(name="from", default=None)

@@ -9,11 +9,11 @@ from functools import singledispatchmethod
 
 import msgspec
 
-from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts
 from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.conversations import Conversations
 from picha.sandbox.deliveries import Deliveries
 from picha.sandbox.happenings import LedgerItem, delivery_item, status_item
 from picha.sandbox.on_the_way import Send
@@ -33,9 +33,9 @@ class World:
         # By key: the number, or the user id of those who hide theirs.
         self.people: dict[str, Person] = {}
         self.groups: dict[str, Group] = {}
-        # Numbers of the business, each with a person who blocks it, or who has written to it.
+        # Numbers of the business, each with a person who blocks it.
         self.blocked: set[tuple[str, str]] = set()
-        self._met: dict[tuple[str, str], None] = {}
+        self.conversations = Conversations(clock)
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
@@ -43,7 +43,6 @@ class World:
         self.deliveries = Deliveries()
         self.callbacks = Subscriptions()
         self.chronicle = Chronicle()
-        self._last_heard: dict[tuple[str, str], float] = {}
         self._by_user_id: dict[str, str] = {}
 
     # What a decision asks.
@@ -54,11 +53,6 @@ class World:
         if media is None or self.clock.now().timestamp() >= media.expires_at:
             return None
         return media if phone_number_id in (None, media.phone_number_id) else None
-
-    def is_window_open(self, phone_number_id: str, key: str) -> bool:
-        """Tell whether this person or group wrote to this number within the last 24 hours of the sandbox's clock."""
-        last = self._last_heard.get((phone_number_id, key))
-        return last is not None and self.clock.now() - from_stamp(last) < SERVICE_WINDOW
 
     def key_of(self, wa_id: str | None, user_id: str | None) -> str:
         """Return what a person is known by: the number, also one that was told with the user id, else the user id."""
@@ -74,10 +68,6 @@ class World:
     def wa_id_of(self, user_id: str) -> str | None:
         """Return the number behind a business-scoped user id, if that person has ever shown it."""
         return self._by_user_id.get(user_id)
-
-    def numbers_of(self, key: str) -> list[str]:
-        """Return the ids of the business's numbers that this person has written to."""
-        return [number for number, person in self._met if person == key]
 
     def number_of(self, wamid: str) -> str | None:
         """Return the id of the number whose conversation a message is in, if there is such a message."""
@@ -167,9 +157,7 @@ class World:
         )
         if record.wa_id is not None:
             self._by_user_id[record.user_id] = record.wa_id
-        if record.opens_window:
-            self._last_heard[record.phone_number_id, record.group_id or key] = record.at
-        self._met[record.phone_number_id, key] = None
+        self.conversations.heard(record, key)
         if record.group_id is not None:
             group = self.groups.setdefault(record.group_id, Group(record.phone_number_id))
             group.participants |= {key: None}
@@ -177,8 +165,16 @@ class World:
         self.chronicle.inbound(record, record.type, key)
 
     @_apply.register
+    def _(self, record: records.MarkedRead) -> None:
+        heard = self.heard.get(record.message_id)
+        if heard is None:
+            return
+        self.conversations.marked(record, heard, self.key_of(heard.wa_id, heard.user_id))
+
+    @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send(record)
+        self.conversations.sent(record.phone_number_id, record.group_id or send.key)
         number, group = record.phone_number_id, self.groups.get(record.group_id or "")
         members = () if group is None else group.participants
         send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
@@ -271,6 +267,6 @@ class World:
         """Let a person who is known by something else now keep the places they had."""
         if old == new:
             return
-        self._met = {(number, new if key == old else key): None for number, key in self._met}
+        self.conversations.rename(old, new)
         for group in self.groups.values():
             group.participants = {new if key == old else key: None for key in group.participants}

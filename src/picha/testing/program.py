@@ -36,6 +36,7 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
     - `verify_token`: what the handshake shows; without it, one derived from the seed.
     - `seed`: makes credentials and ids the same in every run.
     - `dialect`: the year whose webhooks are written; 2026 where the `config` says nothing else.
+    - `switches`: which side to take where Meta's documents disagree, such as `{"window_failure": "sync"}`.
     - `home`: a folder that outlives the sandbox; without it everything is forgotten at the end.
     """
 
@@ -45,6 +46,7 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
     verify_token: str | None = None
     seed: str | None = None
     dialect: Literal["2026", "2025"] | None = None
+    switches: Mapping[str, str] = msgspec.field(default_factory=dict)
     home: Path | None = None
 
 
@@ -76,6 +78,7 @@ def _command(options: SandboxOptions, folder: Path) -> list[str]:
         "--callback": options.callback,
         "--verify-token": options.verify_token,
         "--seed": options.seed,
+        "--switch": ",".join(f"{name}={value}" for name, value in options.switches.items()) or None,
     }
     given = [part for flag, value in flags.items() if value is not None for part in (flag, value)]
     argv = [sys.executable, "-m", "picha.cli", "sandbox", "--json", *given]

@@ -10,6 +10,7 @@ import msgspec
 from picha.sandbox.faults import Effect, FaultWish, Match, Route, When
 from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, StatusItem
 from picha.sandbox.ready import Ready, ReadyNumber
+from picha.sandbox.switches import Switches
 from picha.testing.wire import call
 from picha.testing.writing import Writing
 
@@ -183,6 +184,14 @@ class Sandbox(Writing):
     def clear_faults(self) -> None:
         """Take all rules of trouble away."""
         self.control("DELETE", "/faults")
+
+    def switch(self, **positions: str) -> Switches:
+        """Turn switches, such as `window_failure="sync"`, leave the others, and return all.
+
+        Raises:
+            RefusedError: there is no such switch, or it has no such value; then none is turned.
+        """
+        return msgspec.convert(self.control("POST", "/switches", positions)["switches"], Switches)
 
     # The rest.
 

@@ -1,6 +1,6 @@
 """/v1/whatsapp/media: upload a picture or name its address, ask for its facts, fetch its bytes, delete it."""
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
@@ -46,18 +46,22 @@ async def _uploaded(call: Call) -> File:
         if part is None or isinstance(part, str):
             message = "Send the picture as the multipart part named `file`, with a filename."
             raise RefusedError(Code.VALIDATION_ERROR, message, "file")
-        data = await part.read()
+        return await _taken_in(call, part, policy)
     finally:
         await form.close()
-    most = call.services.album.most_bytes(policy)
-    if len(data) > most:
-        # One size for every way in: what a link may not bring is not taken here either.
-        message = f"The picture has {len(data):,} bytes; {most:,} at most are taken. Save it smaller."
+
+
+async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
+    album = call.services.album
+    most, size = album.most_bytes(policy), part.size or 0
+    if size > most:
+        message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
         raise RefusedError(Code.IMAGE_TOO_LARGE, message, "file")
-    try:
-        return await call.services.album.take_in(call.caller.workspace_id, data, policy)
-    except Unusable as error:
-        raise unusable(error, "file") from error
+    async with album.hands:
+        try:
+            return await album.take_in(call.caller.workspace_id, await part.read(), policy)
+        except Unusable as error:
+            raise unusable(error, "file") from error
 
 
 async def _fetched(call: Call) -> File:
@@ -83,14 +87,27 @@ async def describe(call: Call) -> Answer:
 
 async def content(call: Call) -> Response:
     """Serve a picture's bytes to a key of its workspace, or to the holder of a signed link."""
-    query = call.request.query_params
-    file = await (_find_by_link(call) if "signature" in query else _find(call))
+    file = await _shown(call)
     data = await call.services.album.blobs.get(file.digest)
     shown = file.mime_type in _SHOWN
     name = "picture." + file.mime_type.rpartition("/")[2] if shown else "picture.bin"
     disposition = f'{"inline" if shown else "attachment"}; filename="{name}"'
     media_type = file.mime_type if shown else "application/octet-stream"
     return Response(data, media_type=media_type, headers={**_SAFE_HEADERS, "Content-Disposition": disposition})
+
+
+async def thumbnail(call: Call) -> Response:
+    """Serve a small JPEG of a picture, to whom its bytes would be served."""
+    file = await _shown(call)
+    try:
+        data = await call.services.album.thumbnail(file)
+    except Unusable as error:
+        raise unusable(error, "file_id") from error
+    return Response(data, media_type="image/jpeg", headers=_SAFE_HEADERS)
+
+
+async def _shown(call: Call) -> File:
+    return await (_find_by_link(call) if "signature" in call.request.query_params else _find(call))
 
 
 async def _find_by_link(call: Call) -> File:

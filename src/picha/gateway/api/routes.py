@@ -116,6 +116,13 @@ ROUTES = (
     Route("DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, codes=(Code.MEDIA_NOT_FOUND,)),
     # By key, or by the signed link that stands in `content.url`.
     Route("GET", f"{_MEDIA}/{{file_id}}/content", media.content, codes=(Code.MEDIA_NOT_FOUND,), needs_key=False),
+    Route(
+        "GET",
+        f"{_MEDIA}/{{file_id}}/thumbnail",
+        media.thumbnail,
+        codes=(Code.MEDIA_NOT_FOUND, Code.IMAGE_UNREADABLE, Code.IMAGE_NOT_SUPPORTED),
+        needs_key=False,
+    ),
     Route("GET", "/webhooks/whatsapp", webhooks.handshake, codes=(Code.UNAUTHORIZED,), needs_key=False),
     Route(
         "POST",

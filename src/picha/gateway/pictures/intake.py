@@ -1,16 +1,19 @@
 """Take a picture in: look at the bytes, make them fit to go out, keep them under their digest, give them a file_id."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from picha.gateway.blobs import Blobs
 from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
-from picha.images.facts import Facts, Inspection, Unusable
+from picha.images.child import Outcome
+from picha.images.facts import Facts, Flaw, Inspection, Unusable
 from picha.images.lossless import strip
 from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
 from picha.images.probe import inspect, probe
@@ -20,6 +23,15 @@ from picha.kit.ids import Ids
 
 # How long an uploaded picture may be named by its file_id.
 FILE_LIFE = timedelta(days=30)
+# Uploads that are in memory at a time, of up to 32 MB each and a copy on its way to a child.
+_AT_HAND = 8
+# Thumbnails at hand, of some ten kilobytes each.
+_THUMBNAILS_MAX = 1000
+# Pictures of which it is known whether their pixels are whole.
+_OPENED_MAX = 10_000
+_HEAD_BYTES = 64 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,10 @@ class Album:
     clock: Clock
     ids: Ids
     max_bytes: int
+    # Whoever holds a whole upload in memory holds one of these: there may be many uploads, and each has megabytes.
+    hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
+    _opened: dict[bytes, tuple[Flaw, ...]] = field(default_factory=dict)
+    _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
 
     def most_bytes(self, policy: Policy) -> int:
         """Return the size of the largest file that is looked at under a policy."""
@@ -56,8 +72,25 @@ class Album:
 
     async def keep_received(self, workspace: UUID, data: bytes, announced_type: str) -> File:
         """Keep a customer's picture whatever it is; its type is what the bytes say, else what was announced."""
-        facts = probe(data[: 64 * 1024])
+        facts = probe(data[:_HEAD_BYTES])
         return await self._keep(workspace, data, facts, otherwise=announced_type)
+
+    async def thumbnail(self, file: File) -> bytes:
+        """Return a small JPEG of a picture, made when it is first asked for.
+
+        Raises:
+            Unusable: the bytes cannot be opened as a picture.
+            BlobMissing: the bytes are no longer kept.
+            CrowdedError: too many pictures wait to be opened.
+        """
+        drawn = self._thumbnails.get(file.digest)
+        if drawn is None:
+            data = await self.blobs.get(file.digest)
+            drawn = await self.workshop.thumbnail(data, probe(data[:_HEAD_BYTES]))
+            _remember(self._thumbnails, file.digest, drawn, most=_THUMBNAILS_MAX)
+        if drawn.flaws:
+            raise Unusable(drawn.flaws)
+        return drawn.data
 
     async def _fit(self, data: bytes, inspection: Inspection, decided: Plan) -> tuple[bytes, Sequence[str]]:
         """Return the bytes that may go out and what was changed; every picture is opened once on the way."""
@@ -66,13 +99,21 @@ class Album:
             if drawn.flaws:
                 raise Unusable(drawn.flaws)
             return drawn.data, drawn.changes
-        checked = await self.workshop.check(data, inspection.facts)
-        if checked.flaws:
-            raise Unusable(checked.flaws)
+        if flaws := await self._broken(data, inspection.facts):
+            raise Unusable(flaws)
         if decided.step == "strip":
             return await asyncio.to_thread(strip, data, inspection)
         # Nothing after the picture's end travels with it.
         return data[: inspection.end], decided.would_change
+
+    async def _broken(self, data: bytes, facts: Facts) -> tuple[Flaw, ...]:
+        """Return what is wrong with the pixels; bytes that were opened before are not opened again."""
+        digest = (await asyncio.to_thread(hashlib.sha256, data)).digest()
+        flaws = self._opened.get(digest)
+        if flaws is None:
+            flaws = (await self.workshop.check(data, facts)).flaws
+            _remember(self._opened, digest, flaws, most=_OPENED_MAX)
+        return flaws
 
     async def _keep(
         self,
@@ -98,3 +139,10 @@ class Album:
         )
         await files.add(self.pool, file)
         return file
+
+
+def _remember(known: dict[bytes, T], digest: bytes, value: T, *, most: int) -> None:
+    """Add to what is known of bytes, and forget the oldest of it past `most`."""
+    while len(known) >= most:
+        del known[next(iter(known))]
+    known[digest] = value

@@ -76,6 +76,7 @@ class Mailbag:
         if trouble is None:
             self._postman.post(queued)
         else:
+            self._troubles.meet(queued.about)
             self._work.start(self._through(queued, trouble))
 
     async def close(self) -> None:

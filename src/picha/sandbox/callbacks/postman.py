@@ -1,4 +1,4 @@
-"""Delivery of webhooks: signed, tried until taken or until seven days are over.
+"""Delivery of webhooks: signed, tried until taken or until seven days are over, or 36 hours by switch.
 
 Every address has lanes of its own, so that a slow receiver delays nobody else. What tells of one message keeps its
 order on the first try; a failed delivery leaves the lane and is tried again by itself, so order is not promised. What
@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 import aiohttp
 
 from picha.cloudapi import signature
-from picha.cloudapi.limits import WEBHOOK_RETRY_FOR
 from picha.kit.logs import logger
 from picha.sandbox.background import Background
 from picha.sandbox.callbacks.documents import merged
 from picha.sandbox.clock import from_stamp
 from picha.sandbox.ground import Ground
 from picha.sandbox.records import WebhookQueued, WebhookSettled
+from picha.sandbox.switches import Switchboard
 
 _LANES = 16
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -39,10 +39,13 @@ def _pauses() -> Iterator[timedelta]:
 class Postman:
     """Takes queued webhooks, which are on disk already, to their addresses."""
 
-    def __init__(self, ground: Ground, session: aiohttp.ClientSession, app_secret: str) -> None:
+    def __init__(
+        self, ground: Ground, session: aiohttp.ClientSession, app_secret: str, switchboard: Switchboard
+    ) -> None:
         self._world, self._journal, _, self._clock = ground
         self._session = session
         self._app_secret = app_secret
+        self._switchboard = switchboard
         self._lanes: dict[tuple[str, int], asyncio.Queue[Sequence[WebhookQueued]]] = {}
         self._work = Background("a webhook was lost on its way")
 
@@ -75,9 +78,9 @@ class Postman:
                     self._work.start(self._insist(queued, http))
 
     async def _insist(self, queued: WebhookQueued, http: int | None) -> None:
-        deadline = from_stamp(queued.at) + WEBHOOK_RETRY_FOR
         for attempts, pause in enumerate(_pauses(), 2):
             last: datetime = self._clock.now()
+            deadline = from_stamp(queued.at) + self._switchboard.current.retry_for
             if last >= deadline:
                 _log.warning("webhook given up", attempts=attempts - 1, http=http)
                 await self._settle(queued, attempts - 1, http, taken=False)

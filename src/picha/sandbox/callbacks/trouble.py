@@ -33,6 +33,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     - `skip_delivered`: no `delivered` before `read`.
     - `failed_after_delivered`: `failed` with 131026 in place of `read`.
     - `unknown_wamid`: beside a status there is one of a message that nobody sent.
+    - `seed`: text or a number; drawn when left out.
     """
 
     batch: int = 1
@@ -62,12 +63,14 @@ class Troubles:
 
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
-        self._met: dict[str, int] = {}
+        self._met: dict[str, str] = {}
+        self._count = 0
         self.current: Trouble | None = None
 
     def begin(self, wish: Trouble) -> Trouble:
         """Put trouble in force, in place of any other, and return it with its seed."""
         self._met.clear()
+        self._count = 0
         seed = self._chance.base62(16) if wish.seed is None else wish.seed
         self.current = msgspec.structs.replace(wish, seed=seed)
         return self.current
@@ -75,6 +78,17 @@ class Troubles:
     def end(self) -> None:
         """Let everything go well again."""
         self.current = None
+
+    def meet(self, about: str) -> None:
+        """Give a message its place; to be called as soon as it is there, in an order that depends on nothing else."""
+        if self.current is not None and about not in self._met:
+            self._met[about] = str(self._count)
+            self._count += 1
+
+    def shadow(self, foreign: str, about: str) -> None:
+        """Give a message that nobody sent a place that hangs on that of the message it is told beside."""
+        self.meet(about)
+        self._met[foreign] = f"{self._met[about]} shadow"
 
     def strikes(self, kind: Kind, about: str, step: str | None) -> bool:
         """Tell whether this trouble meets this step of this message."""
@@ -91,6 +105,6 @@ class Troubles:
         return (least + (most - least) * self._throw("delay", about, step)) / 1000
 
     def _throw(self, what: str, about: str, step: str | None) -> float:
-        place = self._met.setdefault(about, len(self._met))
-        text = f"{self.current and self.current.seed}:{what}:{place}:{step}"
+        self.meet(about)
+        text = f"{self.current and self.current.seed}:{what}:{self._met[about]}:{step}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48

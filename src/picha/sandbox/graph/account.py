@@ -8,6 +8,7 @@ from typing import Literal
 
 import aiohttp
 
+from picha.cloudapi.limits import CALLBACK_OVERRIDE_MAX_CHARS
 from picha.cloudapi.media import SuccessAnswer
 from picha.sandbox import refusals, templates
 from picha.sandbox.accounts import Account, Number
@@ -18,6 +19,7 @@ from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.records import CallbackSet
 from picha.sandbox.rules import Document
+from picha.sandbox.switches import Switchboard
 
 _APP_LINK = f"https://www.facebook.com/games/?app_id={APP_ID}"
 _NUMBER_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")
@@ -26,10 +28,13 @@ _NUMBER_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating
 class Business:
     """Answers for the numbers, the accounts and the one app that a sandbox has."""
 
-    def __init__(self, ground: Ground, session: aiohttp.ClientSession, ours: Credentials) -> None:
+    def __init__(
+        self, ground: Ground, session: aiohttp.ClientSession, ours: Credentials, switchboard: Switchboard
+    ) -> None:
         self._world, self._journal, self._chance, _ = ground
         self._session = session
         self._ours = ours
+        self._switchboard = switchboard
 
     def app_token(self, wanted: Document) -> Answer:
         """Return the app's access token for its id and secret (`grant_type=client_credentials`).
@@ -108,7 +113,7 @@ class Business:
             "quality_rating": "GREEN",
             "code_verification_status": "VERIFIED",
             "name_status": "APPROVED",
-            "status": "CONNECTED",
+            "status": self._switchboard.current.number_status,
             "throughput": {"level": "STANDARD"},
             "platform_type": "CLOUD_API",
             "is_on_biz_app": False,
@@ -203,6 +208,8 @@ class Business:
 
 def _override(scope: Literal["account", "number"], object_id: str, wanted: Document) -> CallbackSet:
     url, token = _text(wanted, "override_callback_uri"), _text(wanted, "verify_token")
+    if len(url) > CALLBACK_OVERRIDE_MAX_CHARS:
+        raise refusals.too_long("override_callback_uri", CALLBACK_OVERRIDE_MAX_CHARS)
     return CallbackSet(scope=scope, object_id=object_id, url=url, verify_token=token)
 
 

@@ -22,6 +22,7 @@ from picha.sandbox.graph.spoiling import spoil
 from picha.sandbox.ground import Ground
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document
+from picha.sandbox.switches import Switchboard
 
 _PUNCTUATION = re.compile(r"[ ()+\-]")
 _log = logger("sandbox")
@@ -109,6 +110,8 @@ class Face:
         faults: Faults,
         ground: Ground,
         admission: Admission,
+        *,
+        switchboard: Switchboard,
     ) -> None:
         self._handlers = answering
         self._courier = courier
@@ -116,6 +119,7 @@ class Face:
         self._chance = ground.chance
         self._admission = admission
         self._accounts = ground.world.accounts
+        self._switchboard = switchboard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -185,7 +189,7 @@ class Face:
         return document if road.name == "messages" else query | document
 
     def _say(self, refusal: Refusal) -> Answer:
-        return Answer(refused(refusal, self._chance))
+        return Answer(refused(refusals.spelled(refusal, self._switchboard.current), self._chance))
 
 
 def _recipients(road: Road, body: bytes) -> frozenset[str]:

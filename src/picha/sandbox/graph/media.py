@@ -1,7 +1,7 @@
 """Media: upload, describe, delete and download, as Meta's media reference has them.
 
 An upload is looked at when it comes in, and taken all the same if it is no proper image: Meta tells of that only when
-it is sent. What no kind of media may be is refused at once.
+it is sent, unless a switch lets the size count at once. What no kind of media may be is refused at once.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
-from picha.cloudapi.limits import IMAGE_MAX_BYTES, MEDIA_MAX_BYTES, UPLOADED_MEDIA_LIFE
+from picha.cloudapi.limits import IMAGE_MAX_BYTES, IMAGE_MIME_TYPES, MEDIA_MAX_BYTES, UPLOADED_MEDIA_LIFE
 from picha.cloudapi.media import MediaDescription, SuccessAnswer, UploadAnswer, digest_text
 from picha.sandbox import forms, pictures, refusals
 from picha.sandbox.blobs import Blobs, chunks_of
@@ -19,6 +19,7 @@ from picha.sandbox.ground import Ground
 from picha.sandbox.media_urls import MediaUrls
 from picha.sandbox.pace import Limits
 from picha.sandbox.records import MediaDeleted, MediaStored
+from picha.sandbox.switches import Switchboard, Switches
 
 # What the other parts and the boundaries of a form may take besides the file.
 _FORM_MAX_BYTES = MEDIA_MAX_BYTES + (1 << 16)
@@ -27,11 +28,12 @@ _FORM_MAX_BYTES = MEDIA_MAX_BYTES + (1 << 16)
 class Media:
     """Keeps and gives out the files of the business and of those who write to it."""
 
-    def __init__(self, ground: Ground, blobs: Blobs, urls: MediaUrls, limits: Limits) -> None:
+    def __init__(self, ground: Ground, blobs: Blobs, urls: MediaUrls, limits: Limits, switchboard: Switchboard) -> None:
         self._world, self._journal, self._chance, self._clock = ground
         self._blobs = blobs
         self._urls = urls
         self._limits = limits
+        self._switchboard = switchboard
 
     async def upload(self, phone_number_id: str, request: Request) -> Answer:
         """Return the new media id of the file in a multipart form; the form's parts may come in any order.
@@ -42,7 +44,7 @@ class Media:
         """
         form = await _read_form(request)
         try:
-            file = _checked(form, request)
+            file = _checked(form, request, self._switchboard.current)
             code = self._limits.upload(phone_number_id, self._clock.monotonic())
             if code is not None:
                 raise refusals.of_code(code)
@@ -59,11 +61,12 @@ class Media:
             Refusal: there is no such media, or `phone_number_id` is not its owner.
         """
         media = self._find(media_id, phone_number_id, "get")
+        switches = self._switchboard.current
         description = MediaDescription(
             url=self._urls.make(media_id, self._clock.now()),
             mime_type=media.mime_type,
-            sha256=digest_text(bytes.fromhex(media.digest)),
-            file_size=str(media.size),
+            sha256=media.digest if switches.media_sha256 == "hex" else digest_text(bytes.fromhex(media.digest)),
+            file_size=media.size if switches.file_size == "number" else str(media.size),
             id=media_id,
         )
         return answer(description)
@@ -108,7 +111,7 @@ class Media:
         size = file.size or 0
         now = self._clock.now()
         return MediaStored(
-            id=self._chance.digits(16),
+            id=self._chance.of("media").digits(16),
             phone_number_id=phone_number_id,
             digest=digest,
             mime_type=mime_type,
@@ -130,12 +133,12 @@ async def _read_form(request: Request) -> FormData:
     try:
         return await forms.read(request, max_bytes=_FORM_MAX_BYTES, max_files=4)
     except forms.TooLargeError:
-        raise _too_large() from None
+        raise _too_large(MEDIA_MAX_BYTES) from None
     except forms.UnreadableError as why:
         raise refusals.malformed(str(why)) from None
 
 
-def _checked(form: FormData, request: Request) -> UploadFile:
+def _checked(form: FormData, request: Request, switches: Switches) -> UploadFile:
     product = form.get("messaging_product") or request.query_params.get("messaging_product")
     if product is None:
         raise refusals.missing("messaging_product")
@@ -146,8 +149,12 @@ def _checked(form: FormData, request: Request) -> UploadFile:
         raise refusals.missing("file")
     if _type_of(file) not in refusals.UPLOAD_TYPES:
         raise refusals.bad_upload_type(_type_of(file)[:100])
-    if file.size > MEDIA_MAX_BYTES:
-        raise _too_large()
+    if switches.upload_type == "required" and not form.get("type"):
+        raise refusals.missing("type")
+    is_image = _type_of(file) in IMAGE_MIME_TYPES and switches.image_size_check == "upload"
+    limit = IMAGE_MAX_BYTES if is_image else MEDIA_MAX_BYTES
+    if file.size > limit:
+        raise _too_large(limit)
     return file
 
 
@@ -156,5 +163,5 @@ def _type_of(file: UploadFile) -> str:
     return declared.partition(";")[0].strip().lower()
 
 
-def _too_large() -> refusals.Refusal:
-    return refusals.parameter("Param file is too large.", details=f"A file has at most {MEDIA_MAX_BYTES:,} bytes.")
+def _too_large(limit: int) -> refusals.Refusal:
+    return refusals.parameter("Param file is too large.", details=f"A file has at most {limit:,} bytes.")

@@ -11,7 +11,7 @@ from picha.sandbox.refusals import Refusal
 _PATH = re.compile(r"(?:/v\d+\.\d+)?/([^/]+)(?:/([^/]+))?/?\Z")
 _PLACES = frozenset({"oauth", "whatsapp_business", "debug_token"})
 
-_ROADS = {
+ROADS = {
     ("POST", "number", "messages"): "messages",
     ("POST", "number", "media"): "media",
     ("GET", "number", ""): "number",
@@ -33,7 +33,9 @@ _ROADS = {
     ("POST", "oauth", "access_token"): "app_token",
     ("GET", "debug_token", ""): "debug_token",
 }
-_EDGES = frozenset(edge for _, _, edge in _ROADS)
+"""The name of each road by method, kind of object and edge; `picha.sandbox.graph.signposts` tells where it leads."""
+
+_EDGES = frozenset(edge for _, _, edge in ROADS)
 
 
 class Road(NamedTuple):
@@ -51,7 +53,7 @@ def find(method: str, path: str, accounts: Accounts) -> Road:
         return Road("", "", refusals.unknown_path(path))
     object_id, edge = match[1], match[2] or ""
     kind = _kind(object_id, accounts)
-    name = _ROADS.get(("GET" if method == "HEAD" else method, kind, edge))
+    name = ROADS.get(("GET" if method == "HEAD" else method, kind, edge))
     if edge not in _EDGES:
         return Road("", object_id, refusals.unknown_path(f"/{edge}"))
     if kind == "media" and not (object_id.isascii() and object_id.isdigit()):
