@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.journeys.pictures import heic
 
-from picha.images.snapshot import draw_photo
+from picha.images.snapshot import photo
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -103,7 +103,7 @@ def test_a_second_demo_in_the_same_folder_is_not_confused_by_the_first(plain_dem
 
 def test_ones_own_picture_is_what_the_shop_answers_with(tmp_path: Path) -> None:
     home, image = tmp_path / "home", tmp_path / "a [red]photo.jpg"
-    image.write_bytes(draw_photo())
+    image.write_bytes(photo())
 
     done = run(home, "--image", str(image))
 

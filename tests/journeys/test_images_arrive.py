@@ -59,8 +59,11 @@ async def test_any_picture_at_an_address_arrives(picha: Talk, customer: str, hos
 
     message = await arrives(picha, customer, await picha.send(to=customer, media_url=url))
 
+    changes = message["content"]["changes"]
     assert message["content"]["media_url"] == url
-    assert message["content"]["changes"] or kind in SOUND
+    assert changes or kind in SOUND
+    made_fit = f" and made fit: {', '.join(changes)}" if changes else ""
+    assert f"Picture fetched{made_fit}" in [item["text"] for item in await picha.story(message["id"])]
 
 
 @pytest.mark.parametrize("kind", sorted(set(pictures.REPAIRABLE) - SOUND - {"a sideways photo of 12 megapixels"}))

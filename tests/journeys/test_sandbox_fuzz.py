@@ -17,6 +17,7 @@ from tests.journeys import nonsense
 from tests.journeys.good_calls import CALLS
 from tests.journeys.nonsense import Asked
 
+from picha.sandbox.switches import described
 from picha.testing import Sandbox, SandboxOptions, running
 
 PATIENCE_S = 20.0
@@ -78,8 +79,9 @@ def check(asked: Asked, heard: Heard) -> None:
 
 
 def check_life(sandbox: Sandbox, ground: nonsense.Ground) -> None:
-    """A person still writes, a picture is still taken and a send still accepted, once trouble is taken away."""
+    """A person still writes, a picture is taken and a send accepted, once trouble and switches are taken back."""
     sandbox.control("DELETE", "/trouble")
+    sandbox.switch(**{switch.name: switch.values[0] for switch in described()})
     sandbox.receive_image("255700000001")
     image = {"image": {"link": sandbox.photo_url}}
     body = {"messaging_product": "whatsapp", "to": "255700000001", "type": "image", **image}

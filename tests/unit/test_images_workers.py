@@ -112,7 +112,7 @@ async def test_a_child_that_died_is_replaced_and_the_picture_is_opened_all_the_s
 
 async def test_a_child_that_hangs_is_ended_and_the_next_picture_finds_another() -> None:
     data = picture()
-    async with Workshop(children=1, patience_s=0.5) as shop:
+    async with Workshop(children=1, patience_s=5) as shop:
         await shop.check(data, facts(data))
         [first] = children()
         os.kill(first, signal.SIGSTOP)

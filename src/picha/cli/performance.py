@@ -17,7 +17,7 @@ from picha.cli.stage import DemoFailedError, Stage, done, promise, running, sent
 from picha.cli.story import CUSTOMER, SHOP, Event, short, tell
 from picha.images.probe import probe
 from picha.images.receipt import draw_receipt
-from picha.images.snapshot import draw_photo
+from picha.images.snapshot import photo
 from picha.kit.clock import SystemClock
 
 # Not the person whom the sandbox lets write at its first start: what opens this window is the demo's own photo.
@@ -78,12 +78,12 @@ def _given(image: Path | None) -> bytes | None:
 def _pictures(given: bytes | None) -> tuple[bytes, bytes]:
     """Return the customer's photo and the shop's answer."""
     if given is not None:
-        return draw_photo(), given
+        return photo(), given
     lines = [("Echeveria, 12 cm", "18,000"), ("Clay pot", "9,500"), ("Cactus soil, 2 l", "4,000")]
     receipt = draw_receipt(
         title="Duka la Maua", lines=lines, total="TSh 31,500", when="31 Jan 2026 12:04", number="000417"
     )
-    return draw_photo(), receipt
+    return photo(), receipt
 
 
 async def _ledger(stage: Stage) -> list[Any]:

@@ -1,12 +1,14 @@
 """Work that goes on beside the requests, kept hold of, and heard of when it breaks."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 from picha.kit.logs import logger
 
 _log = logger("sandbox")
+_Arguments = ParamSpec("_Arguments")
+_Made = TypeVar("_Made")
 
 
 class Background:
@@ -33,3 +35,13 @@ class Background:
         self._tasks.discard(task)
         if not task.cancelled() and (why := task.exception()) is not None:
             _log.error(self._trouble, exc_info=why)
+
+
+async def in_thread(deed: Callable[_Arguments, _Made], *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Made:
+    """Do a deed in a thread; a cancelled caller goes only when the deed is over, so that nothing writes unwatched."""
+    thread = asyncio.ensure_future(asyncio.to_thread(deed, *args, **kwargs))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait((thread,))
+        raise

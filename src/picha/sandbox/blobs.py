@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,10 +29,27 @@ class Blobs:
         """
         return self.path(digest).read_bytes()
 
+    def sweep(self, digests: Container[str]) -> None:
+        """Remove every file but those with these digests; nobody else may be using the folder."""
+        for file in self._folder.rglob("*"):
+            if file.is_file() and file.name not in digests:
+                file.unlink()
+
     def keep(self, chunks: Iterator[bytes]) -> str:
-        """Store the bytes durably and return their hexadecimal SHA-256; the same bytes twice are one file."""
-        digest = hashlib.sha256()
+        """Store the bytes durably and return their hexadecimal SHA-256; the same bytes twice are one file.
+
+        Raises:
+            OSError: the disk refused; nothing is left behind.
+        """
         handle, name = tempfile.mkstemp(dir=self._folder, prefix="new-")
+        try:
+            return self._keep(chunks, handle, name)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _keep(self, chunks: Iterator[bytes], handle: int, name: str) -> str:
+        digest = hashlib.sha256()
         with os.fdopen(handle, "wb") as file:
             for chunk in chunks:
                 digest.update(chunk)

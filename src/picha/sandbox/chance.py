@@ -2,8 +2,26 @@
 
 import hashlib
 import hmac
+from typing import Annotated
+
+import msgspec
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a stream of values has come to: its seed, its starting place, and how many were drawn from there.
+
+    `streams` tells how many were drawn from each stream of its own kind.
+    """
+
+    seed: str
+    start: Count = 0
+    count: Count = 0
+    streams: dict[str, Count] = {}
 
 
 class Chance:
@@ -15,21 +33,28 @@ class Chance:
     """
 
     def __init__(self, seed: str, start: int = 0) -> None:
-        self._seed = seed.encode()
-        self._start = start
-        self._count = 0
         self._streams: dict[str, Chance] = {}
+        self.put(Place(seed=seed, start=start))
 
     def of(self, name: str) -> "Chance":
         """Return a stream of its own, which other draws do not move; always the same one for the same name."""
         if name not in self._streams:
-            self._streams[name] = Chance(f"{self._seed.decode()}:{name}", self._start)
+            self._streams[name] = Chance(f"{self._seed}:{name}", self._start)
         return self._streams[name]
 
-    def restart(self, start: int) -> None:
-        """Begin again from a starting place."""
-        self._start, self._count = start, 0
-        self._streams.clear()
+    def put(self, place: Place) -> None:
+        """Go on from a place, each stream from its own."""
+        self._seed, self._start, self._count = place.seed, place.start, place.count
+        self._key = place.seed.encode()
+        for name in {*self._streams, *place.streams}:
+            own = Place(seed=f"{place.seed}:{name}", start=place.start, count=place.streams.get(name, 0))
+            self.of(name).put(own)
+
+    @property
+    def place(self) -> Place:
+        """Where it has come to."""
+        counts = {name: stream._count for name, stream in sorted(self._streams.items()) if stream._count}  # noqa: SLF001 - of this class
+        return Place(seed=self._seed, start=self._start, count=self._count, streams=counts)
 
     def _draw(self, size: int) -> int:
         self._count += 1
@@ -37,7 +62,7 @@ class Chance:
         block = 0
         while len(drawn) < size:
             message = f"{self._start}:{self._count}:{block}".encode()
-            drawn += hmac.digest(self._seed, message, hashlib.sha256)
+            drawn += hmac.digest(self._key, message, hashlib.sha256)
             block += 1
         return int.from_bytes(drawn[:size])
 

@@ -27,6 +27,10 @@ class SandboxClock:
         self.shift = shift
         self.frozen_at = frozen_at
 
+    def another(self) -> "SandboxClock":
+        """Return a clock of the same machine that nobody has moved."""
+        return SandboxClock(self._base)
+
     def now(self) -> datetime:
         """Return the sandbox's moment, aware and in UTC."""
         return self.frozen_at or self._base.now() + self.shift

@@ -4,7 +4,6 @@ It stands below `/_sandbox`; who may use it is judged at its door.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -119,12 +118,14 @@ class Control:
     """Handlers of the control API."""
 
     def __init__(
-        self, ground: Ground, faults: Faults, switchboard: Switchboard, renew: Callable[[], Awaitable[None]]
+        self,
+        ground: Ground,
+        faults: Faults,
+        switchboard: Switchboard,
     ) -> None:
         self._world, self._journal, _, self._clock = ground
         self._faults = faults
         self._switchboard = switchboard
-        self._renew = renew
 
     def routes(self) -> list[Route]:
         """Return the routes of the control API."""
@@ -139,7 +140,6 @@ class Control:
             Route("/_sandbox/faults", self._remove_faults, methods=["DELETE"]),
             Route("/_sandbox/switches", self._tell_switches, methods=["GET"]),
             Route("/_sandbox/switches", self._turn_switches, methods=["POST"]),
-            Route("/_sandbox/reset", self._reset, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
 
@@ -246,15 +246,6 @@ class Control:
             return told(SwitchesTold(switches=self._switchboard.turn(wish)))
         except SwitchError as why:
             return refused(str(why))
-
-    @described(status=204)
-    async def _reset(self, _request: Request) -> Response:
-        """Begin the first day again.
-
-        Seed, credentials and callbacks stay, and ids come as they came. Send nothing meanwhile.
-        """
-        await self._renew()
-        return Response(status_code=204)
 
     @described(answer=FaultPage)
     async def _list_faults(self, _request: Request) -> Response:

@@ -33,6 +33,11 @@ def refused(why: str, status: int = 400) -> Response:
     return told(ControlRefusal(error=why), status)
 
 
+async def disk_refused(_request: Request, why: Exception) -> Response:
+    """Return what is said when nothing can be kept, such as on a full disk; nothing has happened then."""
+    return refused(f"the disk refused, and nothing has happened: {why}", 507)
+
+
 async def read(request: Request, kind: type[Wish]) -> Wish | Response:
     """Return what the body asks for, or the refusal of a body that is too long or asks for nothing known."""
     body = bytearray()
@@ -73,4 +78,4 @@ async def unheard(_request: Request, _why: Exception) -> Response:
     return Response(status_code=400)
 
 
-SAYINGS: dict[Any, Any] = {HTTPException: lost, ClientDisconnect: unheard, Exception: broken}
+SAYINGS: dict[Any, Any] = {HTTPException: lost, ClientDisconnect: unheard, OSError: disk_refused, Exception: broken}

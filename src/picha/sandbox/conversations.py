@@ -14,7 +14,7 @@ class Conversations:
     """Every conversation by the number's id and the key of the person, or the id of the group."""
 
     def __init__(self, clock: SandboxClock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._met: dict[_Pair, None] = {}
         self._last_heard: dict[_Pair, float] = {}
         self._unread: defaultdict[_Pair, list[str]] = defaultdict(list)
@@ -23,7 +23,7 @@ class Conversations:
     def is_open(self, phone_number_id: str, key: str) -> bool:
         """Tell whether this person or group wrote to this number within the last 24 hours of the sandbox's clock."""
         closes_at = self.window_closes_at(phone_number_id, key)
-        return closes_at is not None and self._clock.now() < closes_at
+        return closes_at is not None and self.clock.now() < closes_at
 
     def window_closes_at(self, phone_number_id: str, key: str) -> datetime | None:
         """Return when the window that they opened last closes or closed, None if they never opened one."""
@@ -33,7 +33,7 @@ class Conversations:
     def is_typing(self, phone_number_id: str, key: str) -> bool:
         """Tell whether they see the number typing: for 25 seconds, or until it sends something."""
         since = self._typing_since.get((phone_number_id, key))
-        return since is not None and self._clock.now() < from_stamp(since) + TYPING_LIFE
+        return since is not None and self.clock.now() < from_stamp(since) + TYPING_LIFE
 
     def unread(self, phone_number_id: str, key: str) -> list[str]:
         """Return the ids of their messages that the number has not marked as read, the oldest first."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.sandbox.chance import Place
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
 
 Kind = Literal["status", "inbound", "echo", "error"]
@@ -204,6 +205,17 @@ class Renewed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="renewe
     """The world began again with its seed and its callbacks; nothing else that came before is there any more."""
 
 
+class Placed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="placed"):
+    """Everything before was told anew, in `size` bytes, without what nobody can see any more.
+
+    The world has seen `record_count` records all the same, and its ids go on from `chance`.
+    """
+
+    size: int
+    record_count: int
+    chance: Place
+
+
 AnyRecord = (
     Born
     | ClockPlaced
@@ -222,7 +234,11 @@ AnyRecord = (
     | UserIdChanged
     | GroupMade
     | Renewed
+    | Placed
 )
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyRecord).decode
+
+# What a renewal leaves standing.
+OUTLIVES_RENEWAL = (Born, CallbackSet)

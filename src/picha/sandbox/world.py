@@ -11,6 +11,7 @@ import msgspec
 
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts
+from picha.sandbox.chance import Place
 from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.conversations import Conversations
@@ -29,6 +30,7 @@ class World:
         self.accounts = Accounts()
         self.seed: str | None = None
         self.record_count = 0
+        self.placed: records.Placed | None = None
         self.media: dict[str, records.MediaStored] = {}
         # By key: the number, or the user id of those who hide theirs.
         self.people: dict[str, Person] = {}
@@ -97,7 +99,23 @@ class World:
                 yield send.item
             found = found or wamid == after
 
+    def chance(self) -> Place:
+        """Return where ids go on after a start: at a place of their own, so that none is ever given twice."""
+        placed = self.placed
+        if placed is not None and placed.record_count == self.record_count:
+            # Nothing has happened since it was told anew.
+            return placed.chance
+        seed = placed.chance.seed if placed else self.seed or ""
+        return Place(seed=seed, start=self.record_count)
+
     # What changes it.
+
+    def become(self, other: "World") -> None:
+        """Be another world from now on, of the same accounts; whoever listens hears what happens in it."""
+        self.clock.place(other.clock.shift, other.clock.frozen_at)
+        own = {"clock": self.clock, "accounts": self.accounts}
+        other.conversations.clock, other.chronicle.listeners = self.clock, self.chronicle.listeners
+        vars(self).update(vars(other) | own)
 
     def apply(self, record: records.AnyRecord) -> None:
         """Let a record that is on disk have happened."""
@@ -114,13 +132,15 @@ class World:
 
     @_apply.register
     def _(self, _record: records.Renewed) -> None:
-        self.clock.place(timedelta(0), None)
-        fresh = World(self.clock)
+        fresh = World(self.clock.another())
         # As in a world that has heard of its birth alone.
         fresh.seed, fresh.record_count = self.seed, 1
-        fresh.callbacks, fresh.accounts = self.callbacks, self.accounts
-        fresh.chronicle.listeners = self.chronicle.listeners
-        vars(self).update(vars(fresh))
+        fresh.callbacks = self.callbacks
+        self.become(fresh)
+
+    @_apply.register
+    def _(self, record: records.Placed) -> None:
+        self.record_count, self.placed = record.record_count, record
 
     @_apply.register
     def _(self, record: records.ClockPlaced) -> None:

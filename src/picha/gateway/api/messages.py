@@ -82,6 +82,12 @@ def _decisions(view: MessageView, story: Sequence[Moment]) -> list[TimelineItem]
     """Tell what we concluded ourselves; a failure that WhatsApp told stands in the story already."""
     first = "Accepted and stored" if view.is_outbound else "Received and stored"
     items = [TimelineItem(at=view.created_at, kind="decision", text=first)]
+    done = ["fetched"] if view.media_url else []
+    if view.changes:
+        done.append(f"made fit: {', '.join(view.changes)}")
+    if view.is_outbound and view.filed_at and done:
+        at = max(view.created_at, view.filed_at)
+        items.append(TimelineItem(at=at, kind="decision", text=f"Picture {' and '.join(done)}"))
     told = any(moment.what in {"rejected", "failed"} for moment in story)
     if view.phase == "failed" and view.failed_at and not told:
         text = f"Failed: {view.error_detail}"
