@@ -68,9 +68,9 @@ clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for re
 	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent node@22 $(NPM_CLIENTS)
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
 
-SOAKED := test_sandbox_fuzz test_sandbox_schema test_sandbox_oracle
-soak: $(DEVELOPMENT) ## The sandbox's fuzzing and its oracle's property, for minutes instead of seconds
-	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/journeys/%.py)
+SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz
+soak: $(DEVELOPMENT) ## Fuzzing of the sandbox and the image readers, and the sandbox's oracle, for minutes not seconds
+	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/%.py)
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -79,14 +79,15 @@ reference: $(DEVELOPMENT) ## Write the generated pages of docs/reference
 	@$(BIN)/python -m tools.reference
 
 audit: $(DEVELOPMENT) ## Known vulnerabilities among what is locked
-	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/server.txt
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/s3.txt
 
 LOCK := $(UV_RUN) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 lock: $(UV) ## Lock anew: the newest releases that are a week old
 	@week=$$(date -u -d '7 days ago' +%Y-%m-%dT00:00:00Z); \
 	$(LOCK) --exclude-newer $$week -o requirements/base.txt; \
 	$(LOCK) --exclude-newer $$week --extra server -o requirements/server.txt; \
-	$(LOCK) --exclude-newer $$week --extra server --group dev -o requirements/dev.txt; \
+	$(LOCK) --exclude-newer $$week --extra server --extra s3 -o requirements/s3.txt; \
+	$(LOCK) --exclude-newer $$week --extra server --extra s3 --group dev -o requirements/dev.txt; \
 	printf "editables\nhatchling\n" | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/build.txt; \
 	echo uv | $(UV_RUN) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer $$week -o requirements/uv.txt
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from bench import figures, sandbox
+from bench import figures, images, sandbox
 from bench.ground import Ground, open_ground
 from bench.measuring import Figure
 
@@ -47,17 +47,19 @@ def measure(ground: Ground, *, rounds: int, scale: int) -> Iterator[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
-        "part", nargs="?", choices=("gateway", "sandbox"), help="one part; both are measured without it"
+        "part", nargs="?", choices=("gateway", "sandbox", "images"), help="one part; all are measured without it"
     )
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--growth", type=int, metavar="N", help="measure again with N old messages a conversation")
     asked = parser.parse_args()
     rounds, scale = (2, 4) if asked.quick else (5, 1)
     print(f"median ratio of {rounds} interleaved rounds (smallest to largest), and the rates for information\n")
-    if asked.part != "sandbox":
+    if asked.part in {None, "gateway"}:
         _gateway(asked, rounds=rounds, scale=scale)
-    if asked.part != "gateway":
+    if asked.part in {None, "sandbox"}:
         sandbox.measure(rounds=rounds, scale=scale)
+    if asked.part in {None, "images"}:
+        images.report(rounds=rounds)
 
 
 def _gateway(asked: argparse.Namespace, *, rounds: int, scale: int) -> None:

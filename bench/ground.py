@@ -174,8 +174,8 @@ def _customers(ground: Ground) -> None:
     )
     digest = hashlib.sha256(b"bench").digest()
     ground.sql(
-        "INSERT INTO file (id, workspace_id, digest, mime_type, size_bytes, width, height)"
-        " VALUES (%(id)s, %(w)s, %(digest)s, 'image/jpeg', 1000, 10, 10)",
+        "INSERT INTO file (id, workspace_id, digest, mime_type, size_bytes, width, height, sweep_at)"
+        " VALUES (%(id)s, %(w)s, %(digest)s, 'image/jpeg', 1000, 10, 10, now() + interval '1 day')",
         id=ground.file,
         w=ground.app.workspace_id,
         digest=digest,

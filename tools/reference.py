@@ -9,6 +9,7 @@ import msgspec
 from picha.cloudapi import limits
 from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
+from picha.egress.places import PER_HOST, PER_PARTY
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.messages import LIMIT_MAX, OFFSET_MAX
@@ -17,6 +18,7 @@ from picha.gateway.domain.outcomes import GIVE_UP_AFTER
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
+from picha.gateway.store.retention import GRACE
 from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
 from picha.sandbox import switches
@@ -125,6 +127,7 @@ def limits_page() -> str:
         ("List page, list offset", f"{LIMIT_MAX}, {OFFSET_MAX:,}", "422 VALIDATION_ERROR"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
+        ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),
         ("Life of a signed link", span(LINK_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Unknown outcome", span(GIVE_UP_AFTER), "failed SEND_OUTCOME_UNKNOWN"),
         ("Lease of a lane", f"{lanes.LEASE_SECONDS} s, nothing begun with under {lanes.MARGIN_SECONDS} s left", ""),
@@ -134,6 +137,12 @@ def limits_page() -> str:
             f"{LIVE.connect_s}, {LIVE.first_byte_s}, {LIVE.total_s} s",
             "failed 131052",
         ),
+        ("Fetching media_url: rate", f"{LIVE.min_rate:,} bytes a second, after {LIVE.rate_grace_s} s", "failed 131052"),
+        (
+            "Fetching media_url: at once, in each process",
+            f"{PER_HOST} from a host, {PER_PARTY} for a workspace",
+            "wait",
+        ),
         (
             "Fetching media_url: live",
             f"https, ports {', '.join(map(str, sorted(LIVE.ports or [])))}, public addresses",
@@ -141,7 +150,7 @@ def limits_page() -> str:
         ),
         (
             "Fetching media_url: test",
-            f"{', '.join(sorted(TEST.schemes))}, any port, public addresses and loopback",
+            f"{', '.join(sorted(TEST.schemes))}, any port, public addresses, loopback and PICHA_MEDIA_NETWORKS",
             "422, or failed 131052",
         ),
     ]

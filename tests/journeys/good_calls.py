@@ -116,5 +116,9 @@ CALLS = (
     Call("switches", "POST", "/_sandbox/switches", body={"window_failure": "sync", "number_status": "OFFLINE"}),
     Call("docs", "GET", "/_sandbox/docs"),
     Call("openapi", "GET", "/_sandbox/openapi.json"),
+    Call("state", "GET", "/_sandbox/state"),
+    Call("state", "PUT", "/_sandbox/state", body={
+        "version": 1, "record_count": 7, "chance": {"seed": "s", "start": 7}, "records": [], "media": {},
+    }),
     Call("reset", "POST", "/_sandbox/reset"),
 )  # fmt: skip

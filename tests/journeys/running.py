@@ -90,8 +90,13 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def raised(home: Path, *, port: int = 0, sandbox_port: int = 0) -> Iterator[House]:
-    """Run `picha up` with its data in `home`, on free ports unless told otherwise, and stop it at the end."""
+def raised(
+    home: Path, *, port: int = 0, sandbox_port: int = 0, settings: Mapping[str, str] | None = None
+) -> Iterator[House]:
+    """Run `picha up` with its data in `home`, on free ports unless told otherwise, and stop it at the end.
+
+    `settings` are variables of its environment, which has nothing else of ours.
+    """
     with (home.parent / f"{home.name}.err").open("wb") as said:
         process = subprocess.Popen(
             [
@@ -100,7 +105,7 @@ def raised(home: Path, *, port: int = 0, sandbox_port: int = 0) -> Iterator[Hous
             ],
             stdout=subprocess.PIPE,
             stderr=said,
-            env={"PATH": "/usr/bin:/bin"},
+            env={"PATH": "/usr/bin:/bin", **(settings or {})},
         )
     try:
         assert process.stdout is not None

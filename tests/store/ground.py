@@ -31,6 +31,10 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
+async def nothing() -> None:
+    """Put no bytes anywhere."""
+
+
 @dataclass
 class Ground:
     pool: Pool
@@ -58,7 +62,7 @@ class Ground:
 
     async def picture(self) -> UUID:
         file = File(self.ids.uuid(), self.app.workspace_id, b"d" * 32, "image/jpeg", 1000, 10, 10, NOON)
-        await files.add(self.pool, file)
+        await files.add(self.pool, file, nothing)
         return file.id
 
     async def send(self, *, file: UUID | None = None, media_url: str | None = None, phone: str = "16505551234") -> UUID:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picha.gateway.blobs import BlobMissing, Blobs
+from picha.gateway.blobs.draft import Draft
 from picha.gateway.blobs.local import LocalBlobs
 
 DATA = b"\xff\xd8 a picture"
@@ -116,11 +117,12 @@ async def test_a_disk_that_takes_no_more_leaves_nothing_behind(tmp_path: Path) -
 _KILLED_WRITER = """
 import os, signal, sys
 from pathlib import Path
-from picha.gateway.blobs.local import LocalBlobs, _write_all
+from picha.gateway.blobs.draft import Draft
+from picha.gateway.blobs.local import LocalBlobs
 
-file, name = LocalBlobs(Path(sys.argv[1]))._begin()
-_write_all(file.fileno(), bytes(1000))
-print(name, flush=True)
+draft = Draft(LocalBlobs(Path(sys.argv[1]))._room)
+draft.write(bytes(1000))
+print(draft._name, flush=True)
 if sys.argv[2] == "die":
     os.kill(os.getpid(), signal.SIGKILL)
 sys.stdin.read()
@@ -186,7 +188,10 @@ def test_any_bytes_come_back_as_they_were(tmp_path_factory: pytest.TempPathFacto
 
 
 def test_a_writer_s_lock_is_what_keeps_its_file(tmp_path: Path) -> None:
-    file, name = LocalBlobs(tmp_path)._begin()
+    draft = Draft(LocalBlobs(tmp_path)._room)
+    draft.write(b"half")
+    (name,) = files(tmp_path)
 
-    with file, name.open("rb") as other, pytest.raises(BlockingIOError):
+    with name.open("rb") as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    draft.drop()

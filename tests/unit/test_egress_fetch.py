@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,8 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from picha.egress import TEST, EgressError, Fetcher, Policy, Refused, TooLarge, Unreachable
-from picha.egress.connecting import PinnedConnector
+from picha.egress import TEST, EgressError, Fetched, Fetcher, Policy, Refused, TooLarge, Unreachable
+from picha.egress.connecting import Meter, PinnedConnector
 from picha.egress.resolving import is_ours
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -150,7 +151,7 @@ async def test_the_connector_itself_reaches_no_address_but_the_pinned_even_as_a_
     connected: list[str] = []
 
     async with trap() as (port, heard):
-        connector = PinnedConnector([ip_address(OUTSIDE)], connected.append)
+        connector = PinnedConnector([ip_address(OUTSIDE)], connected.append, Meter(1000))
         async with aiohttp.ClientSession(connector=connector) as session:
             with pytest.raises(Refused):
                 await session.get(f"http://127.0.0.1:{port}/")
@@ -262,6 +263,81 @@ async def test_a_compressed_body_is_refused_unread(coding: str) -> None:
             await fetcher.fetch(here)
 
     assert unreachable.value.kind == "encoding"
+
+
+@pytest.mark.parametrize("codings", [["identity", "gzip"], ["gzip", "identity"], ["identity", "", "br"]])
+async def test_a_coding_is_not_hidden_behind_another_header_line(codings: list[str]) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = "".join(f"Content-Encoding: {coding}\r\n" for coding in codings)
+        writer.write(f"HTTP/1.1 200 OK\r\n{lines}Content-Length: 1\r\n\r\nx".encode())
+        await writer.drain()
+
+    async with raw(answer) as here, Fetcher(GUARDED) as fetcher:
+        with pytest.raises(Unreachable, match="compressed"):
+            await fetcher.fetch(here)
+
+
+@pytest.mark.parametrize(
+    ("header", "outcome"),
+    [
+        ("Content-Encoding: gzip", "encoding"),
+        ("Content-Type: image/jpeg", "as it came"),
+        ("Transfer-Encoding: gzip, chunked", "as it came"),
+    ],
+)
+async def test_a_bomb_of_200_mb_costs_no_more_than_what_is_on_the_wire(header: str, outcome: str) -> None:
+    packed = gzip.compress(bytes(200 * 1024 * 1024), 9)
+    is_chunked = "chunked" in header
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed) if is_chunked else packed
+
+    async def bomb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        length = "" if is_chunked else f"Content-Length: {len(body)}\r\n"
+        writer.write(f"HTTP/1.1 200 OK\r\n{header}\r\n{length}\r\n".encode() + body)
+        await writer.drain()
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with raw(bomb) as here, Fetcher(GUARDED) as fetcher:
+        (told,) = await asyncio.gather(fetcher.fetch(here), return_exceptions=True)
+
+    assert (told.kind if isinstance(told, Unreachable) else "as it came") == outcome
+    assert isinstance(told, Unreachable) or (isinstance(told, Fetched) and told.body == packed)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
+
+
+_EXTENSIONS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"a" * 4000 + b"\r\nx\r\n"
+_EARLY_WORDS = b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n" * 100
+
+
+@pytest.mark.parametrize(("head", "flood"), [_EXTENSIONS, _EARLY_WORDS])
+async def test_what_is_no_body_is_counted_on_the_wire_as_well(head: bytes, flood: bytes) -> None:
+    sent = 0
+
+    async def pour(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(head)
+        while True:
+            writer.write(flood)
+            await writer.drain()
+            sent += len(flood)
+
+    async with raw(pour) as here, Fetcher(replace(GUARDED, max_bytes=1_000_000, first_byte_s=60)) as fetcher:
+        with pytest.raises(TooLarge):
+            await fetcher.fetch(here)
+
+    # What fills the buffers of the sockets between the two comes on top.
+    assert sent < 20_000_000
+
+
+async def test_an_honest_body_in_small_chunks_is_within_the_measure() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write((b"80\r\n" + bytes(128) + b"\r\n") * 8000 + b"0\r\n\r\n")
+        await writer.drain()
+
+    async with raw(answer) as here, Fetcher(replace(GUARDED, max_bytes=1_024_000)) as fetcher:
+        assert len((await fetcher.fetch(here)).body) == 1_024_000
 
 
 @pytest.mark.parametrize("announced", [True, False])

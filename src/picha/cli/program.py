@@ -7,6 +7,7 @@ import typer
 
 import picha
 from picha.cli.demo import demo
+from picha.cli.pictures import UsageCommand, check, fix
 from picha.cli.sandbox import sandbox
 from picha.cli.up import up
 
@@ -99,3 +100,5 @@ def migrate() -> None:
 program.command()(up)
 program.command()(sandbox)
 program.command()(demo)
+program.command(cls=UsageCommand)(check)
+program.command(cls=UsageCommand)(fix)

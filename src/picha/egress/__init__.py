@@ -6,15 +6,17 @@
 
 from picha.egress.errors import EgressError, Refused, TooLarge, Unreachable
 from picha.egress.fetch import Fetched, Fetcher
-from picha.egress.policy import LIVE, TEST, Policy
+from picha.egress.policy import LIVE, POLICIES, TEST, Policies, Policy
 from picha.egress.target import Target, check_url
 
 __all__ = [
     "LIVE",
+    "POLICIES",
     "TEST",
     "EgressError",
     "Fetched",
     "Fetcher",
+    "Policies",
     "Policy",
     "Refused",
     "Target",

@@ -1,14 +1,19 @@
 """A connector that can reach the pinned addresses of one hop and nothing else."""
 
+import asyncio
+import functools
 import socket
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from picha.egress.errors import Refused
 from picha.egress.resolving import Address
+
+_HEAD_BYTES = 64 * 1024
 
 
 class _Pinned(AbstractResolver):
@@ -39,6 +44,41 @@ class _Pinned(AbstractResolver):
         """Close nothing; there is nothing open."""
 
 
+class Meter:
+    """Counts what comes over a hop's wire: the body, and as much again as headers and framing may honestly need.
+
+    A body that is cut into chunks of one byte, or whose chunks carry pages of extensions, costs far more to read than
+    it is long.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes + max_bytes // 8 + _HEAD_BYTES
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether more came than may."""
+        return self._left < 0
+
+    def count(self, data: bytes) -> None:
+        """Take `data` off what may still come."""
+        self._left -= len(data)
+
+
+class _Metered(ResponseHandler):
+    """A connection that is cut when its meter is spent."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, meter: Meter) -> None:
+        super().__init__(loop)
+        self._meter = meter
+
+    def data_received(self, data: bytes) -> None:
+        self._meter.count(data)
+        if not self._meter.is_spent:
+            super().data_received(data)
+        elif self.transport is not None:
+            self.transport.abort()
+
+
 class PinnedConnector(aiohttp.TCPConnector):
     """Connects to `addresses` only, and looks at the socket's own word again before a request leaves.
 
@@ -46,10 +86,12 @@ class PinnedConnector(aiohttp.TCPConnector):
     `on_connected` is called with the peer's address once the connection (with TLS, if any) stands.
     """
 
-    def __init__(self, addresses: Sequence[Address], on_connected: Callable[[str], None]) -> None:
+    def __init__(self, addresses: Sequence[Address], on_connected: Callable[[str], None], meter: Meter) -> None:
         super().__init__(
             resolver=_Pinned(addresses), use_dns_cache=False, force_close=True, socket_factory=self._make_socket
         )
+        # The only place where aiohttp lets a connection's bytes be seen before it has read them.
+        self._factory = functools.partial(_Metered, loop=self._loop, meter=meter)  # type: ignore[assignment] # a subclass
         self._allowed = frozenset(addresses)
         self._on_connected = on_connected
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from collections.abc import Hashable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -11,9 +12,10 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from picha.egress.connecting import PinnedConnector
+from picha.egress.connecting import Meter, PinnedConnector
 from picha.egress.errors import EgressError, Refused, TooLarge, Unreachable
 from picha.egress.patience import Patience
+from picha.egress.places import AT_ONCE, PER_HOST, PER_PARTY, Places
 from picha.egress.policy import LIVE, Policy
 from picha.egress.resolving import Resolve, ask_system, pin
 from picha.egress.target import Target, check_url
@@ -38,13 +40,22 @@ class Fetched:
 class Fetcher:
     """Fetches under a policy; an asynchronous context that lets `at_once` fetches run side by side.
 
-    `resolve` turns a name into addresses; it is the system's resolver unless a caller brings another.
+    No more than `per_host` of them go to one host, and `per_party` are for one party, such as a workspace; the others
+    wait. `resolve` turns a name into addresses; it is the system's resolver unless a caller brings another.
     """
 
-    def __init__(self, policy: Policy = LIVE, *, resolve: Resolve = ask_system, at_once: int = 64) -> None:
+    def __init__(
+        self,
+        policy: Policy = LIVE,
+        *,
+        resolve: Resolve = ask_system,
+        at_once: int = AT_ONCE,
+        per_host: int = PER_HOST,
+        per_party: int = PER_PARTY,
+    ) -> None:
         self._policy = policy
         self._resolve = resolve
-        self._places = asyncio.Semaphore(at_once)
+        self._places = Places(at_once=at_once, per_host=per_host, per_party=per_party)
         self._tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> Self:
@@ -57,8 +68,8 @@ class Fetcher:
     ) -> None:
         self._tls = None
 
-    async def fetch(self, url: str, policy: Policy | None = None) -> Fetched:
-        """Return what `url` answers with status 200, its body at most `policy.max_bytes` long.
+    async def fetch(self, url: str, policy: Policy | None = None, *, party: Hashable = None) -> Fetched:
+        """Return what `url` answers with status 200, its body at most `policy.max_bytes` long; `party` asks for it.
 
         Raises:
             Refused: the policy forbids the URL, one of its addresses, or where it redirects to.
@@ -67,9 +78,11 @@ class Fetcher:
         """
         policy = policy or self._policy
         target = check_url(url, policy)
-        async with self._places, Patience(policy) as patience:
+        async with self._places.of_party(party), Patience(policy) as patience:
             for _ in range(policy.max_redirects + 1):
-                answer = await self._hop(target, policy, patience)
+                async with self._places.at_host(target.host):
+                    answer = await self._hop(target, policy, patience)
+                patience.resting()
                 if isinstance(answer, Fetched):
                     return answer
                 target = _next(target, answer, policy)
@@ -85,12 +98,13 @@ class Fetcher:
             peers.append(peer)
             patience.answering()
 
-        connector = PinnedConnector(await pin(target, policy, self._resolve), connected)
+        meter = Meter(policy.max_bytes)
+        connector = PinnedConnector(await pin(target, policy, self._resolve), connected, meter)
         try:
             async with _session(connector) as session, _get(session, target.url, self._tls) as response:
                 return await _answer(response, policy, patience, peers)
         except aiohttp.ClientError as error:
-            raise _told(error) from error
+            raise (TooLarge(policy.max_bytes) if meter.is_spent else _told(error)) from error
 
 
 def _session(connector: PinnedConnector) -> aiohttp.ClientSession:
@@ -116,7 +130,7 @@ async def _answer(
         return location
     if response.status != _OK:
         raise Unreachable("status", f"The server answered {_status(response)}")
-    if response.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+    if any(coding.strip().lower() != "identity" for coding in response.headers.getall(hdrs.CONTENT_ENCODING, ())):
         raise Unreachable("encoding", "The server sent a compressed body although it was asked not to")
     body = await _body(response, policy, patience)
     return Fetched(response.status, response.headers.get(hdrs.CONTENT_TYPE), body, str(response.url), peers[-1])

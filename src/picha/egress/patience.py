@@ -11,15 +11,16 @@ from picha.egress.policy import Policy
 class Patience:
     """An asynchronous context that ends its body when the step at hand, or the whole fetch, takes too long.
 
-    One object serves all hops of a fetch: `total_s` counts from the first. On expiry `Unreachable` is raised with a
-    sentence for the step that ran out.
+    One object serves all hops of a fetch: `total_s` counts over all of them, without what is waited for a place here.
+    On expiry `Unreachable` is raised with a sentence for the step that ran out.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._loop = asyncio.get_running_loop()
-        self._end = self._loop.time() + policy.total_s
-        self._timer = asyncio.timeout_at(self._end)
+        self._left = policy.total_s
+        self._end = 0.0
+        self._timer = asyncio.timeout_at(None)
         self._verdict = self._too_long = Unreachable("timeout", f"The whole took more than {policy.total_s:g} s")
         self._body_began = 0.0
 
@@ -35,8 +36,15 @@ class Patience:
         except TimeoutError:
             raise self._verdict from None
 
+    def resting(self) -> None:
+        """A hop is over, or none has begun: the wait for a place here is nobody's fault, and is not counted."""
+        if self._end:
+            self._left = self._end - self._loop.time()
+        self._timer.reschedule(None)
+
     def connecting(self) -> None:
         """A hop begins: its name and its connection get `connect_s` together."""
+        self._end = self._loop.time() + self._left
         # The same words as for a refused connection: the difference would tell which ports a firewall hides.
         self._wait(self._policy.connect_s, Unreachable("connect", "No connection could be made to the server"))
 

@@ -1,7 +1,7 @@
 """Which addresses may be reached, and how long and how much may be waited for."""
 
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from picha.kit import addresses
 
@@ -28,11 +28,36 @@ class Policy:
 
     def refusal(self, ip: IPv4Address | IPv6Address) -> str | None:
         """Return why `ip` may not be connected to, or None when it may."""
-        if any(ip in network for network in self.allowed_networks):
-            return None
         reason = addresses.refusal(ip)
+        # A machine's metadata holds its keys: a wide network that happens to include it does not name it.
+        if any(
+            ip in each and (reason != "cloud metadata" or each.num_addresses == 1) for each in self.allowed_networks
+        ):
+            return None
         return None if reason == "loopback" and self.allow_loopback else reason
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """One policy for senders of each environment."""
+
+    live: Policy
+    test: Policy
+
+    def of(self, environment: str) -> Policy:
+        """Return the policy of `environment`, test or live; whatever else it is called, it is live."""
+        return self.test if environment == "test" else self.live
+
+    def admitting(self, networks: str) -> "Policies":
+        """Return these policies with test's also admitting `networks`: addresses with a prefix, between commas.
+
+        Raises:
+            ValueError: one of them is no network; the text says which.
+        """
+        named = tuple(ip_network(each.strip()) for each in networks.split(",") if each.strip())
+        return replace(self, test=replace(self.test, allowed_networks=self.test.allowed_networks + named))
 
 
 LIVE = Policy()
 TEST = Policy(schemes=frozenset({"http", "https"}), ports=None, allow_loopback=True)
+POLICIES = Policies(LIVE, TEST)

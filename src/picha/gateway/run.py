@@ -12,12 +12,12 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from picha.egress import Fetcher
+from picha.egress import POLICIES, Fetcher, Policies
 from picha.gateway.api.app import create_app
 from picha.gateway.api.calls import Services
 from picha.gateway.api.keys import KeyDesk
 from picha.gateway.api.links import Links
-from picha.gateway.blobs.local import LocalBlobs
+from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.hearing.digest import Digest
 from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.hearing.intake import Intake
@@ -31,6 +31,7 @@ from picha.gateway.metrics import GIVEN_UP
 from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
+from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.sending.accept import Accept, Write
 from picha.gateway.sending.dispatch import Desk, Dispatch
@@ -47,7 +48,9 @@ from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
 
 _DRAIN_SECONDS = 10
-_SWEEP_SECONDS = 5
+_GIVE_UP_SECONDS = 5
+_SWEEP_SECONDS = 60
+_SWEEP_PASSES = 20
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 
@@ -70,16 +73,22 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """Open what both roles stand on.
 
     Raises:
-        SettingsError: the key ring cannot be read.
+        SettingsError: the key ring cannot be read, or the blob store's setting makes no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
         async with follow_times(book, clock) as times, Workshop() as workshop:
-            blobs = LocalBlobs(settings.home / "blobs")
-            album = Album(pool, blobs, workshop, clock, ids, max_bytes=IMAGE_MAX_BYTES)
+            album = Album(pool, open_blobs(settings), workshop, clock, ids, max_bytes=IMAGE_MAX_BYTES)
             yield Ground(pool, vault, clock, ids, book, times, album)
+
+
+def _policies(settings: Settings) -> Policies:
+    try:
+        return POLICIES.admitting(settings.media_networks)
+    except ValueError as error:
+        raise SettingsError(f"PICHA_MEDIA_NETWORKS: {error}; write networks as 10.1.0.0/16.") from error
 
 
 def _ring(settings: Settings) -> str:
@@ -136,7 +145,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             accept=accept,
             intake=intake,
             album=ground.album,
-            bringer=Bringer(ground.album, fetcher),
+            bringer=Bringer(ground.album, fetcher, _policies(settings)),
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
         )
 
@@ -182,7 +191,7 @@ async def _worker(settings: Settings) -> None:
         )
         graph = await stack.enter_async_context(open_graph())
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
-        bringer = Bringer(ground.album, fetcher)
+        bringer = Bringer(ground.album, fetcher, _policies(settings))
         token_key = ground.vault.derive("callback tokens")
         desk = Desk(
             ground.pool,
@@ -203,7 +212,7 @@ async def _worker(settings: Settings) -> None:
             Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key),
         ]
         logger("run").info("working")
-        await _work(workers, desk, ground.pool, settings.parent_pid)
+        await _work(workers, desk, ground, settings.parent_pid)
     logger("run").info("stopped")
 
 
@@ -212,32 +221,45 @@ def _keeper(ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], W
     return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room)
 
 
-async def _work(workers: Sequence[Keeper | Digest], desk: Desk, pool: Pool, parent: int) -> None:
+async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, parent: int) -> None:
     """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    sweeping = asyncio.create_task(_sweep(pool))
+    sweeping = [asyncio.create_task(_give_up(ground.pool)), asyncio.create_task(_sweep(ground))]
     told = asyncio.create_task(_told_to_stop(parent))
     await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
     desk.stopping.set()
     for worker in workers:
         worker.stop()
     _, late = await asyncio.wait(running, timeout=_DRAIN_SECONDS)
-    for task in (*late, sweeping, told):
+    for task in (*late, *sweeping, told):
         task.cancel()
-    await asyncio.gather(*late, sweeping, told, return_exceptions=True)
+    await asyncio.gather(*late, *sweeping, told, return_exceptions=True)
     for task in running:
         if not task.cancelled() and (error := task.exception()):
             raise error
 
 
-async def _sweep(pool: Pool) -> None:
+async def _give_up(pool: Pool) -> None:
     """Give up, every few seconds, what stayed unknown for too long."""
     while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
+        await asyncio.sleep(_GIVE_UP_SECONDS)
         try:
             GIVEN_UP.inc(await decide.give_up(pool))
         except Exception as error:  # noqa: BLE001 - what stays unknown must be given up some day
-            logger("run").warning("sweep put off", error=str(error))
+            logger("run").warning("giving up put off", error=str(error))
+
+
+async def _sweep(ground: Ground) -> None:
+    """Let go, every minute and at most so much of it, of pictures that nobody refers to."""
+    sweep = Sweep(ground.pool, ground.album.blobs, ground.clock)
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            for _ in range(_SWEEP_PASSES):
+                if not (await sweep.once()).is_full:
+                    break
+        except Exception as error:  # noqa: BLE001 - what nobody needs must go some day
+            logger("run").warning("sweep put off", error=type(error).__name__)
 
 
 async def _told_to_stop(parent: int) -> None:

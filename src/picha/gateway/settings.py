@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from picha.kit.secrets import Secret
+
 _PREFIX = "PICHA_"
 
 
@@ -22,6 +24,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="PostgreSQL 15 or newer.", examples=["postgresql://picha@db.internal/picha"])
     ]
     home: Annotated[Path, Meta(description="Folder for blobs and keys.", examples=["/var/lib/picha"])] = Path(".picha")
+    blobs: Annotated[
+        str,
+        Meta(
+            description="Where pictures are kept: empty for the folder `blobs` in home, or an S3-compatible bucket. "
+            "Several machines need a bucket.",
+            examples=["s3://pictures/picha"],
+        ),
+    ] = ""
+    blobs_endpoint: Annotated[
+        str, Meta(description="The bucket's server, unless it is Amazon's.", examples=["https://minio.internal:9000"])
+    ] = ""
+    blobs_region: Annotated[str, Meta(description="The bucket's region.", examples=["eu-central-1"])] = ""
+    blobs_access_key_id: Annotated[
+        Secret | None, Meta(description="The bucket's key id; without it, the AWS_ variables or the machine's role.")
+    ] = None
+    blobs_secret_access_key: Annotated[Secret | None, Meta(description="The secret of that key.")] = None
+    media_networks: Annotated[
+        str,
+        Meta(
+            description="Networks that are not public, between commas, which media_url of test senders may name all "
+            "the same: for local development. Live senders never reach them.",
+            examples=["10.1.0.0/16,192.168.1.7"],
+        ),
+    ] = ""
     keys: Annotated[
         str, Meta(description="The master key ring itself, one `<id>:<base64>` a line; wins over keys_file.")
     ] = ""

@@ -95,7 +95,7 @@ def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> tuple[Ima
     converted = ImageCms.applyTransform(image, transform)
     if converted is None:
         raise ImageCms.PyCMSError("nothing came of it")
-    return converted, (f"{name or 'colour profile'}→sRGB",)
+    return converted, (f"{name or 'colour profile'}→sRGB",) if mode == "RGB" else ()
 
 
 def _plain(image: Image.Image) -> Image.Image:

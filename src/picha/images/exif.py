@@ -5,6 +5,8 @@ import struct
 ORIENTATION = 274
 GPS = 0x8825
 
+# A file has one such structure; what thousands of them say is not worth the time.
+STRUCTURES_MAX = 8
 _ENTRIES_MAX = 512
 _SHORT, _LONG = 3, 4
 

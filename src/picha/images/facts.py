@@ -43,7 +43,7 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Something worth knowing that keeps no file from going: trailing_bytes, stray_bytes or gps."""
+    """Something worth knowing that keeps no file from going: trailing_bytes, stray_bytes, gps or wrong_name."""
 
     code: str
     message: str

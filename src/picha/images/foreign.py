@@ -12,6 +12,7 @@ from picha.images.signatures import MIME_TYPES, brands
 
 _ISPE = re.compile(rb"ispe\0\0\0\0(.{8})", re.DOTALL)
 _PIXI = re.compile(rb"pixi\0\0\0\0[\x01-\x04](.)", re.DOTALL)
+_VEIL = re.compile(rb"auxC\0\0\0\0urn:mpeg:(hevc:2015:auxid:1|mpegB:cicp:systems:auxiliary:alpha)\0")
 _SEQUENCES = frozenset({b"hevc", b"hevx", b"msf1", b"avis"})
 _ANIMATION, _ALPHA, _ICC = 0x02, 0x10, 0x20
 _TIFF_COLOURS: dict[int, Colour] = {0: "grey", 1: "grey", 2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
@@ -110,6 +111,7 @@ def _boxed(head: bytes, named: Facts) -> Facts:
         width=width,
         height=height,
         bit_depth=depth.group(1)[0] if depth else None,
+        colour="rgba" if _VEIL.search(head) else "rgb",
         animated=not _SEQUENCES.isdisjoint(brands(head)),
     )
 
@@ -125,7 +127,7 @@ def _bmp(head: bytes, named: Facts) -> Facts:
         height=abs(height),
         bit_depth=8 if true_colour else None,
         channels=3 if true_colour else None,
-        colour="rgb" if true_colour else "palette",
+        colour="rgb" if bits >= 16 else "palette",  # noqa: PLR2004 - as above
         animated=False,
     )
 

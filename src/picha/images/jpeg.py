@@ -41,6 +41,7 @@ class _Seen:
     scans: int = 0
     head_over: bool = False
     orientation: int | None = None
+    exifs: int = 0
     icc: bool = False
     adobe: int | None = None
     end: int | None = None
@@ -98,16 +99,16 @@ def _walk(data: bytes, *, whole: bool) -> _Seen:
             return seen
         if segment.marker == SOS and not whole:
             return seen
-        _check(segment, seen)
-        if segment.end <= len(data):
+        _check(segment, len(data), seen)
+        if segment.body <= segment.end <= len(data):
             _take(segment, data[segment.body : segment.end], seen)
     return seen
 
 
-def _check(segment: Segment, seen: _Seen) -> None:
+def _check(segment: Segment, size: int, seen: _Seen) -> None:
     if segment.stray:
         seen.findings.stray(segment.start)
-    if segment.end < segment.body:
+    if segment.end < segment.body <= size:
         seen.findings.corrupt(f"The segment at offset {segment.start:,} has an impossible length.")
     if segment.marker == _SOI or segment.marker in _RESERVED:
         seen.findings.corrupt(f"The marker 0x{segment.marker:02X} at offset {segment.start:,} has no place there.")
@@ -145,7 +146,8 @@ def _take(segment: Segment, body: bytes, seen: _Seen) -> None:
             seen.findings.corrupt("A scan comes before the frame header.")
     elif segment.marker in _FRAMES:
         _take_frame(segment.marker, body, seen)
-    elif segment.marker == _APP1 and body.startswith(b"Exif\0\0"):
+    elif segment.marker == _APP1 and body.startswith(b"Exif\0\0") and seen.exifs < exif.STRUCTURES_MAX:
+        seen.exifs += 1
         tags = exif.read_tags(body[6:])
         seen.orientation = seen.orientation or exif.orientation(tags)
         if exif.GPS in tags:

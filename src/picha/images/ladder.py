@@ -12,6 +12,7 @@ from picha.images.facts import Flaw, Unusable
 _QUALITIES = ((90, 1.0), (85, 0.80), (80, 0.68), (75, 0.60))
 _FLOOR = 75
 _HOPE = 1.15
+_SMALL_PIXELS = 2_000_000
 # From how few pixels a side the picture is not worth sending.
 _SIDE_MIN = 32
 
@@ -27,11 +28,25 @@ def fit(image: Image.Image, max_bytes: int, *, crisp: bool) -> tuple[bytes, str,
     """
     if image.mode == "RGB":
         return _jpeg(image, max_bytes, crisp=crisp)
-    png = _saved(image, "PNG")
-    if len(png) <= max_bytes:
+    png = _png(image, max_bytes)
+    if png is not None:
         return png, "png", ()
     data, kind, changes = _jpeg(on_white(image), max_bytes, crisp=crisp)
     return data, kind, ("transparency→white", *changes)
+
+
+def _png(image: Image.Image, max_bytes: int) -> bytes | None:
+    """Return a PNG if it fits. A large picture is tried in eight bands first, as packing all of it may take seconds."""
+    if image.width * image.height > _SMALL_PIXELS:
+        rows = image.height // 128 + 1
+        bands = Image.new("RGBA", (image.width, 8 * rows))
+        for band in range(8):
+            top = band * (image.height - rows) // 7
+            bands.paste(image.crop((0, top, image.width, top + rows)), (0, band * rows))
+        if len(_saved(bands, "PNG")) * image.height / bands.height > 2 * max_bytes:
+            return None
+    png = _saved(image, "PNG")
+    return png if len(png) <= max_bytes else None
 
 
 def _jpeg(image: Image.Image, max_bytes: int, *, crisp: bool) -> tuple[bytes, str, tuple[str, ...]]:

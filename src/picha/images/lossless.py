@@ -13,11 +13,19 @@ def strip(data: bytes, inspection: Inspection) -> tuple[bytes, tuple[str, ...]]:
     EXIF (the place too), XMP, comments, text and thumbnails go; the colour profile stays. For a sound JPEG or PNG as
     `inspection` describes it; equal input gives equal bytes, and a second time changes nothing.
     """
-    whole = data[: inspection.end]
-    parts = _jpeg(whole) if inspection.facts.kind == "jpeg" else _png(whole)
-    lean = b"".join(parts) if inspection.metadata_bytes else whole
     changes = ("metadata removed",) if inspection.metadata_bytes else ()
-    return lean, (*changes, *cut(len(data) - inspection.end))
+    kept = bare(data, inspection) if inspection.metadata_bytes else data[: inspection.end]
+    return kept, (*changes, *cut(len(data) - inspection.end))
+
+
+def bare(data: bytes, inspection: Inspection) -> bytes:
+    """Return a JPEG or PNG reduced to what a decoder must see, and a file of another kind as it is."""
+    match inspection.facts.kind:
+        case "jpeg":
+            return b"".join(_jpeg(data[: inspection.end]))
+        case "png":
+            return b"".join(_png(data[: inspection.end]))
+    return data
 
 
 def _jpeg(data: bytes) -> Iterator[bytes]:

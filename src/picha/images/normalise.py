@@ -1,23 +1,20 @@
-"""The whole way from any bytes to bytes that WhatsApp takes, in one process."""
+"""The whole way from any bytes to bytes that WhatsApp takes."""
+
+from typing import Protocol
 
 import msgspec
 
+from picha.images import redraw
 from picha.images.facts import Facts, Note, Unusable
 from picha.images.lossless import strip
 from picha.images.plan import Policy, plan
 from picha.images.probe import inspect
-from picha.images.redraw import check_pixels, redraw
-from picha.images.rules import verdict
+from picha.images.redraw import Redrawn
 
 __all__ = ["Compliant", "Unusable", "normalise"]
 
-# The notes that are still true of the picture after each step.
-_LEFT = {
-    "keep": {"gps", "stray_bytes"},
-    "trim": {"gps", "stray_bytes"},
-    "strip": frozenset[str](),
-    "redraw": frozenset[str](),
-}
+# The notes that are still true of a picture whose parts were left alone.
+_LEFT = frozenset({"gps", "stray_bytes"})
 
 
 class Compliant(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,46 +26,40 @@ class Compliant(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
 
 
-def normalise(data: bytes, policy: Policy, *, max_bytes: int) -> Compliant:
+class Decoder(Protocol):
+    """What decodes: the functions of `redraw` do it here, an object with a child process does it elsewhere."""
+
+    def check_pixels(self, data: bytes) -> None:
+        """Decode once, or raise Unusable."""
+
+    def redraw(self, data: bytes, *, max_bytes: int) -> Redrawn:
+        """Decode and save anew, or raise Unusable."""
+
+
+def normalise(data: bytes, policy: Policy, *, max_bytes: int, decoder: Decoder = redraw) -> Compliant:
     """Bring a picture inside WhatsApp's rule, `auto` by changing what it must, `strict` by cutting its tail.
 
     Equal input gives equal bytes. The pixels of a picture that goes as it is are decoded once, to see that they are
-    whole. It decodes in this process: a caller that must survive hostile bytes runs it in a child.
+    whole. A caller that must survive hostile bytes hands in a decoder that works in a child process.
 
     Raises:
         Unusable: the bytes cannot go, and why.
     """
     inspection = inspect(data)
     todo = plan(inspection, len(data), policy, max_bytes=max_bytes)
-    match todo.step:
-        case "refuse":
-            raise Unusable(todo.flaws)
-        case "redraw":
-            redrawn = redraw(data, max_bytes=max_bytes)
-            result, changes = redrawn.data, redrawn.changes
-        case "strip":
-            check_pixels(data)
-            result, changes = strip(data, inspection)
-        case "trim" | "keep":
-            check_pixels(data)
-            result, changes = data[: inspection.end], todo.would_change
-    left = _LEFT[todo.step]
+    if todo.step == "refuse":
+        raise Unusable(todo.flaws)
+    if todo.step == "redraw":
+        redrawn = decoder.redraw(data, max_bytes=max_bytes)
+        result, changes = redrawn.data, redrawn.changes
+    else:
+        decoder.check_pixels(data)
+        stripped = strip(data, inspection) if todo.step == "strip" else None
+        result, changes = stripped or (data[: inspection.end], todo.would_change)
+    left = _LEFT if todo.step in {"keep", "trim"} else frozenset()
     return Compliant(
         data=result,
-        facts=confirmed(result, max_bytes=max_bytes),
+        facts=redraw.confirmed(result, max_bytes=max_bytes),
         changes=changes,
         notes=tuple(note for note in todo.notes if note.code in left),
     )
-
-
-def confirmed(data: bytes, *, max_bytes: int) -> Facts:
-    """Return the facts of bytes that we made or kept, after our own look has found nothing against them.
-
-    Raises:
-        RuntimeError: we contradict ourselves; such bytes are never sent.
-    """
-    inspection = inspect(data)
-    flaws = verdict(inspection, len(data), max_bytes=max_bytes)
-    if flaws:
-        raise RuntimeError(f"A picture that was made to be sent is outside the rule: {flaws[0].message}")
-    return inspection.facts

@@ -4,24 +4,13 @@ import msgspec
 from PIL import Image
 
 from picha.images.colour import to_srgb
-from picha.images.decoding import decode, troubles
+from picha.images.decoding import decode, lying, troubles, turned
 from picha.images.facts import Facts, Unusable
 from picha.images.foreign import count_frames
 from picha.images.ladder import fit
 from picha.images.plan import conversions, cut, plan, sizes
 from picha.images.probe import inspect
 
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_UPRIGHT_WHEN_LOADED = frozenset({"tiff", "heic"})
 _CRISP = frozenset({"png", "gif", "bmp", "tiff"})
 
 
@@ -35,38 +24,25 @@ def paint(data: bytes, *, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
     todo = plan(inspection, len(data), "auto", max_bytes=max_bytes)
     if todo.step == "refuse":
         raise Unusable(todo.flaws)
-    facts = inspection.facts
     with troubles():
-        image = decode(data, facts)
-        facts = msgspec.structs.replace(facts, orientation=_orientation(image, facts))
+        image = decode(data, inspection)
+        facts = msgspec.structs.replace(inspection.facts, orientation=lying(image, inspection.facts))
         frames = _frames(image, data, facts)
-        image, profile = to_srgb(_turned(image, facts))
+        is_told_more = inspection.metadata_bytes or image.info.get("exif") or image.info.get("xmp")
+        image, profile = to_srgb(turned(image, facts.orientation))
     made, kind, given_up = fit(image, max_bytes, crisp=facts.kind in _CRISP)
     changes = (
         *((f"{facts.kind}→{kind}",) if facts.kind != kind else ()),
         *frames,
+        *(("recoded",) if any(flaw.code == "coding" for flaw in todo.flaws) else ()),
         *conversions(facts),
         *profile,
         *given_up,
         *((sizes(len(data), len(made)),) if len(data) > max_bytes else ()),
-        *(("metadata removed",) if inspection.metadata_bytes else ()),
+        *(("metadata removed",) if is_told_more else ()),
         *cut(len(data) - inspection.end),
     )
     return made, changes
-
-
-def _orientation(image: Image.Image, facts: Facts) -> int | None:
-    """Return how the picture lies: our own reading for JPEG, PNG and TIFF, the plugin's for the others."""
-    if facts.kind in {"jpeg", "png", "tiff"}:
-        return facts.orientation
-    found = image.getexif().get(_ORIENTATION)
-    return found if found in _TURNS and facts.kind not in _UPRIGHT_WHEN_LOADED else None
-
-
-def _turned(image: Image.Image, facts: Facts) -> Image.Image:
-    if facts.orientation in _TURNS and facts.kind not in _UPRIGHT_WHEN_LOADED:
-        return image.transpose(_TURNS[facts.orientation])
-    return image
 
 
 def _frames(image: Image.Image, data: bytes, facts: Facts) -> tuple[str, ...]:

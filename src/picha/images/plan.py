@@ -57,15 +57,18 @@ def plan(inspection: Inspection, size_bytes: int, policy: Policy, *, max_bytes: 
         size -= inspection.metadata_bytes
     flaws = (*verdict(inspection, size, max_bytes=max_bytes), *guard(inspection.facts))
     if policy == "auto" and size_bytes > AUTO_MAX_BYTES:
-        flaws = (*flaws, _beyond_cap(size_bytes))
-    if flaws and (policy == "strict" or not all(_is_repairable(flaw, inspection.facts) for flaw in flaws)):
-        return Plan(step="refuse", flaws=flaws, notes=inspection.notes)
+        return Plan(step="refuse", flaws=(_beyond_cap(size_bytes), *flaws), notes=inspection.notes)
+    hopeless = [flaw for flaw in flaws if policy == "strict" or not _is_repairable(flaw, inspection.facts)]
+    if hopeless:
+        # What cannot be mended comes first: it is the reason.
+        others = (flaw for flaw in flaws if flaw not in hopeless)
+        return Plan(step="refuse", flaws=(*hopeless, *others), notes=inspection.notes)
     if flaws or (policy == "auto" and inspection.facts.orientation not in _UPRIGHT):
         changes = _redrawn(inspection, size_bytes, max_bytes)
         return Plan(step="redraw", flaws=flaws, notes=inspection.notes, would_change=changes)
     tail = size_bytes - inspection.end
     if policy == "auto" and inspection.metadata_bytes:
-        return Plan(step="strip", notes=inspection.notes, would_change=(*("metadata removed",), *cut(tail)))
+        return Plan(step="strip", notes=inspection.notes, would_change=("metadata removed", *cut(tail)))
     return Plan(step="trim" if tail > 0 else "keep", notes=inspection.notes, would_change=cut(tail))
 
 
@@ -118,9 +121,11 @@ def _is_repairable(flaw: Flaw, facts: Facts) -> bool:
 def _redrawn(inspection: Inspection, size: int, max_bytes: int) -> tuple[str, ...]:
     facts = inspection.facts
     changes: list[str] = []
-    if facts.kind != "jpeg":
-        is_opaque = facts.colour in {"rgb", "grey", "cmyk", "ycck"} and facts.kind != "png"
-        changes.append(f"{facts.kind}→{'jpeg' if is_opaque else 'jpeg or png'}")
+    is_opaque = facts.colour in {"rgb", "grey", "cmyk", "ycck"}
+    if is_opaque and facts.kind != "jpeg":
+        changes.append(f"{facts.kind}→jpeg")
+    elif facts.kind not in {"jpeg", "png"}:
+        changes.append(f"{facts.kind}→jpeg or png")
     if facts.animated:
         changes.append("first frame only")
     changes += conversions(facts)

@@ -46,6 +46,7 @@ class _Seen:
     data_over: bool = False
     orientation: int | None = None
     animated: bool = False
+    exifs: int = 0
     icc: bool = False
     end: int | None = None
     metadata_bytes: int = 0
@@ -130,9 +131,10 @@ def _take(chunk: Chunk, data: bytes, seen: _Seen) -> None:
             seen.animated = True
         case b"iCCP":
             seen.icc = True
-        case b"eXIf":
+        case b"eXIf" if seen.exifs < exif.STRUCTURES_MAX:
+            seen.exifs += 1
             tags = exif.read_tags(data[chunk.body : chunk.end - 4])
-            seen.orientation = exif.orientation(tags)
+            seen.orientation = seen.orientation or exif.orientation(tags)
             if exif.GPS in tags:
                 seen.findings.gps()
 

@@ -31,4 +31,6 @@ def inspect(data: bytes | memoryview) -> Inspection:
         case "png":
             return png.inspect(data)
         case kind:
-            return Inspection(facts=foreign.read_facts(kind, data[:HEAD_BYTES]), end=len(data))
+            # A TIFF's directory may stand at its end; boxes are searched in the head alone, not among pixels.
+            head = data if kind == "tiff" else data[:HEAD_BYTES]
+            return Inspection(facts=foreign.read_facts(kind, head), end=len(data))

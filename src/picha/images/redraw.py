@@ -2,9 +2,11 @@
 
 import msgspec
 
-from picha.images.facts import Unusable
+from picha.images.facts import Facts, Unusable
+from picha.images.probe import inspect
+from picha.images.rules import verdict
 
-__all__ = ["Redrawn", "Unusable", "check_pixels", "redraw"]
+__all__ = ["Redrawn", "Unusable", "check_pixels", "confirmed", "redraw"]
 
 
 class Redrawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +24,9 @@ def redraw(data: bytes, *, max_bytes: int) -> Redrawn:
     """
     from picha.images import painting  # noqa: PLC0415 - only who decodes needs Pillow
 
-    data, changes = painting.paint(data, max_bytes=max_bytes)
-    return Redrawn(data=data, changes=changes)
+    made, changes = painting.paint(data, max_bytes=max_bytes)
+    confirmed(made, max_bytes=max_bytes)
+    return Redrawn(data=made, changes=changes)
 
 
 def check_pixels(data: bytes) -> None:
@@ -35,3 +38,16 @@ def check_pixels(data: bytes) -> None:
     from picha.images import decoding  # noqa: PLC0415 - only who decodes needs Pillow
 
     decoding.check(data)
+
+
+def confirmed(data: bytes, *, max_bytes: int) -> Facts:
+    """Return the facts of bytes that we made or kept, after our own look has found nothing against them.
+
+    Raises:
+        RuntimeError: we contradict ourselves; such bytes are never sent.
+    """
+    inspection = inspect(data)
+    flaws = verdict(inspection, len(data), max_bytes=max_bytes)
+    if flaws:
+        raise RuntimeError(f"A picture that was made to be sent is outside the rule: {flaws[0].message}")
+    return inspection.facts

@@ -53,7 +53,8 @@ def _kind(facts: Facts) -> Iterator[Flaw]:
     if facts.kind in _NO_PICTURE:
         yield Flaw("not_an_image", _NO_PICTURE[facts.kind], "Send a JPEG or PNG picture; a link must lead to the file.")
     elif facts.kind not in _TAKEN:
-        message = f"This is a {_NAMES[facts.kind]} picture; WhatsApp takes JPEG and PNG."
+        article = "an" if facts.kind in {"avif", "svg"} else "a"
+        message = f"This is {article} {_NAMES[facts.kind]} picture; WhatsApp takes JPEG and PNG."
         yield Flaw("wrong_kind", message, "Save it as JPEG, or as PNG.")
 
 

@@ -2,11 +2,10 @@
 
 import io
 
-from picha.images.probe import probe
+from picha.images.probe import inspect
 
 SIDE_MAX = 320
 _QUALITY = 80
-_HEAD_BYTES = 64 * 1024
 
 
 def draw(data: bytes) -> bytes:
@@ -16,14 +15,11 @@ def draw(data: bytes) -> bytes:
         Unusable: the bytes are no picture, are broken, or have too many pixels.
     """
     # Only who decodes needs Pillow.
-    from PIL import ImageOps  # noqa: PLC0415 - as said above
-
-    from picha.images.colour import on_white, to_srgb  # noqa: PLC0415 - as above
-    from picha.images.decoding import decode, troubles  # noqa: PLC0415 - as above
+    from picha.images.colour import on_white, to_srgb  # noqa: PLC0415 - as said above
+    from picha.images.decoding import troubles, upright  # noqa: PLC0415 - as above
 
     with troubles():
-        image = decode(data, probe(data[:_HEAD_BYTES]))
-        ImageOps.exif_transpose(image, in_place=True)
+        image = upright(data, inspect(data))
         image.thumbnail((SIDE_MAX, SIDE_MAX))
         image, _ = to_srgb(image)
         if image.mode != "RGB":

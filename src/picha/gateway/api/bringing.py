@@ -2,7 +2,7 @@
 
 import asyncio
 
-from picha.egress import LIVE, TEST, Refused, check_url
+from picha.egress import Refused, check_url
 from picha.gateway.api.calls import Call, RefusedError
 from picha.gateway.pictures.bring import BringError
 from picha.gateway.store.files import File
@@ -25,7 +25,7 @@ _FLAW_CODES = {
 def check_address(call: Call, url: str, field: str) -> None:
     """Refuse at once what needs no look at the network: scheme, userinfo, port, a literal private address."""
     try:
-        check_url(url, TEST if call.caller.environment == "test" else LIVE)
+        check_url(url, call.services.bringer.policies.of(call.caller.environment))
     except Refused as error:
         raise RefusedError(Code.VALIDATION_ERROR, f"{field} cannot be used: {error.detail}.", field) from error
 

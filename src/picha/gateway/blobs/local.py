@@ -6,31 +6,30 @@ it is there whole or not at all. Work on the disk runs in threads.
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import os
-import tempfile
-from io import FileIO
+from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 
-from picha.gateway.blobs import BlobMissing
+from picha.gateway.blobs import Before, BlobMissing, Kept
+from picha.gateway.blobs.checking import Tally, checked, name_of, surely, verified
+from picha.gateway.blobs.draft import Draft, sweep
 
-_DIGEST_BYTES = 32
 _ROOM = "writing"
+_PIECE_BYTES = 256 * 1024
 
 
 class LocalBlobs:
     """Keeps blobs under `root`, which is made if it is missing; files are 0600, folders 0700.
 
-    Several processes may share the folder. What a killed one left half written is swept when the next one starts: a
-    writer holds a lock on its file, and a file without a lock has no writer.
+    Several processes may share the folder. What a killed one left half written is swept when the next one starts.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._room = root / _ROOM
         _make_folder(self._room)
-        _sweep(self._room)
+        sweep(self._room)
 
     def path(self, digest: bytes) -> Path:
         """Return where the bytes of `digest` are, or would be, kept: two levels of folders, then the digest in hex.
@@ -38,9 +37,7 @@ class LocalBlobs:
         Raises:
             ValueError: `digest` is not 32 bytes long.
         """
-        if len(digest) != _DIGEST_BYTES:
-            raise ValueError(f"a SHA-256 digest has 32 bytes, not {len(digest)}")
-        name = digest.hex()
+        name = name_of(digest)
         return self._root / name[:2] / name[2:4] / name
 
     async def put(self, data: bytes) -> bytes:
@@ -51,58 +48,96 @@ class LocalBlobs:
         """
         return await asyncio.to_thread(self._put, data)
 
-    async def get(self, digest: bytes) -> bytes:
-        """Return the bytes of `digest`.
+    async def put_stream(self, chunks: AsyncIterable[bytes], *, most: int, before: Before | None = None) -> Kept:
+        """Keep what `chunks` bring; what they bring is on the disk, unseen, as it comes.
 
         Raises:
-            BlobMissing: there are none.
+            BlobTooLarge: there were more than `most` bytes.
+            OSError: the disk did not take it; nothing half written stays.
         """
+        draft, tally = Draft(self._room), Tally(most)
         try:
-            return await asyncio.to_thread(self.path(digest).read_bytes)
+            async for chunk in chunks:
+                tally.add(chunk)
+                await surely(draft.write, chunk)
+            kept = tally.kept()
+            if before is not None:
+                await before(kept.digest)
+            await surely(self._settle, draft, kept.digest)
+        finally:
+            draft.drop()
+        return kept
+
+    async def get(self, digest: bytes) -> bytes:
+        """Return the bytes of `digest`, checked against it.
+
+        Raises:
+            BlobMissing: there are none, or (BlobDamaged) they are not those.
+        """
+        return await asyncio.to_thread(self._get, digest)
+
+    def stream(self, digest: bytes, *, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Give the bytes of `digest` in pieces; see `Blobs.stream`."""
+        pieces = self._pieces(digest, start, stop)
+        return pieces if start or stop is not None else verified(pieces, digest)
+
+    async def exists(self, digest: bytes) -> bool:
+        """Tell whether something is kept under `digest`."""
+        return await asyncio.to_thread(self.path(digest).is_file)
+
+    async def delete(self, digest: bytes) -> None:
+        """Remove the file of `digest`; after a crash it may be there again, and is removed by the next call."""
+        await asyncio.to_thread(self.path(digest).unlink, missing_ok=True)
+
+    def _put(self, data: bytes) -> bytes:
+        digest, draft = hashlib.sha256(data).digest(), Draft(self._room)
+        try:
+            self._settle(draft, digest, data)
+        finally:
+            draft.drop()
+        return digest
+
+    def _settle(self, draft: Draft, digest: bytes, rest: bytes = b"") -> None:
+        """Add `rest` to a draft and give it its name, unless the blob is there already."""
+        path = self.path(digest)
+        if not self._is_whole(digest):
+            draft.write(rest)
+            _make_folder(path.parent)
+            draft.keep(path)
+        # Also when the file was there: its writer may have died, or not have come, between rename and sync.
+        _sync_folder(path.parent)
+
+    def _is_whole(self, digest: bytes) -> bool:
+        try:
+            self._get(digest)
+        except BlobMissing:
+            return False
+        return True
+
+    def _get(self, digest: bytes) -> bytes:
+        try:
+            return checked(self.path(digest).read_bytes(), digest)
         except FileNotFoundError:
             raise BlobMissing(digest) from None
 
-    async def exists(self, digest: bytes) -> bool:
-        """Tell whether the bytes of `digest` are kept."""
-        return await asyncio.to_thread(self.path(digest).is_file)
-
-    def _put(self, data: bytes) -> bytes:
-        digest = hashlib.sha256(data).digest()
-        path = self.path(digest)
-        if not path.exists():
-            _make_folder(path.parent)
-            self._write(path, data)
-        # Also when the file was there: its writer may have died, or not have come, between rename and sync.
-        _sync_folder(path.parent)
-        return digest
-
-    def _write(self, path: Path, data: bytes) -> None:
-        file, name = self._begin()
-        with file:
+    async def _pieces(self, digest: bytes, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
+        # Each piece opens the file anew, so that a reader that goes away leaves nothing open.
+        path, place = self.path(digest), start
+        while stop is None or place < stop:
+            most = _PIECE_BYTES if stop is None else min(_PIECE_BYTES, stop - place)
             try:
-                _write_all(file.fileno(), data)
-                os.fdatasync(file)
-                name.rename(path)
-            except BaseException:
-                name.unlink(missing_ok=True)
-                raise
-
-    def _begin(self) -> tuple[FileIO, Path]:
-        """Return a new empty file, open and locked, and its path."""
-        while True:
-            handle, name = tempfile.mkstemp(dir=self._room)  # 0600 whatever the umask
-            file = FileIO(handle, "wb")
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Between making and locking, a sweep may have taken it for abandoned. Once locked it is safe.
-            if os.fstat(handle).st_nlink:
-                return file, Path(name)
-            file.close()
+                piece = await asyncio.to_thread(_read, path, place, most)
+            except FileNotFoundError:
+                raise BlobMissing(digest) from None
+            if not piece:
+                return
+            place += len(piece)
+            yield piece
 
 
-def _write_all(handle: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
+def _read(path: Path, place: int, most: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        return os.pread(file.fileno(), most, place)
 
 
 def _make_folder(path: Path) -> None:
@@ -121,10 +156,3 @@ def _sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sweep(room: Path) -> None:
-    for left in room.iterdir():
-        with contextlib.suppress(FileNotFoundError, BlockingIOError), left.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()

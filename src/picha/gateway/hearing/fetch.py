@@ -62,7 +62,13 @@ class Fetching:
                 PICTURES.labels("meta", "unavailable").inc()
                 await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
             return
-        file = await self.album.keep_received(picture.workspace_id, data, media.mime_type or "application/octet-stream")
+        try:
+            announced_type = media.mime_type or "application/octet-stream"
+            file = await self.album.keep_received(picture.workspace_id, data, announced_type)
+        except OSError:
+            # The store of the bytes does not serve; Meta is not asked once a second meanwhile, and nothing is given up.
+            await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+            return
         state, detail = _compare(media.sha256, data)
         PICTURES.labels("meta", state).inc()
         await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)

@@ -141,6 +141,10 @@ class Keeper:
     async def _fly(self, work: Work, lane: Lane, piece: Due, wake: asyncio.Event) -> None:
         try:
             await work.perform(piece)
+        except UNREACHABLE as error:
+            # The database or the blob store does not serve: the piece lies as it was, and is tried until they do.
+            self._log.warning("work put off", id=str(piece.id), error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(_REST_SECONDS)
         except Exception:  # noqa: BLE001 - a defect in one piece must not end its lane
             # The piece lies in the store as it was left; it rests here, so that it is not tried again at once.
             self._log.exception("work failed", id=str(piece.id))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from picha.egress import LIVE, TEST, EgressError, Fetched, Fetcher, Refused, TooLarge
+from picha.egress import POLICIES, EgressError, Fetched, Fetcher, Policies, Refused, TooLarge
 from picha.gateway.meta.limits import IMAGE_MIME_TYPES
 from picha.gateway.pictures.intake import Album
 from picha.gateway.store.files import File
@@ -32,6 +32,7 @@ class Bringer:
 
     album: Album
     fetcher: Fetcher
+    policies: Policies = POLICIES
 
     async def bring(self, workspace: UUID, url: str, *, environment: str, policy: Policy) -> File:
         """Return the picture at `url` as a file of the workspace.
@@ -39,7 +40,7 @@ class Bringer:
         Raises:
             BringError: there is none that may go out.
         """
-        fetched = await self._fetch(url, environment, policy)
+        fetched = await self._fetch(workspace, url, environment, policy)
         if policy == "strict" and _declared(fetched) not in IMAGE_MIME_TYPES:
             detail = f"The server says that this is {_declared(fetched) or 'nothing'}, not image/jpeg or image/png."
             raise BringError(NOT_FETCHED, detail, flaw="not_an_image")
@@ -50,10 +51,10 @@ class Bringer:
             is_page = flaw == "not_an_image" and not _declared(fetched).startswith("image/")
             raise BringError(NOT_FETCHED if is_page else NOT_USABLE, str(error), flaw=flaw) from error
 
-    async def _fetch(self, url: str, environment: str, policy: Policy) -> Fetched:
-        rules = replace(TEST if environment == "test" else LIVE, max_bytes=self.album.most_bytes(policy))
+    async def _fetch(self, workspace: UUID, url: str, environment: str, policy: Policy) -> Fetched:
+        rules = replace(self.policies.of(environment), max_bytes=self.album.most_bytes(policy))
         try:
-            return await self.fetcher.fetch(url, rules)
+            return await self.fetcher.fetch(url, rules, party=workspace)
         except TooLarge as error:
             raise BringError(NOT_USABLE, error.detail, flaw="too_large") from error
         except Refused as error:

@@ -128,7 +128,7 @@ class Album:
         file = File(
             id=self.ids.uuid(),
             workspace_id=workspace,
-            digest=await self.blobs.put(data),
+            digest=await asyncio.to_thread(lambda: hashlib.sha256(data).digest()),
             mime_type=facts.mime_type or otherwise,
             size_bytes=len(data),
             width=facts.width,
@@ -137,7 +137,7 @@ class Album:
             expires_at=expires_at,
             changes=changes,
         )
-        await files.add(self.pool, file)
+        await files.add(self.pool, file, lambda: self.blobs.put(data))
         return file
 
 

@@ -49,6 +49,9 @@ class Preparing:
             )
         except CrowdedError:
             await equip.later(pool, picture.id, backoff(1, chance=chance()))
+        except OSError:
+            # The store of the bytes does not serve. The picture's host is not to pay for that with a visit a second.
+            await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))
         except BringError as error:
             if error.again and picture.tries + 1 < _TRIES:
                 await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))

@@ -1,11 +1,13 @@
 """Pictures by file_id, and the ids that Meta gave their bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from picha.gateway.store import retention
 from picha.gateway.store.pool import Pool
+from picha.gateway.store.retention import GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,32 @@ class File:
 _COLUMNS = "id, workspace_id, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes"
 
 
-async def add(pool: Pool, file: File) -> None:
-    """Name bytes that already lie in the blob store."""
-    await pool.execute(
-        f"INSERT INTO file ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - constants
+_NAME = f"""
+INSERT INTO file ({_COLUMNS}, sweep_at)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce($9::timestamptz, $8::timestamptz) + $12::interval
+FROM blob WHERE digest = $3 AND born = $11 AND doomed_at IS NULL FOR KEY SHARE
+"""  # noqa: S608 - constants
+
+
+async def add(pool: Pool, file: File, put: Callable[[], Awaitable[object]], *, grace: timedelta = GRACE) -> None:
+    """Name bytes, after `put` has put them into the blob store; they stay as long as the file does.
+
+    Between the first word to the sweep and the name, the bytes may be swept away by others who let go of them. That is
+    seen, and they are put again.
+
+    Raises:
+        StillDeletingError: these bytes are being deleted, and that does not come to its end.
+    """
+    while True:
+        born = await retention.hold(pool, file.digest, grace=grace)
+        await put()
+        if await _name(pool, file, born, grace):
+            return
+
+
+async def _name(pool: Pool, file: File, born: int, grace: timedelta) -> bool:
+    done = await pool.execute(
+        _NAME,
         file.id,
         file.workspace_id,
         file.digest,
@@ -41,12 +65,15 @@ async def add(pool: Pool, file: File) -> None:
         file.created_at,
         file.expires_at,
         list(file.changes),
+        born,
+        grace,
     )
+    return done == "INSERT 0 1"
 
 
-async def retire(pool: Pool, file: UUID) -> None:
+async def retire(pool: Pool, file: UUID, *, grace: timedelta = GRACE) -> None:
     """Let nobody name a picture any more; messages that have it keep it."""
-    await pool.execute("UPDATE file SET expires_at = now() WHERE id = $1", file)
+    await pool.execute("UPDATE file SET expires_at = now(), sweep_at = now() + $2::interval WHERE id = $1", file, grace)
 
 
 async def find(pool: Pool, workspace: UUID, file: UUID) -> File | None:

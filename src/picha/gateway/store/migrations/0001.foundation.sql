@@ -93,7 +93,18 @@ CREATE TABLE conversation (
 );
 CREATE INDEX conversation_recent ON conversation (workspace_id, last_message_at DESC);
 
--- A picture the workspace may name by file_id. Bytes lie in the blob store under their digest.
+-- Bytes that lie in the blob store, or are about to. born tells one life of them from the next; sweep_at says when to look
+-- whether a file still names them, doomed_at since when they are being deleted.
+CREATE TABLE blob (
+    digest bytea PRIMARY KEY,
+    born bigint GENERATED ALWAYS AS IDENTITY,
+    sweep_at timestamptz,
+    doomed_at timestamptz
+);
+CREATE INDEX blob_to_sweep ON blob (sweep_at) WHERE sweep_at IS NOT NULL;
+
+-- A picture the workspace may name by file_id. Bytes lie in the blob store under their digest. A file that
+-- expired lies here as long as a message refers to it; sweep_at says when to look whether one does.
 CREATE TABLE file (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
@@ -104,9 +115,12 @@ CREATE TABLE file (
     height integer,
     changes jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz
+    expires_at timestamptz,
+    sweep_at timestamptz NOT NULL
 );
 CREATE INDEX file_of_workspace ON file (workspace_id, id);
+CREATE INDEX file_of_digest ON file (digest);
+CREATE INDEX file_to_sweep ON file (sweep_at);
 
 -- Meta's id for bytes we uploaded, per number. It lives 30 days there.
 CREATE TABLE uploaded_media (
@@ -164,6 +178,8 @@ CREATE UNIQUE INDEX message_inbound_once ON message (sender_id, provider_message
 CREATE INDEX message_to_prepare ON message (workspace_id, due_at, id) WHERE phase = 'image_wait';
 CREATE INDEX message_to_send ON message (sender_id, due_at, id) WHERE phase = 'queued';
 CREATE INDEX message_to_fetch ON message (sender_id, due_at, id) WHERE image_state = 'pending' AND NOT is_outbound;
+-- Whether a picture is still referred to.
+CREATE INDEX message_of_file ON message (file_id) WHERE file_id IS NOT NULL;
 -- Which received message quotes a given one.
 CREATE INDEX message_quoting ON message (conversation_id, reply_to) WHERE NOT is_outbound AND reply_to IS NOT NULL;
 CREATE INDEX message_unknown ON message (due_at) WHERE phase = 'unknown';

@@ -1,0 +1,103 @@
+"""What `picha check` says of one file, and the bytes that `picha fix` makes of it."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from picha.cloudapi.limits import IMAGE_MAX_BYTES
+from picha.images.facts import Flaw, Note, Unusable
+from picha.images.normalise import Compliant, Decoder, normalise
+from picha.images.plan import AUTO_MAX_BYTES, Plan, plan
+from picha.images.probe import inspect
+
+Verdict = Literal["ok", "repairable", "hopeless"]
+
+_SUFFIXES = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".png": "png",
+    ".webp": "webp",
+    ".gif": "gif",
+    ".heic": "heic",
+    ".heif": "heic",
+    ".avif": "avif",
+    ".bmp": "bmp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+}
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one file: sizes in pixels and bytes, what speaks against it, and what `picha fix` would change.
+
+    verdict: ok, it may go as it is; repairable, `picha fix` makes it so; hopeless, nothing can be done.
+    """
+
+    file: str
+    verdict: Verdict
+    kind: str
+    width: int | None
+    height: int | None
+    bit_depth: int | None
+    channels: int | None
+    size_bytes: int
+    orientation: int | None
+    flaws: tuple[Flaw, ...]
+    notes: tuple[Note, ...]
+    would_change: tuple[str, ...]
+
+
+def look(name: str, data: bytes, size_bytes: int, decoder: Decoder) -> Report:
+    """Look at the bytes of a file, `data`, of which there may be more than were read: `size_bytes` tells."""
+    inspection = inspect(data)
+    strict, auto = (plan(inspection, size_bytes, way, max_bytes=IMAGE_MAX_BYTES) for way in ("strict", "auto"))
+    verdict, flaws = _judged(data, strict, auto, decoder)
+    facts = inspection.facts
+    return Report(
+        file=readable(name),
+        verdict=verdict,
+        kind=facts.kind,
+        width=facts.width,
+        height=facts.height,
+        bit_depth=facts.bit_depth,
+        channels=facts.channels,
+        size_bytes=size_bytes,
+        orientation=facts.orientation,
+        flaws=flaws,
+        notes=(*inspection.notes, *_misnamed(name, facts.kind)),
+        would_change=() if verdict == "hopeless" else auto.would_change,
+    )
+
+
+def make(data: bytes, decoder: Decoder, *, strict: bool) -> Compliant:
+    """Return the picture as it may go.
+
+    Raises:
+        Unusable: it cannot, and why.
+    """
+    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES, decoder=decoder)
+
+
+def readable(name: str) -> str:
+    """Return a file's name as it can be printed, whatever bytes the file system has for it."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+
+
+def _judged(data: bytes, strict: Plan, auto: Plan, decoder: Decoder) -> tuple[Verdict, tuple[Flaw, ...]]:
+    if len(data) > AUTO_MAX_BYTES:
+        return "hopeless", auto.flaws[:1]  # it was not read to its end, so nothing else is certain
+    if auto.step == "refuse":
+        return "hopeless", auto.flaws
+    try:
+        decoder.check_pixels(data)
+    except Unusable as broken:
+        return "hopeless", broken.flaws
+    return ("repairable", strict.flaws) if strict.step == "refuse" else ("ok", ())
+
+
+def _misnamed(name: str, kind: str) -> tuple[Note, ...]:
+    claimed = _SUFFIXES.get(Path(name).suffix.lower())
+    if claimed is None or claimed == kind:
+        return ()
+    return (Note("wrong_name", f"The name says {claimed}, the bytes are {kind}; the bytes count."),)

@@ -1,0 +1,182 @@
+"""`picha check` and `picha fix` as a person or a script runs them."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.pictures.jpegs import EXIF
+from tests.pictures.making import GPS, drawn, lying
+from tests.pictures.others import HEIC
+from tests.pictures.pngs import bomb
+
+PROGRAM = [sys.executable, "-m", "picha.cli"]
+FIELDS = [
+    "file", "verdict", "kind", "width", "height", "bit_depth", "channels", "size_bytes", "orientation",
+    "flaws", "notes", "would_change",
+]  # fmt: skip
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    files = {
+        "plain.jpg": drawn(),
+        "sideways.jpg": drawn(exif=EXIF + lying(6)),
+        "place.jpg": drawn(exif=EXIF + GPS) + b"tail",
+        "phone.heic": HEIC,
+        "print.jpg": drawn("CMYK"),
+        "note.jpg": b"Dear customer, the picture is attached.",
+        "cut.jpg": drawn()[:-40],
+        "broken.png": drawn(form="PNG")[:41] + b"\0\0\0\0" + drawn(form="PNG")[45:],
+        "bomb.png": bomb(),
+        "really-a-png.jpg": drawn(form="PNG"),
+        "empty.png": b"",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    return tmp_path
+
+
+def run(folder: Path, *words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([*PROGRAM, *words], cwd=folder, input=given, capture_output=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["plain.jpg"], 0),
+        (["sideways.jpg", "place.jpg", "really-a-png.jpg"], 0),
+        (["phone.heic"], 1),
+        (["plain.jpg", "print.jpg"], 1),
+        (["note.jpg"], 2),
+        (["empty.png"], 2),
+        (["bomb.png"], 2),
+        (["broken.png"], 2),
+        (["plain.jpg", "phone.heic", "cut.jpg"], 2),
+        ([], 64),
+        (["missing.jpg"], 64),
+        (["plain.jpg", "."], 64),
+        (["--nonsense", "plain.jpg"], 64),
+    ],
+)
+def test_check_ends_with_what_the_worst_file_deserves(album: Path, names: list[str], code: int) -> None:
+    done = run(album, "check", *names)
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+
+
+def test_check_tells_a_program_everything_as_one_object_a_line(album: Path) -> None:
+    done = run(album, "check", "--json", "sideways.jpg", "phone.heic", "note.jpg", "really-a-png.jpg")
+
+    sideways, phone, note, png = (json.loads(line) for line in done.stdout.splitlines())
+    assert done.returncode == 2
+    assert all(list(each) == FIELDS for each in (sideways, phone, note, png))
+    assert (sideways["verdict"], sideways["orientation"], sideways["flaws"]) == ("ok", 6, [])
+    assert sideways["would_change"] == ["rotated 90°", "metadata removed"]
+    assert (sideways["width"], sideways["height"], sideways["bit_depth"], sideways["channels"]) == (40, 30, 8, 3)
+    assert (phone["verdict"], phone["would_change"]) == ("repairable", ["heic→jpeg"])
+    assert list(phone["flaws"][0]) == ["code", "message", "remedy"]
+    assert (note["verdict"], note["kind"], note["size_bytes"]) == ("hopeless", "text", 39)
+    assert [each["code"] for each in png["notes"]] == ["wrong_name"]
+
+
+def test_check_tells_a_person_what_is_wrong_and_what_to_do(album: Path) -> None:
+    text = run(album, "check", "plain.jpg", "place.jpg", "phone.heic", "bomb.png").stdout.decode()
+
+    assert "ok  plain.jpg: jpeg, 40 x 30 pixels\n" in text
+    assert "Note: The picture carries the place where it was taken (GPS)." in text
+    assert "picha fix would change: metadata removed, tail of 4 bytes cut" in text
+    assert "This is a HEIC picture; WhatsApp takes JPEG and PNG. Save it as JPEG, or as PNG." in text
+    assert "13,312 x 13,312 pixels" in text
+    assert text.endswith("4 files: 2 may go as they are, 1 can be repaired, 1 cannot.\n")
+
+
+def test_check_reads_standard_input(album: Path) -> None:
+    done = run(album, "check", "--json", "-", given=drawn())
+
+    assert (done.returncode, json.loads(done.stdout)["file"]) == (0, "-")
+
+
+def test_a_bar_shows_on_a_terminal_and_the_lines_still_go_where_they_are_sent(album: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, "check", *["plain.jpg"] * 30],
+        cwd=album,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},  # noqa: TID251 - handed on to the program under test
+    ) as process:
+        os.close(theirs)
+        out, _ = process.communicate(timeout=100)
+
+    assert out.count(b"ok  plain.jpg") == 30
+    assert b"Looking" in os.read(ours, 65536)
+    os.close(ours)
+
+
+def test_a_file_name_that_is_no_text_is_printed_all_the_same(album: Path) -> None:
+    name = os.fsdecode(b"\xff\x1b[31m.jpg")
+    (album / name).write_bytes(drawn())
+
+    for words in (["check"], ["check", "--json"]):
+        done = run(album, *words, name)
+        assert (done.returncode, b"\x1b" in done.stdout) == (0, False)
+
+
+@pytest.mark.parametrize("name", ["plain.jpg", "sideways.jpg", "place.jpg", "phone.heic", "print.jpg"])
+def test_what_fix_writes_check_lets_go_and_would_not_change_again(album: Path, name: str) -> None:
+    done = run(album, "fix", name, "-o", "out.jpg")
+
+    assert done.returncode == 0
+    again = run(album, "check", "--json", "out.jpg")
+    assert (again.returncode, json.loads(again.stdout)["would_change"]) == (0, [])
+
+
+def test_fix_says_what_it_changed_and_leaves_nothing_else_behind(album: Path) -> None:
+    before = set(album.iterdir())
+
+    done = run(album, "fix", "phone.heic", "-o", "out.jpg")
+
+    assert "phone.heic → out.jpg (image/jpeg): heic→jpeg" in done.stderr.decode()
+    assert set(album.iterdir()) - before == {album / "out.jpg"}
+    with Image.open(album / "out.jpg") as image:
+        assert image.size == (40, 30)
+
+
+def test_fix_works_in_a_pipe(album: Path) -> None:
+    done = run(album, "fix", "-", "-o", "-", given=HEIC)
+
+    assert (done.returncode, Image.open(io.BytesIO(done.stdout)).format) == (0, "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["place.jpg", "--strict", "-o", "out"], 0),
+        (["phone.heic", "--strict", "-o", "out"], 1),
+        (["note.jpg", "-o", "out"], 2),
+        (["bomb.png", "-o", "out"], 2),
+        (["broken.png", "-o", "out"], 2),
+        (["plain.jpg"], 64),
+        (["-o", "out"], 64),
+        (["missing.jpg", "-o", "out"], 64),
+        (["plain.jpg", "-o", "no/such/folder/out"], 64),
+        (["plain.jpg", "-o", "."], 64),
+    ],
+)
+def test_fix_ends_with_what_became_of_the_picture(album: Path, words: list[str], code: int) -> None:
+    done = run(album, "fix", *words)
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+    assert (album / "out").exists() == (code == 0)
+
+
+def test_fix_under_strict_cuts_the_tail_and_keeps_the_rest(album: Path) -> None:
+    run(album, "fix", "place.jpg", "--strict", "-o", "out.jpg")
+
+    assert (album / "out.jpg").read_bytes() == (album / "place.jpg").read_bytes()[:-4]
