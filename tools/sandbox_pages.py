@@ -36,7 +36,12 @@ _NOT_COVERED = {
 
 _TESTS = Path(__file__).parent.parent / "tests" / "journeys"
 _TESTED_IN = {
-    "Messages": ("test_sandbox_graph.py", "test_sandbox_magic_numbers.py", "test_sandbox_limits.py"),
+    "Messages": (
+        "test_sandbox_graph.py",
+        "test_sandbox_groups.py",
+        "test_sandbox_magic_numbers.py",
+        "test_sandbox_limits.py",
+    ),
     "Media": ("test_sandbox_graph.py", "test_sandbox_control.py"),
     "Numbers, account and app": ("test_sandbox_onboarding.py",),
     "Where webhooks go": ("test_sandbox_onboarding.py", "test_sandbox_webhooks.py"),

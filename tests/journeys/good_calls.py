@@ -51,6 +51,9 @@ CALLS = (
         "messaging_product": "whatsapp", "status": "read", "message_id": "wamid.x",
         "typing_indicator": {"type": "text"},
     }),
+    Call("messages", "POST", f"/{NUMBER}/messages", body=_IMAGE | {
+        "recipient_type": "group", "to": "Y2FwaV9ncm91cDoxZD", "image": {"id": MEDIA},
+    }),
     Call("media", "POST", f"/v24.0/{NUMBER}/media", body={"messaging_product": "whatsapp", "type": "image/png"}),
     Call("describe", "GET", f"/{MEDIA}", {"phone_number_id": NUMBER}),
     Call("delete", "DELETE", "/1479537139650974", {"phone_number_id": NUMBER}),
@@ -76,6 +79,18 @@ CALLS = (
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_base64": "iVBORw0KGgo="}),
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_url": "http://127.0.0.1:1/a.png"}),
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "type": "text", "text": "Hi"}),
+    *(Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON} | kind) for kind in (
+        {"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "é"}, "username": "asha"},
+        {"type": "unsupported", "unsupported": {"type": "poll"}, "code": 131060}, {"type": "failed_image"},
+        {"type": "edit", "original_message_id": "wamid.x", "caption": "é"}, {"group_id": "Y2FwaV9ncm91cDoxZD"},
+        {"type": "user_changed_user_id", "new_user_id": "US.13491208655302741919"},
+    )),
+    Call("echo", "POST", "/_sandbox/echo", body={"to": PERSON, "caption": "é", "phone_number_id": NUMBER}),
+    Call("echo", "POST", "/_sandbox/echo", body={"user_id": "US.13491208655302741918", "type": "text", "text": "Hi"}),
+    Call("errors", "POST", "/_sandbox/errors", body={"code": 130429, "details": "é", "phone_number_id": NUMBER}),
+    Call("groups", "POST", "/_sandbox/groups", body={
+        "subject": "é", "participants": [PERSON, "US.13491208655302741918"], "phone_number_id": NUMBER,
+    }),
     Call("photo", "GET", "/_sandbox/photo.jpg"),
     Call("clock", "GET", "/_sandbox/clock"),
     *(Call("clock", "POST", "/_sandbox/clock", body=wish) for wish in (
@@ -101,5 +116,9 @@ CALLS = (
     Call("switches", "POST", "/_sandbox/switches", body={"window_failure": "sync", "number_status": "OFFLINE"}),
     Call("docs", "GET", "/_sandbox/docs"),
     Call("openapi", "GET", "/_sandbox/openapi.json"),
+    Call("state", "GET", "/_sandbox/state"),
+    Call("state", "PUT", "/_sandbox/state", body={
+        "version": 1, "record_count": 7, "chance": {"seed": "s", "start": 7}, "records": [], "media": {},
+    }),
     Call("reset", "POST", "/_sandbox/reset"),
 )  # fmt: skip

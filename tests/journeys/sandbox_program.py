@@ -158,7 +158,7 @@ class Call(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The body as JSON."""
+        """The whole body."""
         return json.loads(self.body)
 
     @property

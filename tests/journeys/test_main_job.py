@@ -27,8 +27,7 @@ REFERRAL = {
     "source_type": "ad",
     "body": "Order now",
     "headline": "Fresh bread",
-    "media_type": "image",
-    "image_url": "https://scontent.example/ad.jpg",
+    "media_type": "video",
     "video_url": "https://scontent.example/ad.mp4",
     "thumbnail_url": "https://scontent.example/thumb.jpg",
     "ctwa_clid": "Aff-n8ZTODiE79d22KtAwQKj9e_mIEOOj27vDVwFjN80dp4_0NiNhEgpGo0AHemvuSoifXaytfTz",
@@ -207,7 +206,7 @@ async def test_every_detail_of_an_inbound_photo_shows(picha: Talk) -> None:
     )  # fmt: skip
 
     content = message["content"]
-    assert content["referral"] == REFERRAL
+    assert content["referral"] == REFERRAL | {"image_url": None}
     assert content["context"] == {
         "forwarded": None, "frequently_forwarded": True, "message_id": first["provider_message_id"],
     }  # fmt: skip

@@ -138,6 +138,46 @@ def test_a_picture_may_be_a_file_and_a_text_needs_none(sandbox: Sandbox, tmp_pat
     assert [(item.message_id, item.type) for item in heard] == [(photo, "image"), (text, "text")]
 
 
+def test_people_send_whatever_people_can(sandbox: Sandbox) -> None:
+    photo = sandbox.receive_image(STRANGER, caption="Habri", username="asha", referral={"source_type": "ad"})
+    group = sandbox.make_group([STRANGER], "Wateja")
+    wamids = [
+        photo,
+        sandbox.receive_edit(photo, STRANGER, caption="Habari"),
+        sandbox.receive_revoke(photo, STRANGER),
+        sandbox.receive_reaction("wamid.X", "👍", STRANGER),
+        sandbox.receive_reaction("wamid.X", "", STRANGER),
+        sandbox.receive_unsupported("poll", STRANGER),
+        sandbox.receive_failed_image(STRANGER),
+        sandbox.receive_text("Niko hapa", STRANGER, group_id=group, reply_to=photo),
+    ]
+    hidden = sandbox.receive_image(None, user_id="US.77", name="Asha")
+
+    heard = sandbox.wait("inbound", to=STRANGER, count=len(wamids))
+    (last,) = sandbox.wait("inbound", to="US.77")
+
+    assert [item.message_id for item in heard] == wamids
+    assert [item.type for item in heard] == [
+        "image", "edit", "revoke", "reaction", "reaction", "unsupported", "image", "text",
+    ]  # fmt: skip
+    assert (heard[-1].group_id, last.message_id, last.from_, last.user_id) == (group, hidden, None, "US.77")
+
+
+def test_what_nobody_wrote_comes_by_webhook_too(sandbox: Sandbox, hook: tuple[str, queue.Queue[Any]]) -> None:
+    url, came = hook
+    with pytest.raises(RefusedError, match="callback"):
+        sandbox.tell_error(130429)
+    sandbox.subscribe(url)
+
+    echo = sandbox.echo(STRANGER, text="Karibu")
+    first = came.get(timeout=20)["entry"][0]["changes"][0]
+    sandbox.tell_error(130429)
+    second = came.get(timeout=20)["entry"][0]["changes"][0]
+
+    assert (first["field"], first["value"]["message_echoes"][0]["id"]) == ("smb_message_echoes", echo)
+    assert second["value"]["errors"][0]["code"] == 130429
+
+
 def test_a_day_later_the_window_is_closed(sandbox: Sandbox) -> None:
     sandbox.clock.advance(timedelta(hours=25))
 

@@ -16,7 +16,16 @@ import httpx
 import pytest
 from pywa import errors, filters
 from pywa.client import WhatsApp
-from pywa.handlers import MessageHandler, MessageStatusHandler
+from pywa.handlers import (
+    DeletedMessageHandler,
+    EditedMessageHandler,
+    GroupMessageStatusesHandler,
+    MessageHandler,
+    MessageStatusHandler,
+    OutgoingMessageHandler,
+    PhoneNumberChangeHandler,
+)
+from pywa.types.chat import ChatType
 from pywa.types.media import Image as Picture
 from pywa.types.message import Message
 from pywa.types.message_status import MessageStatus
@@ -45,13 +54,23 @@ class Bot:
         session.base_url = to_sandbox(sandbox)
         self.statuses: queue.Queue[MessageStatus[str]] = queue.Queue()
         self.messages: queue.Queue[Message] = queue.Queue()
+        self.others: queue.Queue[Any] = queue.Queue()
         self.wa.add_handlers(
             MessageStatusHandler(lambda _, status: self.statuses.put(status)),
             MessageHandler(lambda _, message: self.messages.put(message), filters.image),
+            MessageHandler(lambda _, message: self.others.put(message), ~filters.image),
+            EditedMessageHandler(lambda _, update: self.others.put(update)),
+            DeletedMessageHandler(lambda _, update: self.others.put(update)),
+            OutgoingMessageHandler(lambda _, update: self.others.put(update)),
+            PhoneNumberChangeHandler(lambda _, update: self.others.put(update)),
+            GroupMessageStatusesHandler(lambda _, update: self.others.put(update)),
         )
 
     def next_status(self) -> MessageStatus[str]:
         return self.statuses.get(timeout=PATIENCE_S)
+
+    def next_other(self) -> Any:
+        return self.others.get(timeout=PATIENCE_S)
 
     def next_message(self) -> Message:
         return self.messages.get(timeout=PATIENCE_S)
@@ -152,6 +171,62 @@ async def test_pywa_hears_an_image_downloads_it_and_answers_with_one(
     (line,) = await sandbox.ledger()
     # pywa answers to the business-scoped user id.
     assert (line["recipient"], line["caption"]) == (message.from_user.bsuid, "Nzuri")
+
+
+async def test_pywa_hears_what_else_people_send(bot: tuple[SandboxProgram, Bot]) -> None:
+    sandbox, client = bot
+
+    async def hear(**spoken: Any) -> Message:
+        await sandbox.control("POST", "/inbound", json={"from": "255712345678"} | spoken)
+        return await asyncio.to_thread(client.next_other if "type" in spoken else client.next_message)
+
+    reaction = await hear(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
+    taken = await hear(type="reaction", reaction={"message_id": "wamid.X"})
+    poll = await hear(type="unsupported", unsupported={"type": "poll"})
+    hidden = await hear(**{"from": None}, user_id="US.4321", username="sheena", name="Sheena")
+    group = await hear(group_id="Y2FwaV9ncm91cDoxZD")
+
+    assert reaction.reaction is not None
+    assert taken.reaction is not None
+    assert (reaction.reaction.message_id, reaction.reaction.emoji, taken.reaction.emoji) == ("wamid.X", "👍", None)
+    assert poll.unsupported is not None
+    assert poll.error is not None
+    assert (poll.unsupported.type, poll.error.code) == ("poll", 131051)
+    assert (hidden.from_user.bsuid, hidden.from_user.wa_id, hidden.from_user.username) == ("US.4321", None, "sheena")
+    assert (group.chat.type, group.chat.id) == (ChatType.GROUP, "Y2FwaV9ncm91cDoxZD")
+
+
+# Meta's pricing type of free messages to groups is newer than pywa, which warns and goes on.
+@pytest.mark.filterwarnings("ignore:Unknown PricingType value")
+async def test_pywa_hears_edits_revocations_changes_echoes_and_the_statuses_of_a_group(
+    bot: tuple[SandboxProgram, Bot],
+) -> None:
+    sandbox, client = bot
+    asha = {"from": "255712345678"}
+    _, photo = await sandbox.control("POST", "/inbound", json=asha | {"user_id": "US.1", "caption": "Habri"})
+    changing = {"original_message_id": photo["message_id"]}
+
+    async def next_of(path: str, wish: dict[str, Any]) -> Any:
+        status, answer = await sandbox.control("POST", path, json=wish)
+        assert status == 200, answer
+        return await asyncio.to_thread(client.next_other)
+
+    edited = await next_of("/inbound", asha | changing | {"type": "edit", "caption": "Habari"})
+    deleted = await next_of("/inbound", asha | changing | {"type": "revoke"})
+    changed = await next_of("/inbound", asha | {"type": "user_changed_user_id", "new_user_id": "US.2"})
+    echo = await next_of("/echo", {"to": asha["from"], "caption": "Karibu"})
+    await sandbox.control("POST", "/inbound", json=asha | {"group_id": "Y2FwaV9ncm91cDoxZD"})
+    sent = await asyncio.to_thread(client.wa.send_message, to="Y2FwaV9ncm91cDoxZD", text="Karibuni")
+    updates = [await asyncio.to_thread(client.next_other) for _ in range(3)]
+
+    assert (edited.original_message_id, edited.message.caption) == (photo["message_id"], "Habari")
+    assert deleted.original_message_id == photo["message_id"]
+    assert (changed.sys_type, changed.new_user_id) == ("user_changed_user_id", "US.2")
+    assert (echo.to_user.wa_id, echo.caption) == (asha["from"], "Karibu")
+    assert [update.statuses[0].status for update in updates] == ["sent", "delivered", "read"]
+    assert {update.group_id for update in updates} == {"Y2FwaV9ncm91cDoxZD"}
+    assert {status.id for update in updates for status in update} == {sent.id}
+    assert {status.from_user.bsuid for update in updates for status in update} == {"US.2"}
 
 
 async def test_pywa_waits_for_a_reply_with_a_picture(bot: tuple[SandboxProgram, Bot]) -> None:

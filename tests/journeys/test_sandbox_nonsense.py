@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROUTES = (
     "/trouble", "/people/16505551234/read", "/people/16505551234/change-number", "/people/%00/block",
     "/people/%F0%9F%98%80/deliver", "/people/16505551234/%2e%2e", "/deliveries/%00/redeliver",
-    "/inbound", "/clock", "/faults", "/switches",
+    "/inbound", "/echo", "/errors", "/groups", "/clock", "/faults", "/switches",
 )  # fmt: skip
 BODIES = (
     b"", b"\x00", b"null", b"[]", b"{", b'{"to": 5}', b'{"to": "\\ud800"}', b'{"batch": 1e400}', b'{"drop": NaN}',

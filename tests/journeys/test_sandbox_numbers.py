@@ -1,6 +1,7 @@
 """A business with two accounts and three numbers: everything belongs to the number or the account it came by."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -63,7 +64,7 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def write(program: SandboxProgram, number: str, person: str = PERSON, **more: Any) -> str:
+async def write(program: SandboxProgram, number: str, person: str | None = PERSON, **more: Any) -> str:
     body = {"from": person, "phone_number_id": number, "type": "text", "text": f"to {number}"} | more
     status, answer = await program.control("POST", "/inbound", json=body)
     assert status == 200, answer
@@ -262,6 +263,88 @@ async def test_webhooks_name_their_account_and_number(receiver: Receiver, config
         call.value["messages"][0]["text"]["body"] == f"to {call.value['metadata']['phone_number_id']}"
         for call in messages[1:]
     )
+
+
+async def made(program: SandboxProgram, path: str, **wish: Any) -> str:
+    status, answer = await program.control("POST", path, json=wish)
+    assert status == 200, answer
+    (made_id,) = answer.values()
+    assert isinstance(made_id, str)
+    return made_id
+
+
+async def test_groups_echoes_errors_and_every_kind_of_message_are_their_numbers(
+    receiver: Receiver, config: Path
+) -> None:
+    flags = ("--config", str(config), "--callback", receiver.url, "--ladder", "0,0,0")
+    async with running(*flags) as program:
+        await receiver.until(1, kind="messages")
+        person = "255712345678"
+        original = await write(program, OAK, person)
+        await write(program, OAK, person, type="reaction", text=None, reaction={"message_id": original, "emoji": "👍"})
+        await write(program, OAK, person, type="edit", original_message_id=original, text="changed")
+        await write(program, OAK, person, type="user_changed_user_id", text=None)
+        group_id = await made(program, "/groups", phone_number_id=OAK, participants=[person])
+        await write(program, OAK, person, group_id=group_id)
+        to_group = {"recipient_type": "group", "to": group_id, "messaging_product": "whatsapp", "text": {"body": "all"}}
+        answers = {number: await program.graph("POST", f"/{number}/messages", json=to_group) for number in PHONES}
+        await made(program, "/echo", phone_number_id=OAK, to=person)
+        await made(program, "/errors", phone_number_id=OAK, code=130429)
+        messages = await receiver.until(6, kind="messages")
+        statuses = await receiver.until(3)
+        (echo,), (error,) = await receiver.until(1, kind="message_echoes"), await receiver.until(1, kind="errors")
+
+    assert Counter(call.value["messages"][0]["type"] for call in messages[1:]) == {
+        "text": 2, "reaction": 1, "edit": 1, "system": 1,
+    }  # fmt: skip
+    for call in [*messages[1:], *statuses, echo, error]:
+        assert call.value["metadata"] == {"display_phone_number": PHONES[OAK], "phone_number_id": OAK}
+        assert entries(call) == [TREES]
+    assert echo.value["message_echoes"][0]["from"] == PHONES[OAK]
+    assert [answer.get("error", {}).get("code") for _, answer in answers.values()] == [131041, 131041, None]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"type": "reaction", "reaction": {"message_id": "MESSAGE", "emoji": "👍"}},
+        {"type": "revoke", "original_message_id": "MESSAGE"},
+        {"type": "edit", "original_message_id": "MESSAGE", "text": "changed"},
+        {"type": "text", "text": "hello", "group_id": "GROUP"},
+    ],
+    ids=lambda wish: wish["type"],
+)
+async def test_what_is_of_another_numbers_conversation_is_refused(
+    program: SandboxProgram, wish: dict[str, object]
+) -> None:
+    message_id, group_id = await write(program, ROSE), await made(program, "/groups", phone_number_id=ROSE)
+    text = json.dumps({"from": PERSON, "phone_number_id": OAK} | wish)
+    body = json.loads(text.replace("MESSAGE", message_id).replace("GROUP", group_id))
+
+    status, answer = await program.control("POST", "/inbound", json=body)
+
+    assert status == 400
+    assert answer["error"].endswith("another number")
+
+
+async def test_a_person_without_a_number_tells_every_number_of_a_new_user_id_and_blocks_one(
+    program: SandboxProgram,
+) -> None:
+    before, after = "US.13491208655302741918", "US.13491208655302741919"
+    for number in (LILY, OAK):
+        await write(program, number, None, user_id=before)
+    wish = {"type": "user_changed_user_id", "user_id": before, "new_user_id": after, "phone_number_id": OAK}
+    _, answer = await program.control("POST", "/inbound", json=wish)
+    told = [item for item in await program.wait("inbound", to=after, count="2") if item["type"] == "system"]
+    await program.control("POST", f"/people/{after}/block", params={"phone_number_id": OAK})
+    blocked = [
+        (await program.control("POST", "/inbound", json={"user_id": after, "phone_number_id": number}))[0]
+        for number in (LILY, OAK)
+    ]
+
+    assert [item["phone_number_id"] for item in told] == [OAK, LILY]
+    assert answer["message_id"] == told[0]["message_id"]
+    assert blocked == [200, 400]
 
 
 async def test_a_batch_has_one_entry_for_each_account(receiver: Receiver, config: Path) -> None:

@@ -122,7 +122,7 @@ async def test_a_person_is_told_with_when_their_window_closes(sandbox: SandboxPr
     stranger, closed = await seen_by(sandbox, NEW)
 
     assert told.pop("user_id").startswith("US.")
-    assert told == {"wa_id": PERSON, "name": "Asha", "identity_key_hash": "DF2lS5v2W6x="}
+    assert told == {"wa_id": PERSON, "name": "Asha", "username": None, "identity_key_hash": "DF2lS5v2W6x="}
     assert (conversation["blocked"], closed["blocked"]) == (True, False)
     closes_at = datetime.fromisoformat(conversation["window_closes_at"])
     assert closes_at - datetime.fromisoformat(inbound["at"]) == timedelta(hours=24)
@@ -219,6 +219,29 @@ async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on(rec
     assert message["system"]["previous_user_id"] != message["system"]["user_id"]
     assert (failed["status"], failed["code"]) == ("failed", 131026)
     assert closed["code"] == 131047
+
+
+async def test_one_without_a_number_reads_and_blocks_by_user_id(sandbox: SandboxProgram) -> None:
+    await sandbox.control("POST", "/inbound", json={"user_id": "US.4321", "name": "Sheena"})
+    body = {"messaging_product": "whatsapp", "recipient": "US.4321", "type": "text", "text": {"body": "Hello"}}
+
+    async def write() -> str:
+        _, answer = await sandbox.graph("POST", f"/v24.0/{sandbox.number}/messages", json=body)
+        wamid: str = answer["messages"][0]["id"]
+        await sandbox.wait("status", wamid=wamid, status="sent")
+        return wamid
+
+    first = await write()
+    read = await act(sandbox, "read", "US.4321")
+    blocked = await act(sandbox, "block", "US.4321")
+    second = await write()
+    refused, _ = await sandbox.control("POST", "/inbound", json={"user_id": "US.4321"})
+
+    assert read == {"wamids": [first]}
+    assert blocked == {"wa_id": "US.4321", "blocked": True}
+    assert refused == 400
+    assert await act(sandbox, "read", "US.4321") == {"wamids": []}
+    assert await statuses(sandbox, second) == ["sent"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,11 @@ people = st.sampled_from([PERSON, OTHER, "255700000001"])
 deeds = st.one_of(
     st.tuples(st.just("/inbound"), people.map(plain)),
     st.tuples(st.just("/inbound"), people.map(lambda number: {"from": number, "caption": "Mua \U0001f331"})),
+    st.tuples(st.just("/inbound"), people.map(lambda number: plain(number, group_id="Y2FwaV9ncm91cDoxZD"))),
+    st.tuples(st.just("/inbound"), st.just({"user_id": "US.4321", "username": "asha"})),
+    st.tuples(st.just("/inbound"), people.map(lambda number: {"from": number, "type": "user_changed_user_id"})),
+    st.tuples(st.just("/groups"), people.map(lambda number: {"participants": [number, "US.4321"]})),
+    st.tuples(st.just("/echo"), people.map(lambda number: {"to": number})),
     st.tuples(st.just("/people/{}/block"), people),
     st.tuples(st.just("/people/{}/read"), people),
     st.tuples(st.just("/people/{}/change-number"), people),

@@ -20,6 +20,7 @@ NOW = NOON.timestamp()
 BODY = '{"object":"whatsapp_business_account","entry":[]}'
 
 names = st.sampled_from(["1", "2"])
+user_ids = st.sampled_from(["US.1", "US.2"])
 numbers = st.sampled_from(["255700000001", "255700000002"])
 stamps = st.integers(-60, 60).map(lambda seconds: NOW + seconds)
 kinds: st.SearchStrategy[records.AnyRecord] = st.one_of(
@@ -39,26 +40,44 @@ kinds: st.SearchStrategy[records.AnyRecord] = st.one_of(
         records.MessageHeard,
         id=names,
         phone_number_id=st.just("1"),
-        wa_id=numbers,
-        user_id=names,
+        wa_id=st.none() | numbers,
+        user_id=user_ids,
         type=st.just("text"),
         at=stamps,
         name=st.none() | names,
+        group_id=st.none() | names,
+    ),
+    st.builds(records.MarkedRead, message_id=names, at=stamps, typing=st.booleans()),
+    st.builds(records.GroupMade, id=names, participants=st.tuples(numbers, user_ids), phone_number_id=names),
+    st.builds(
+        records.UserIdChanged,
+        id=names,
+        phone_number_id=names,
+        wa_id=st.none() | numbers,
+        user_id=user_ids,
+        previous_user_id=user_ids,
+        at=stamps,
     ),
     st.builds(
-        records.SendAccepted, wamid=names, phone_number_id=st.just("1"), type=st.just("image"), at=stamps, to=numbers
+        records.SendAccepted,
+        wamid=names,
+        phone_number_id=st.just("1"),
+        type=st.just("image"),
+        at=stamps,
+        to=st.none() | numbers,
+        group_id=st.none() | names,
     ),
     st.builds(records.StatusMade, wamid=names, status=st.sampled_from(["sent", "delivered", "read"]), at=stamps),
     st.builds(records.CallbackSet, scope=st.sampled_from(["app", "account"]), url=names, is_subscribed=st.booleans()),
-    st.builds(records.PersonBlocked, wa_id=numbers, is_blocked=st.booleans()),
+    st.builds(records.PersonBlocked, wa_id=numbers | user_ids, is_blocked=st.booleans(), phone_number_id=names),
     st.builds(
         records.NumberChanged,
         id=names,
         phone_number_id=st.just("1"),
         wa_id=numbers,
         new_wa_id=numbers,
-        user_id=names,
-        previous_user_id=names,
+        user_id=user_ids,
+        previous_user_id=user_ids,
         at=stamps,
     ),
     st.just(records.Renewed()),
@@ -100,12 +119,12 @@ def seen(world: World) -> dict[str, Any]:
     alive = {name: one for name, one in world.media.items() if one.expires_at > NOW and one.digest != "bb"}
     unseen = {
         "_base",
-        "listeners",
         "media",
         "clock",
         "sends",
         "deliveries",
-        "_happenings_of",
+        "chronicle",
+        "conversations",
         "placed",
         "accounts",
         "callbacks",
@@ -114,6 +133,8 @@ def seen(world: World) -> dict[str, Any]:
     sends = {name: {**vars(send)} for name, send in world.sends.items()}
     clock = (world.clock.shift, world.clock.frozen_at, list(world.callbacks.values()))
     shown = msgspec.json.encode(world.deliveries.newest(100_000))
+    talks = {name: value for name, value in vars(world.conversations).items() if name != "clock"}
+    fields |= {"happenings": world.chronicle.all, "conversations": talks}
     return fields | {"media": alive, "sends": sends, "clock": clock, "deliveries": shown, "chance": world.chance()}
 
 

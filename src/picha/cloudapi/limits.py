@@ -43,3 +43,7 @@ PAIR_INTERVAL = timedelta(seconds=6)
 PAIR_BURST = 45
 # No figure is published for uploads; this one stays far below the app's call limit.
 UPLOADS_PER_SECOND = 25
+
+# How long after a message its writer may still change it, or take it back (edit and revoke webhook references).
+EDIT_WITHIN = timedelta(minutes=15)
+REVOKE_WITHIN = timedelta(days=2)

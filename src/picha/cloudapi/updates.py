@@ -114,6 +114,41 @@ class SystemChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     previous_user_id: str | None = None
 
 
+class Reaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An emoji that a person put on the message `message_id`; without `emoji` they took theirs away."""
+
+    message_id: str
+    emoji: str | None = None
+
+
+class Unsupported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What kind of message it is that webhooks cannot tell, such as `edit` or `poll`; since 2026."""
+
+    type: str | None = None
+
+
+class EditedMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message as it reads after an edit: an image with its new caption, or a text."""
+
+    context: InboundContext | None = None
+    type: str
+    image: InboundImage | None = None
+    text: Text | None = None
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person changed an earlier message (within 15 minutes); only numbers in coexistence hear of it."""
+
+    original_message_id: str
+    message: EditedMessage | None = None
+
+
+class Revoke(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person took an earlier message back (within two days); only numbers in coexistence hear of it."""
+
+    original_message_id: str
+
+
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message that somebody sent to a business; `timestamp` is seconds since 1970 as text (`when` reads it).
 
@@ -134,13 +169,24 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     sticker: InboundMedia | None = None
     context: InboundContext | None = None
     referral: Referral | None = None
+    reaction: Reaction | None = None
     system: SystemChange | None = None
+    edit: Edit | None = None
+    revoke: Revoke | None = None
     errors: list[WebhookError] = []
+    unsupported: Unsupported | None = None
 
     @property
     def media(self) -> InboundImage | None:
         """The medium that the message carries, of whatever kind."""
         return self.image or self.video or self.audio or self.document or self.sticker
+
+
+class MessageEcho(InboundMessage, frozen=True, kw_only=True, omit_defaults=True):
+    """A message that the business itself sent from its phone app (coexistence), to the person `to`."""
+
+    to: str | None = None
+    to_user_id: str | None = None
 
 
 class ConversationOrigin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -170,7 +216,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a message that was sent: sent, delivered, read, failed (or played, for voice).
 
     `recipient_participant_id` names the member in a group; `participant_recipient_id` is its second documented
-    spelling, and `participant` reads both. `errors` is filled on `failed` only.
+    spelling, and `participant` reads both; `recipient_participant_user_id` stands beside it since 2026. `errors` is
+    filled on `failed` only.
     """
 
     id: str
@@ -182,6 +229,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient_type: str | None = None
     recipient_participant_id: str | None = None
     participant_recipient_id: str | None = None
+    recipient_participant_user_id: str | None = None
     recipient_identity_key_hash: str | None = None
     biz_opaque_callback_data: str | None = None
     conversation: Conversation | None = None
@@ -202,7 +250,10 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The content of one change of field `messages`, for writing; an item that is bytes already goes in as `Raw`."""
+    """The content of one change of field `messages`, for writing; an item that is bytes already goes in as `Raw`.
+
+    `message_echoes` stand alone in it, under the field `smb_message_echoes`.
+    """
 
     messaging_product: str = always("whatsapp")
     metadata: Metadata
@@ -210,6 +261,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     messages: Sequence[InboundMessage | msgspec.Raw] = []
     statuses: Sequence[Status | msgspec.Raw] = []
     errors: Sequence[WebhookError | msgspec.Raw] = []
+    message_echoes: Sequence[MessageEcho | msgspec.Raw] = []
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

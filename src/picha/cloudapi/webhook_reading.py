@@ -6,73 +6,15 @@ keeps its own bytes, cut from the body and never written anew.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
-from picha.cloudapi.updates import Contact, InboundMessage, Metadata, Status, WebhookError
+from picha.cloudapi.updates import Contact, InboundMessage, MessageEcho, Metadata, Status, WebhookError
+from picha.cloudapi.webhook_items import EchoItem, ErrorItem, MessageItem, OtherItem, Reading, StatusItem, Trouble
 
 _T = TypeVar("_T")
-
-
-class MessageItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A message received, with the contact who sent it; `left_out` names members that could not be read."""
-
-    waba_id: str
-    metadata: Metadata
-    contact: Contact | None
-    message: InboundMessage
-    raw: bytes
-    left_out: tuple[str, ...] = ()
-
-
-class StatusItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A status of a message sent, with the contact it went to; `left_out` names members that could not be read."""
-
-    waba_id: str
-    metadata: Metadata
-    status: Status
-    contact: Contact | None
-    raw: bytes
-    left_out: tuple[str, ...] = ()
-
-
-class ErrorItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error of the number itself, outside any message."""
-
-    waba_id: str
-    metadata: Metadata
-    error: WebhookError
-    raw: bytes
-
-
-class OtherItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of another field, or one of field `messages` that holds none of the known lists; `raw` is its value."""
-
-    waba_id: str
-    field: str
-    raw: bytes
-
-
-Item = MessageItem | StatusItem | ErrorItem | OtherItem
-
-
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the body that could not be understood: where it stands, why, and its bytes."""
-
-    path: str
-    reason: str
-    raw: bytes
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a webhook body held, in the body's order."""
-
-    items: list[Item] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
 
 
 class _Envelope(msgspec.Struct):
@@ -95,8 +37,11 @@ class _Value(msgspec.Struct):
     messages: list[msgspec.Raw] | None = None
     statuses: list[msgspec.Raw] | None = None
     errors: list[msgspec.Raw] | None = None
+    message_echoes: list[msgspec.Raw] | None = None
 
 
+# The lists that are read in the changes of each field.
+_LISTS = {"messages": ("messages", "statuses", "errors"), "smb_message_echoes": ("message_echoes",)}
 _NO_VALUE = _Value(metadata=Metadata(phone_number_id=""))
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -105,6 +50,7 @@ _change = msgspec.json.Decoder(_Change)
 _value = msgspec.json.Decoder(_Value)
 _contact = msgspec.json.Decoder(Contact)
 _message = msgspec.json.Decoder(InboundMessage)
+_echo = msgspec.json.Decoder(MessageEcho)
 _status = msgspec.json.Decoder(Status)
 _error = msgspec.json.Decoder(WebhookError)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -116,9 +62,15 @@ _SPARE = {
     "context",
     "referral",
     "system",
+    "reaction",
+    "edit",
+    "revoke",
+    "unsupported",
+    "to_user_id",
     "errors",
     "recipient_parent_user_id",
     "recipient_type",
+    "recipient_participant_user_id",
     "recipient_identity_key_hash",
     "conversation",
     "pricing",
@@ -134,9 +86,9 @@ _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..
 def read(body: bytes) -> Reading:
     """Return every item of a webhook body, and a trouble for each part that cannot be understood; never raises.
 
-    Messages, statuses and errors of field `messages` come typed; other changes come as `OtherItem`. A body that is no
-    JSON, or no envelope, is one trouble at path `$`. Half a surrogate pair, which a cut text can end in and no JSON
-    reader takes, is read as U+FFFD.
+    Messages, statuses, errors and echoes come typed; other changes come as `OtherItem`. A body that is no JSON, or no
+    envelope, is one trouble at path `$`. Half a surrogate pair, which a cut text can end in and no JSON reader takes,
+    is read as U+FFFD.
     """
     reading = Reading()
     envelope = _open(reading, _envelope, body, "$")
@@ -177,13 +129,16 @@ def _open(reading: Reading, decoder: msgspec.json.Decoder[_T], raw: bytes | msgs
 
 
 def _read_change(reading: Reading, waba_id: str, change: _Change, path: str) -> None:
-    value = _open(reading, _value, change.value, path) if change.field == "messages" else _NO_VALUE
+    value = _open(reading, _value, change.value, path) if change.field in _LISTS else _NO_VALUE
     if value is None:
         return
-    if not (value.messages or value.statuses or value.errors):
+    if not any(getattr(value, name) for name in _LISTS.get(change.field, ())):
         reading.items.append(OtherItem(waba_id=waba_id, field=change.field, raw=bytes(change.value)))
         return
     contacts = [contact for contact, _, _ in _each(reading, _contact, value.contacts, path + ".contacts")]
+    if change.field == "smb_message_echoes":
+        _read_echoes(reading, waba_id, value, contacts, path + ".message_echoes")
+        return
     _read_messages(reading, waba_id, value, contacts, path + ".messages")
     _read_statuses(reading, waba_id, value, contacts, path + ".statuses")
     for error, raw, _ in _each(reading, _error, value.errors, path + ".errors"):
@@ -209,10 +164,9 @@ def _read_messages(reading: Reading, waba_id: str, value: _Value, contacts: list
 
 def _read_statuses(reading: Reading, waba_id: str, value: _Value, contacts: list[Contact], path: str) -> None:
     found = list(_each(reading, _status, value.statuses, path))
-    one_recipient = len({status.participant or status.recipient_id for status, _, _ in found}) == 1
+    one_recipient = len({phone or user_id for phone, user_id in (_recipient(status) for status, _, _ in found)}) == 1
     for status, raw, left_out in found:
-        phone = status.participant or status.recipient_id
-        contact = _who(contacts, phone, status.recipient_user_id, sole=one_recipient)
+        contact = _who(contacts, *_recipient(status), sole=one_recipient)
         reading.items.append(
             StatusItem(
                 waba_id=waba_id,
@@ -222,6 +176,22 @@ def _read_statuses(reading: Reading, waba_id: str, value: _Value, contacts: list
                 raw=raw,
                 left_out=left_out,
             )
+        )
+
+
+def _recipient(status: Status) -> tuple[str | None, str | None]:
+    """Return the phone number and the user id that a status is about, in a group the participant's."""
+    return (
+        status.participant or status.recipient_id,
+        status.recipient_participant_user_id or status.recipient_user_id,
+    )
+
+
+def _read_echoes(reading: Reading, waba_id: str, value: _Value, contacts: list[Contact], path: str) -> None:
+    for echo, raw, left_out in _each(reading, _echo, value.message_echoes, path):
+        contact = _who(contacts, echo.to, echo.to_user_id, sole=len(value.message_echoes or ()) == 1)
+        reading.items.append(
+            EchoItem(waba_id=waba_id, metadata=value.metadata, echo=echo, contact=contact, raw=raw, left_out=left_out)
         )
 
 

@@ -1,4 +1,4 @@
-"""The control API: write as a person, move the clock, read the ledger, wait for what happens, make trouble.
+"""The control API: move the clock, read the ledger, wait for what happens, make trouble; more of it is next door.
 
 It stands below `/_sandbox`; who may use it is judged at its door.
 """
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picha.sandbox import photo
-from picha.sandbox.control_words import Written, asked, read, refused, told
+from picha.sandbox.control_words import asked, read, refused, told
 from picha.sandbox.faults import Fault, Faults, FaultWish
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import (
@@ -26,7 +26,6 @@ from picha.sandbox.happenings import (
     StatusItem,
 )
 from picha.sandbox.manual.described import Found, described
-from picha.sandbox.people import Nonsense, People, Spoken
 from picha.sandbox.records import ClockPlaced
 from picha.sandbox.switches import Switchboard, SwitchError, Switches
 
@@ -121,19 +120,16 @@ class Control:
     def __init__(
         self,
         ground: Ground,
-        people: People,
         faults: Faults,
         switchboard: Switchboard,
     ) -> None:
         self._world, self._journal, _, self._clock = ground
-        self._people = people
         self._faults = faults
         self._switchboard = switchboard
 
     def routes(self) -> list[Route]:
         """Return the routes of the control API."""
         return [
-            Route("/_sandbox/inbound", self._inbound, methods=["POST"]),
             Route("/_sandbox/photo.jpg", self._photo, methods=["GET"]),
             Route("/_sandbox/clock", self._read_clock, methods=["GET"]),
             Route("/_sandbox/clock", self._move_clock, methods=["POST"]),
@@ -146,28 +142,6 @@ class Control:
             Route("/_sandbox/switches", self._turn_switches, methods=["POST"]),
             Route("/_sandbox/faults/{fault_id}", self._remove_faults, methods=["DELETE"]),
         ]
-
-    @described(
-        body=Spoken,
-        answer=Written,
-        examples={
-            "A photo with a caption": {"from": "255712345678", "name": "Asha", "caption": "Do you have this one?"},
-            "A text": {"from": "255712345678", "type": "text", "text": "Hello"},
-        },
-    )
-    async def _inbound(self, request: Request) -> Response:
-        """Write to the business as a person.
-
-        This opens their 24-hour window. It is never throttled.
-        """
-        spoken = await read(request, Spoken)
-        if isinstance(spoken, Response):
-            return spoken
-        try:
-            message_id = await self._people.write(spoken)
-        except Nonsense as why:
-            return refused(str(why))
-        return told(Written(message_id=message_id))
 
     @described(answer=photo.MIME_TYPE)
     async def _photo(self, _request: Request) -> Response:
@@ -241,13 +215,13 @@ class Control:
         if isinstance(wish, Response):
             return wish
         collector = Collector(wish, wish.count)
-        for happening in self._world.happened(wish.wamid):
+        for happening in self._world.chronicle.of(wish.wamid):
             collector.take(happening)
-        self._world.listeners.add(collector.take)
+        self._world.chronicle.listeners.add(collector.take)
         try:
             is_filled = await collector.filled(wish.timeout_s)
         finally:
-            self._world.listeners.discard(collector.take)
+            self._world.chronicle.listeners.discard(collector.take)
         return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
 
     @described(answer=SwitchesTold)

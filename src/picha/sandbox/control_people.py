@@ -12,7 +12,9 @@ from picha.sandbox.conduct import Conduct, PersonTold
 from picha.sandbox.control_words import read, refused, told
 from picha.sandbox.first_day import PERSON
 from picha.sandbox.manual.described import described
-from picha.sandbox.people import Nonsense
+from picha.sandbox.person import Nonsense
+
+_WHO = "A phone number, or the user id of somebody who hides theirs."
 
 
 class NumberWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,14 +26,14 @@ class NumberWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Who does it, and what."""
 
-    wa_id: Annotated[str, Meta(description="A phone number.", examples=[PERSON])]
+    wa_id: Annotated[str, Meta(description=_WHO, examples=[PERSON])]
     deed: Literal["deliver", "read", "block", "unblock"] = "read"
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
     """Who it is."""
 
-    wa_id: Annotated[str, Meta(description="A phone number.", examples=[PERSON])]
+    wa_id: Annotated[str, Meta(description=_WHO, examples=[PERSON])]
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Blocking(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the person has blocked the business."""
+    """Whether the person has blocked the business; `wa_id` is what they are known by."""
 
     wa_id: str
     blocked: bool

@@ -9,14 +9,14 @@ import msgspec
 from picha.cloudapi.limits import UNDELIVERED_LIFE
 from picha.cloudapi.messages import make_wamid
 from picha.sandbox.background import Background
-from picha.sandbox.callbacks import documents
+from picha.sandbox.callbacks import statuses
 from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.trouble import Troubles
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import Collector, Search
 from picha.sandbox.links import Links
-from picha.sandbox.on_the_way import Send
+from picha.sandbox.on_the_way import RANKS, Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
 from picha.sandbox.subscriptions import Callback
@@ -25,8 +25,6 @@ from picha.sandbox.switches import Switchboard
 _Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
 _EARLY_MAX_S = 2.0
-# A person who reads while the ladder climbs makes a status that the ladder must not make again.
-_RANKS = {"sent": 1, "delivered": 2, "read": 3, "failed": 3}
 Ladder = tuple[int, int | None, int | None]
 _STEPS: tuple[_Step, ...] = ("sent", "delivered", "read")
 
@@ -56,7 +54,7 @@ class Courier:
         self._switchboard = switchboard
         self._ladder = ladder
         self._dialect = dialect
-        self._making: set[tuple[str, str]] = set()
+        self._making: set[tuple[str, str, str]] = set()
         self._work = Background("a send was lost on its way")
 
     def begin(self, wamid: str) -> None:
@@ -79,25 +77,26 @@ class Courier:
         if not self._troubles.strikes("early_status", wamid, None):
             return False
         collector = Collector(Search(event="delivery", wamid=wamid), 1)
-        self._world.listeners.add(collector.take)
+        self._world.chronicle.listeners.add(collector.take)
         self._work.start(self._carry(send, (0, *self._ladder[1:])))
         try:
             await collector.filled(_EARLY_MAX_S)
         finally:
-            self._world.listeners.discard(collector.take)
+            self._world.chronicle.listeners.discard(collector.take)
         return True
 
-    async def lift(self, wa_id: str, numbers: Collection[str], upto: Literal["delivered", "read"]) -> list[str]:
+    async def lift(self, key: str, numbers: Collection[str], upto: Literal["delivered", "read"]) -> list[str]:
         """Bring what these numbers have sent to this person as far as `upto`, and return the wamids of those moved."""
         wamids = []
         for wamid, send in list(self._world.sends.items()):
-            if send.item.to != wa_id or send.item.phone_number_id not in numbers:
+            stage = send.stage(key)
+            if send.item.phone_number_id not in numbers or stage not in ("sent", "delivered"):
                 continue
-            if self._is_held_back(send) or send.status not in ("sent", "delivered"):
+            if self._is_held_back(send):
                 continue
-            steps = _STEPS[_STEPS.index(send.status) + 1 : _STEPS.index(upto) + 1]
+            steps = _STEPS[_STEPS.index(stage) + 1 : _STEPS.index(upto) + 1]
             for status in steps:
-                await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
+                await self._make(send, status, (key,) if send.is_for_group else ())
             if steps:
                 wamids.append(wamid)
                 self._work.start(self._carry(send, self._ladder))
@@ -130,7 +129,7 @@ class Courier:
                 continue
             if status != "sent" and self._is_held_back(send):
                 return
-            await self._make(send, StatusMade(wamid=wamid, status=status, at=self._clock.now().timestamp()))
+            await self._make(send, status, () if status == "sent" else send.left(status))
 
     def _is_held_back(self, send: Send) -> bool:
         """Tell whether a send goes no further than `sent`: the person blocks the business, or 30 days have passed."""
@@ -141,19 +140,39 @@ class Courier:
         if send.status == "failed":
             return
         await asyncio.sleep(pause / 1000)
-        at = self._clock.now().timestamp()
-        made = StatusMade(wamid=send.accepted.wamid, status="failed", at=at, code=code, details=details)
-        await self._make(send, made)
+        await self._make(send, "failed", (), code, details)
 
-    async def _make(self, send: Send, made: StatusMade) -> None:
-        key = (made.wamid, made.status)
-        if key in self._making or _RANKS[made.status] <= _RANKS.get(send.status or "", 0):
+    async def _make(
+        self,
+        send: Send,
+        status: Literal["sent", "delivered", "read", "failed"],
+        participants: tuple[str, ...],
+        code: int | None = None,
+        details: str | None = None,
+    ) -> None:
+        """Let a send reach a status, for those of its group's participants who have not reached it yet."""
+        if send.is_for_group and status in ("delivered", "read") and not participants:
             return
-        self._making.add(key)
+        wamid, rank = send.accepted.wamid, RANKS[status]
+        stages = send.participants if participants else {"": send.status or ""}
+        whom = [
+            key
+            for key in participants or ("",)
+            if (wamid, status, key) not in self._making and RANKS.get(stages.get(key, ""), 0) < rank
+        ]
+        if not whom:
+            return
+        making = {(wamid, status, key) for key in whom}
+        self._making |= making
+        reached = tuple(whom) if participants else ()
+        at = self._clock.now().timestamp()
         try:
-            await self._tell(send, made)
+            await self._tell(
+                send,
+                StatusMade(wamid=wamid, status=status, at=at, participants=reached, code=code, details=details),
+            )
         finally:
-            self._making.discard(key)
+            self._making -= making
 
     async def _tell(self, send: Send, made: StatusMade) -> None:
         callback = self._world.callback(send.item.phone_number_id)
@@ -168,7 +187,7 @@ class Courier:
             self._mailbag.post(queued)
 
     def _queued(self, send: Send, made: StatusMade, callback: Callback) -> WebhookQueued:
-        body = documents.status(send, made, self._recipient(send), callback.number, self._dialect)
+        body = statuses.status(send, made, self._people(send, made), callback.number, self._dialect)
         return WebhookQueued(
             id=self._chance.digits(16),
             url=callback.url,
@@ -182,12 +201,14 @@ class Courier:
 
     def _foreign(self, send: Send, made: StatusMade) -> tuple[Send, StatusMade]:
         """Return the same status of a message that nobody sent."""
-        peer = send.accepted.to or send.accepted.recipient or ""
+        peer = send.key or send.accepted.group_id or ""
         wamid = make_wamid(peer, outbound=True, token_hex=self._chance.token_hex(9))
         self._troubles.shadow(wamid, made.wamid)
         accepted = msgspec.structs.replace(send.accepted, wamid=wamid, biz_opaque_callback_data=None)
         return Send(accepted), msgspec.structs.replace(made, wamid=wamid)
 
-    def _recipient(self, send: Send) -> Person | None:
-        to = send.accepted.to
-        return None if to is None else self._world.person(to)
+    def _people(self, send: Send, made: StatusMade) -> list[Person]:
+        keys = made.participants if send.is_for_group else (send.key,)
+        if not keys and self._dialect is Dialect.Y2026:
+            keys = tuple(send.participants)
+        return [self._world.person(key) for key in keys]

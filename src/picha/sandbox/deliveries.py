@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from picha.sandbox.clock import from_stamp
-from picha.sandbox.records import WebhookQueued, WebhookSettled
+from picha.sandbox.records import Kind, WebhookQueued, WebhookSettled
 
 # Settled webhooks that are remembered; those still owed always are.
 SETTLED_MAX = 5_000
@@ -24,7 +24,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     """A webhook as the log shows it. `tries` are those since the sandbox was started, `attempts` counts them all."""
 
     id: str
-    kind: Literal["status", "inbound"]
+    kind: Kind
     about: str
     status: str | None
     url: str

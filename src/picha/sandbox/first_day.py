@@ -9,10 +9,11 @@ import asyncio
 from picha.cloudapi.limits import UPLOADED_MEDIA_LIFE
 from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.ground import Ground
-from picha.sandbox.people import People, Spoken
+from picha.sandbox.people import People
 from picha.sandbox.photo import MIME_TYPE, built_in
 from picha.sandbox.records import CallbackSet
 from picha.sandbox.shelf import Shelf
+from picha.sandbox.spoken import Spoken
 
 DOCUMENTED_MEDIA_ID = "1479537139650973"
 PERSON = "16505551234"

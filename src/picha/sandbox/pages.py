@@ -23,8 +23,8 @@ pre {{ background: #f2f2f2; color: #111; padding: 1rem; overflow-x: auto; border
 <p>Here you will be the customer: see what the business sends and answer it. This page is still to come.</p>
 <p>Until then, write to the business from a terminal. This sends the built-in photo from Sheena Nelson:</p>
 <pre>{inbound}</pre>
-<p>An image of your own goes in <code>image_base64</code> or <code>image_url</code>; a text is
-<code>"type": "text", "text": "…"</code>.</p>
+<p>An image of your own goes in <code>image_base64</code> or <code>image_url</code>, or as a file in a form
+(<code>curl -F from=16505551234 -F file=@photo.jpg</code>); a text is <code>"type": "text", "text": "…"</code>.</p>
 <p>What the business sent is in <a href="/_sandbox/ledger">the ledger</a>. Every other call is
 in <a href="/_sandbox/docs">the documentation</a>.</p>
 </html>

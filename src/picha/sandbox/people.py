@@ -1,225 +1,174 @@
 """The people on the other side: what they write, and the webhook that tells the business of it."""
 
-import asyncio
-import base64
-import binascii
-import dataclasses
-import re
+from datetime import timedelta
 
 import msgspec
 
 from picha.cloudapi import webhooks
-from picha.cloudapi.limits import INBOUND_MEDIA_LIFE, MEDIA_MAX_BYTES
-from picha.cloudapi.media import digest_text
+from picha.cloudapi.limits import EDIT_WITHIN, REVOKE_WITHIN
 from picha.cloudapi.messages import make_wamid
-from picha.egress import TEST, EgressError, Fetcher
-from picha.images.probe import probe
-from picha.sandbox.accounts import Accounts, Number
+from picha.sandbox.accounts import Number
+from picha.sandbox.album import Album
 from picha.sandbox.callbacks import documents
-from picha.sandbox.callbacks.documents import InboundDetails
-from picha.sandbox.callbacks.mailbag import Mailbag
+from picha.sandbox.callbacks.mailbag import Letter, Mailbag
+from picha.sandbox.clock import from_stamp
+from picha.sandbox.conduct import Conduct
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
-from picha.sandbox.media_urls import MediaUrls
-from picha.sandbox.person import Person
-from picha.sandbox.photo import built_in
-from picha.sandbox.records import MediaStored, MessageHeard, WebhookQueued
-from picha.sandbox.shelf import Shelf
+from picha.sandbox.person import Nonsense, Person, number_of, our_number, user_id_of
+from picha.sandbox.records import MediaStored, MessageHeard
+from picha.sandbox.spoken import UNSUPPORTED_CODES, Spoken, check, opens_window, refers_to, wire_type
 
-_PUNCTUATION = re.compile(r"[ ()+\-]")
-_PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
-_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}\Z")
-_POLICY = dataclasses.replace(TEST, max_bytes=32 * 1024 * 1024)
-
-
-class Nonsense(Exception):  # noqa: N818 - what a person asked for
-    """An inbound message cannot be made from what was given; the message says why."""
-
-
-class Spoken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person shall write to the business.
-
-    An image brings its bytes in base64, or a URL to fetch them from, or neither: then it is the built-in photo. Without
-    a `phone_number_id` it goes to the business's first number.
-    """
-
-    from_: str = msgspec.field(name="from")
-    name: str | None = None
-    type: str = "image"
-    text: str | None = None
-    caption: str | None = None
-    image_base64: str | None = None
-    image_url: str | None = None
-    forwarded: bool = False
-    frequently_forwarded: bool = False
-    reply_to: str | None = None
-    referral: webhooks.Referral | None = None
-    identity_key_hash: str | None = None
-    user_id: str | None = None
-    phone_number_id: str | None = None
+_WITH_PICTURE = frozenset({"image", "reply_buttons"})
+_MEDIA_DOWNLOAD_ERROR = 131052
+# How the pages word what happened to these messages.
+_WHY = {
+    131051: "Message type is currently not supported.",
+    131060: "This message is currently unavailable.",
+    131052: "Failed to download the media from the sender.",
+}
 
 
 class People:
     """Lets people write."""
 
-    def __init__(
-        self,
-        ground: Ground,
-        shelf: Shelf,
-        mailbag: Mailbag,
-        urls: MediaUrls,
-        fetcher: Fetcher,
-        *,
-        dialect: Dialect,
-    ) -> None:
-        self._world, self._journal, self._chance, self._clock = ground
-        self._shelf = shelf
+    def __init__(self, ground: Ground, album: Album, mailbag: Mailbag, conduct: Conduct, *, dialect: Dialect) -> None:
+        self._world, _, self._chance, self._clock = ground
+        self._album = album
         self._mailbag = mailbag
-        self._urls = urls
-        self._fetcher = fetcher
+        self._conduct = conduct
         self._dialect = dialect
 
-    async def write(self, spoken: Spoken) -> str:
-        """Return the id of the message, on disk and owed to the business.
+    async def write(self, spoken: Spoken, file: bytes | None = None) -> str:
+        """Return the id of the message, on disk and owed to the business; `file` is its picture, if at hand.
 
         Raises:
             Nonsense: the message cannot be made.
         """
-        number = our_number(spoken.phone_number_id, self._world.accounts)
-        wa_id = _checked(spoken, self._world.accounts)
-        if (number.phone_number_id, wa_id) in self._world.blocked:
+        check(spoken, self._dialect, has_file=file is not None)
+        number, writer = our_number(spoken.phone_number_id, self._world.accounts), self._writer(spoken)
+        if (number.phone_number_id, self._key(writer)) in self._world.blocked:
             raise Nonsense("this person has blocked the business and must unblock it first")
-        if self._world.number_of(spoken.reply_to or "") not in (None, number.phone_number_id):
-            raise Nonsense("reply_to is a message of this person's conversation with another number")
-        media = await self._media(spoken, number) if spoken.type == "image" else None
-        heard = MessageHeard(
-            id=make_wamid(wa_id, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
-            phone_number_id=number.phone_number_id,
-            wa_id=wa_id,
-            user_id=spoken.user_id or self._world.person(wa_id).user_id,
-            type=spoken.type,
-            at=self._clock.now().timestamp(),
-            name=spoken.name or self._world.person(wa_id).name or wa_id,
-            identity_key_hash=spoken.identity_key_hash,
-            media_id=None if media is None else media.id,
+        self._check_conversation(spoken, number)
+        if spoken.type == "user_changed_user_id":
+            news = await self._conduct.change_user_id(self._key(writer), spoken.new_user_id, spoken.phone_number_id)
+            return news[0]
+        media = await self._album.keep(spoken, number, file) if spoken.type in _WITH_PICTURE else None
+        heard = self._heard(spoken, writer, media, number)
+        message = self._message(spoken, writer, heard, media, number)
+        body = documents.inbound(heard, writer, message, number, self._dialect)
+        await self._mailbag.tell(
+            [heard] if media is None else [media, heard], Letter(number, body, heard.id, "inbound", heard.at)
         )
-        queued = self._queued(heard, self._details(spoken, media, number))
-        await self._journal.append(*([media] if media else []), heard, *([queued] if queued else []))
-        if queued is not None:
-            self._mailbag.post(queued)
         return heard.id
 
-    async def _media(self, spoken: Spoken, number: Number) -> MediaStored:
-        data = await self._bytes(spoken)
-        mime_type = probe(data).mime_type or "application/octet-stream"
-        media_id = self._chance.of("media").digits(16)
-        return await self._shelf.keep(media_id, number.phone_number_id, data, mime_type, INBOUND_MEDIA_LIFE)
+    def _check_conversation(self, spoken: Spoken, number: Number) -> None:
+        for name, message_id in refers_to(spoken):
+            if self._world.number_of(message_id or "") not in (None, number.phone_number_id):
+                raise Nonsense(f"{name} is a message of this person's conversation with another number")
+        group = self._world.groups.get(spoken.group_id or "")
+        if group is not None and group.phone_number_id != number.phone_number_id:
+            raise Nonsense("group_id is a group of another number")
 
-    async def _bytes(self, spoken: Spoken) -> bytes:
-        if spoken.image_base64 is not None:
-            try:
-                data = base64.b64decode(spoken.image_base64, validate=True)
-            except binascii.Error:
-                raise Nonsense("image_base64 is not base64") from None
-        elif spoken.image_url is not None:
-            try:
-                data = (await self._fetcher.fetch(spoken.image_url, _POLICY)).body
-            except EgressError as why:
-                raise Nonsense(f"image_url: {why.detail}") from None
-        else:
-            data = await asyncio.to_thread(built_in)
-        if not 0 < len(data) <= MEDIA_MAX_BYTES:
-            raise Nonsense(f"a picture has 1 to {MEDIA_MAX_BYTES:,} bytes")
-        return data
+    def _writer(self, spoken: Spoken) -> Person:
+        """Return who writes, with what was known of them; a number that is hidden this time is hidden from view."""
+        wa_id = None if spoken.from_ is None else number_of(spoken.from_, self._world.accounts)
+        people = self._world.people
+        known = people.get(self._world.key_of(wa_id, spoken.user_id)) or people.get(spoken.user_id or "")
+        name = spoken.name or (known.name if known else None)
+        return Person(
+            wa_id=wa_id,
+            user_id=spoken.user_id or (known.user_id if known else user_id_of(wa_id or "")),
+            name=name or wa_id or spoken.username or spoken.user_id,
+            username=spoken.username or (known.username if known else None),
+            identity_key_hash=spoken.identity_key_hash,
+        )
 
-    def _details(self, spoken: Spoken, media: MediaStored | None, number: Number) -> InboundDetails:
+    def _heard(self, spoken: Spoken, writer: Person, media: MediaStored | None, number: Number) -> MessageHeard:
+        return MessageHeard(
+            id=make_wamid(writer.key, outbound=False, token_hex=self._chance.of("people").token_hex(10)),
+            phone_number_id=number.phone_number_id,
+            wa_id=writer.wa_id,
+            user_id=writer.user_id,
+            type=wire_type(spoken.type),
+            at=self._clock.now().timestamp(),
+            name=writer.name,
+            username=writer.username,
+            identity_key_hash=writer.identity_key_hash,
+            media_id=None if media is None else media.id,
+            group_id=spoken.group_id,
+            opens_window=opens_window(spoken.type),
+        )
+
+    def _message(
+        self, spoken: Spoken, writer: Person, heard: MessageHeard, media: MediaStored | None, number: Number
+    ) -> webhooks.InboundMessage:
+        """Return what the message holds; who wrote it is for the document to say."""
+        bare = webhooks.InboundMessage(
+            id=heard.id,
+            timestamp=str(int(heard.at)),
+            type=heard.type,
+            image=None if media is None else self._album.shown(media, spoken.caption),
+            text=webhooks.Text(body=spoken.text) if spoken.type == "text" and spoken.text else None,
+            context=self._context(spoken, number),
+            referral=spoken.referral,
+        )
+        return msgspec.structs.replace(bare, **self._rest(spoken, writer))
+
+    def _rest(self, spoken: Spoken, writer: Person) -> dict[str, object]:
+        """Return the members that only one kind has."""
+        match spoken.type:
+            case "reaction" if spoken.reaction is not None:
+                # An emoji that was taken away is left out (reaction messages webhook reference).
+                emoji = spoken.reaction.emoji or None
+                return {"reaction": webhooks.Reaction(message_id=spoken.reaction.message_id, emoji=emoji)}
+            case "unsupported":
+                code = spoken.code or UNSUPPORTED_CODES[0]
+                return {"errors": [documents.error(code, _WHY[code])], "unsupported": spoken.unsupported}
+            case "failed_image":
+                return {"errors": [documents.error(_MEDIA_DOWNLOAD_ERROR, _WHY[_MEDIA_DOWNLOAD_ERROR])]}
+            case "edit":
+                return {"edit": self._edit(spoken, writer)}
+            case "revoke":
+                original = self._original(spoken, writer, REVOKE_WITHIN)
+                return {"revoke": webhooks.Revoke(original_message_id=original.id)}
+        return {}
+
+    def _context(self, spoken: Spoken, number: Number) -> webhooks.InboundContext | None:
+        is_forwarded = spoken.forwarded or (spoken.type == "reply_buttons" and not spoken.frequently_forwarded)
         context = webhooks.InboundContext(
-            forwarded=spoken.forwarded or None,
+            forwarded=is_forwarded or None,
             frequently_forwarded=spoken.frequently_forwarded or None,
             from_=None if spoken.reply_to is None else self._author(spoken.reply_to, number),
             id=spoken.reply_to,
         )
-        image = None
-        if media is not None:
-            image = webhooks.InboundImage(
-                caption=spoken.caption or None,
-                mime_type=media.mime_type,
-                sha256=digest_text(bytes.fromhex(media.digest)),
-                id=media.id,
-                url=self._urls.make(media.id, self._clock.now()),
-            )
-        return InboundDetails(
-            image=image,
-            text=webhooks.Text(body=spoken.text) if spoken.type == "text" and spoken.text else None,
-            context=None if context == webhooks.InboundContext() else context,
-            referral=spoken.referral,
-        )
+        return None if context == webhooks.InboundContext() else context
 
-    def _author(self, message_id: str, number: Number) -> str:
+    def _author(self, message_id: str, number: Number) -> str | None:
         heard = self._world.heard.get(message_id)
         return number.display_phone_number if heard is None else heard.wa_id
 
-    def _queued(self, heard: MessageHeard, details: InboundDetails) -> WebhookQueued | None:
-        callback = self._world.callback(heard.phone_number_id)
-        if callback is None:
-            return None
-        person = Person(
-            wa_id=heard.wa_id, user_id=heard.user_id, name=heard.name, identity_key_hash=heard.identity_key_hash
-        )
-        body = documents.inbound(heard, person, details, callback.number, self._dialect)
-        return WebhookQueued(
-            id=self._chance.digits(16),
-            url=callback.url,
-            body=body.decode("ascii"),
-            at=heard.at,
-            about=heard.id,
-            kind="inbound",
-            phone_number_id=heard.phone_number_id,
-        )
+    def _edit(self, spoken: Spoken, writer: Person) -> webhooks.Edit:
+        original = self._original(spoken, writer, EDIT_WITHIN)
+        context = webhooks.InboundContext(id=original.id)
+        media = self._world.media.get(original.media_id or "")
+        if original.type == "text" and spoken.text and spoken.caption is None:
+            text = webhooks.Text(body=spoken.text)
+            message = webhooks.EditedMessage(context=context, type="text", text=text)
+        elif media is not None and spoken.text is None:
+            image = self._album.shown_as_changed(media, spoken.caption)
+            message = webhooks.EditedMessage(context=context, type="image", image=image)
+        else:
+            raise Nonsense("an image is edited with a caption, and a text with a text")
+        return webhooks.Edit(original_message_id=original.id, message=message)
 
+    def _original(self, spoken: Spoken, writer: Person, within: timedelta) -> MessageHeard:
+        original = self._world.heard.get(spoken.original_message_id or "")
+        if original is None or self._world.key_of(original.wa_id, original.user_id) != self._key(writer):
+            raise Nonsense("original_message_id is not the id of a message from this person")
+        if self._clock.now() - from_stamp(original.at) > within:
+            raise Nonsense("this message is too old: one is edited for 15 minutes and revoked for two days")
+        return original
 
-def our_number(phone_number_id: str | None, accounts: Accounts) -> Number:
-    """Return the number of the business with this id, the first where none is named.
-
-    Raises:
-        Nonsense: the business has no such number.
-    """
-    number = accounts.first if phone_number_id is None else accounts.number(phone_number_id)
-    if number is None:
-        known = ", ".join(number.phone_number_id for number in accounts.numbers)
-        raise Nonsense(f"phone_number_id is none of this business's numbers, which are: {known}")
-    return number
-
-
-def number_of(text: str, accounts: Accounts) -> str:
-    """Return a person's number as digits.
-
-    Raises:
-        Nonsense: it is no phone number, or one of the business's own.
-    """
-    wa_id = _PUNCTUATION.sub("", text)
-    if not _PHONE.match(wa_id):
-        raise Nonsense("this is not a phone number")
-    if accounts.has_phone(wa_id):
-        raise Nonsense("this is the business's own number")
-    return wa_id
-
-
-def _checked(spoken: Spoken, accounts: Accounts) -> str:
-    """Return the person's number as digits.
-
-    Raises:
-        Nonsense: something in the message contradicts the webhook reference.
-    """
-    wa_id = number_of(spoken.from_, accounts)
-    if spoken.user_id is not None and not _BSUID.match(spoken.user_id):
-        raise Nonsense("user_id is not a business-scoped user id such as US.13491208655302741918")
-    if spoken.type not in ("image", "text"):
-        raise Nonsense("type is image or text")
-    if spoken.type == "text" and not spoken.text:
-        raise Nonsense("a message of type text has a text")
-    if spoken.image_base64 is not None and spoken.image_url is not None:
-        raise Nonsense("an image has image_base64 or image_url, not both")
-    if spoken.forwarded and spoken.frequently_forwarded:
-        raise Nonsense("a message is forwarded or frequently_forwarded, not both")
-    return wa_id
+    def _key(self, writer: Person) -> str:
+        return self._world.key_of(writer.wa_id, writer.user_id)

@@ -10,6 +10,9 @@ import msgspec
 from picha.sandbox.chance import Place
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
 
+Kind = Literal["status", "inbound", "echo", "error"]
+"""What a webhook tells of: a send's status, a message received, one sent from the phone app, an error of the number."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record"):
     """A line of the journal."""
@@ -48,17 +51,19 @@ class MediaDeleted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="m
 
 
 class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="heard"):
-    """A person wrote to the business; this opens the window, unless a switch had it otherwise."""
+    """A person wrote to the business, or to a group it is in; `wa_id` is missing when they hide their number."""
 
     id: str
     phone_number_id: str
-    wa_id: str
+    wa_id: str | None = None
     user_id: str
     type: str
     at: float
     name: str | None = None
+    username: str | None = None
     identity_key_hash: str | None = None
     media_id: str | None = None
+    group_id: str | None = None
     opens_window: bool = True
 
 
@@ -82,6 +87,7 @@ class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="s
     at: float
     to: str | None = None
     recipient: str | None = None
+    group_id: str | None = None
     sha256: str | None = None
     media_id: str | None = None
     link: str | None = None
@@ -102,11 +108,12 @@ class LinkFetched(Record, frozen=True, kw_only=True, omit_defaults=True, tag="li
 
 
 class StatusMade(Record, frozen=True, kw_only=True, omit_defaults=True, tag="status"):
-    """A send reached a status."""
+    """A send reached a status; in a group, `delivered` and `read` name those of its participants who did."""
 
     wamid: str
     status: Literal["sent", "delivered", "read", "failed"]
     at: float
+    participants: tuple[str, ...] = ()
     code: int | None = None
     details: str | None = None
 
@@ -119,7 +126,7 @@ class WebhookQueued(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
     body: str
     at: float
     about: str
-    kind: Literal["status", "inbound"]
+    kind: Kind
     status: str | None = None
     phone_number_id: str = PHONE_NUMBER_ID
 
@@ -153,7 +160,7 @@ class CallbackSet(Record, frozen=True, kw_only=True, omit_defaults=True, tag="ca
 
 
 class PersonBlocked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="blocked"):
-    """A person blocked a number of the business, or took that back."""
+    """A person, `wa_id` or the user id of one without, blocked a number of the business or took that back."""
 
     wa_id: str
     is_blocked: bool
@@ -171,6 +178,27 @@ class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
     previous_user_id: str
     at: float
     name: str | None = None
+
+
+class UserIdChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="user-id-changed"):
+    """A person got another business-scoped user id."""
+
+    id: str
+    phone_number_id: str
+    wa_id: str | None = None
+    user_id: str
+    previous_user_id: str
+    at: float
+    name: str | None = None
+
+
+class GroupMade(Record, frozen=True, kw_only=True, omit_defaults=True, tag="group"):
+    """A group of a number of the business came to be, with participants by number, or user id where they hide it."""
+
+    id: str
+    participants: tuple[str, ...]
+    subject: str | None = None
+    phone_number_id: str = PHONE_NUMBER_ID
 
 
 class Renewed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="renewed"):
@@ -203,6 +231,8 @@ AnyRecord = (
     | CallbackSet
     | PersonBlocked
     | NumberChanged
+    | UserIdChanged
+    | GroupMade
     | Renewed
     | Placed
 )

@@ -12,6 +12,7 @@ import msgspec
 
 from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.sandbox import refusals, templates
+from picha.sandbox.person import is_group_id, is_user_id
 from picha.sandbox.switches import Switches
 
 TEXT_MAX_CHARS = 4096
@@ -31,7 +32,8 @@ _READ_KEYS = frozenset({"messaging_product", "status", "message_id", "typing_ind
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}")
 _PUNCTUATION = re.compile(r"[ ()+\-]")
 _PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
-_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}\Z")
+_NO_PHONE_NUMBER = "Parameter 'to' is not a phone number."
+_NO_PERSON = "Parameter 'to' is not a phone number; a group's id goes with recipient_type group."
 
 Document = dict[str, Any]
 
@@ -43,6 +45,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     to_as_given: str | None = None
     recipient: str | None = None
+    group_id: str | None = None
     media_id: str | None = None
     link: str | None = None
     caption: str | None = None
@@ -89,19 +92,17 @@ def _wish(body: Document, switches: Switches, country_code: str) -> Wish:
     _only(body, _KEYS, "$")
     if switches.recipient_type == "required" and body.get("recipient_type") is None:
         raise refusals.missing("recipient_type")
-    given, to, recipient = _target(body, country_code if switches.country_code == "prefix" else "")
+    target = _target(body, country_code if switches.country_code == "prefix" else "")
     kind = _type(body)
     content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))
     context_id = None if context is None else _text(context, "message_id", "context['message_id']")
     return Wish(
         type=kind,
-        to=to,
-        to_as_given=given,
-        recipient=recipient,
         context_id=context_id,
         callback_data=_callback_data(body),
         identity_key_hash=_text(body, "recipient_identity_key_hash"),
+        **target,
         **content,
     )
 
@@ -112,8 +113,8 @@ def country_code_of(number: str) -> str:
     return match[0] if match else ""
 
 
-def _target(body: Document, prefix: str) -> tuple[str | None, str | None, str | None]:
-    """Return `to` as it was given and as digits, with `prefix` before them if it has no plus sign, and `recipient`."""
+def _target(body: Document, prefix: str) -> Document:
+    """Return whom a send is for; `prefix` goes before a `to` without a plus sign, but never before a group's id."""
     recipient_type = _text(body, "recipient_type")
     if recipient_type not in (None, "individual", "group"):
         raise refusals.one_of("recipient_type", ("individual", "group"), str(recipient_type))
@@ -121,13 +122,21 @@ def _target(body: Document, prefix: str) -> tuple[str | None, str | None, str | 
     if given is None and recipient is None:
         raise refusals.missing("to")
     if recipient_type == "group":
-        raise refusals.of_code(131041, "This sandbox has no groups.")
+        return {"group_id": _group(given)}
     to = None if given is None else ("" if "+" in given else prefix) + _PUNCTUATION.sub("", given)
     if to is not None and not _PHONE.match(to):
-        raise refusals.of_code(131009, "Parameter 'to' is not a phone number.")
-    if recipient is not None and not _BSUID.match(recipient):
+        raise refusals.of_code(131009, _NO_PHONE_NUMBER if not is_group_id(to) else _NO_PERSON)
+    if recipient is not None and not is_user_id(recipient):
         raise refusals.of_code(131009, "Parameter 'recipient' is not a business-scoped user id.")
-    return given, to, recipient
+    return {"to": to, "to_as_given": given, "recipient": recipient}
+
+
+def _group(given: str | None) -> str:
+    if given is None:
+        raise refusals.missing("to")
+    if not is_group_id(given):
+        raise refusals.of_code(131009, "Parameter 'recipient_type' is group, and parameter 'to' is not a group's id.")
+    return given
 
 
 def _type(body: Document) -> str:

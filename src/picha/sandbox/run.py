@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import ipaddress
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,9 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
 from picha.egress import TEST, Fetcher
@@ -21,8 +19,10 @@ from picha.kit import filelock
 from picha.kit.clock import SystemClock
 from picha.kit.ids import base62
 from picha.kit.logs import logger
-from picha.sandbox import first_day, pages
+from picha.sandbox import first_day, front, pages
 from picha.sandbox.accounts import Accounts, settled
+from picha.sandbox.album import Album
+from picha.sandbox.asides import Asides
 from picha.sandbox.blobs import Blobs
 from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.postman import Postman
@@ -32,6 +32,7 @@ from picha.sandbox.clock import SandboxClock
 from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
+from picha.sandbox.control_inbound import InboundControl
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_state import StateControl
 from picha.sandbox.control_webhooks import WebhookControl
@@ -44,8 +45,8 @@ from picha.sandbox.graph.admission import Admission
 from picha.sandbox.graph.face import Face, handlers
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
-from picha.sandbox.graph.spoiling import OpenProtocol
 from picha.sandbox.ground import Ground
+from picha.sandbox.groups import Groups
 from picha.sandbox.happenings import Happening, InboundItem
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
@@ -62,9 +63,7 @@ from picha.sandbox.state import State
 from picha.sandbox.switches import Switchboard
 from picha.sandbox.world import World
 
-_BACKLOG = 2048
 _LAST_STATUSES = ("read", "failed")
-_GRACE_S = 2
 # A sandbox that was just told to stop may hold the home a moment longer.
 _LOCK_PATIENCE_S = 5
 _log = logger("sandbox")
@@ -82,9 +81,9 @@ async def serve(settings: Settings, on_ready: Callable[[Ready], None], stop: asy
         home = stack.enter_context(_home(settings))
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S))
-        door = stack.enter_context(_door(settings))
+        door = stack.enter_context(front.listening(settings.host, settings.port))
         app, ready = await stack.enter_async_context(_composed(settings, home, door))
-        await _run(app, door, stop, lambda: on_ready(ready))
+        await front.run(app, door, stop, lambda: on_ready(ready))
 
 
 @contextlib.contextmanager
@@ -96,27 +95,12 @@ def _home(settings: Settings) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _door(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-
-
-def _is_loopback(door: socket.socket) -> bool:
-    return ipaddress.ip_address(door.getsockname()[0]).is_loopback
-
-
-def _base_url(host: str, door: socket.socket) -> str:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound to
-    port = door.getsockname()[1]
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-
-
 @contextlib.asynccontextmanager
 async def _composed(settings: Settings, home: Path, door: socket.socket) -> AsyncIterator[tuple[ASGIApp, Ready]]:
-    base_url = _base_url(settings.host, door)
+    base_url = front.base_url(settings.host, door)
     async with contextlib.AsyncExitStack() as stack:
         ground, ours = await _ground(stack, settings, home)
-        control_token = settings.control_token or (None if _is_loopback(door) else ours.control_token)
+        control_token = settings.control_token or (None if front.is_loopback(door) else ours.control_token)
         session = await stack.enter_async_context(_session())
         fetcher = await stack.enter_async_context(Fetcher(dataclasses.replace(TEST, max_bytes=IMAGE_MAX_BYTES)))
         switchboard = Switchboard(settings.switches)
@@ -137,10 +121,12 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         stack.push_async_callback(state.close)
         shelf = Shelf(blobs, ground.clock)
         urls = MediaUrls(base_url, ours.app_secret)
-        people = People(ground, shelf, mailbag, urls, fetcher, dialect=settings.dialect)
+        album = Album(ground, shelf, urls, fetcher)
+        conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
+        people = People(ground, album, mailbag, conduct, dialect=settings.dialect)
         faults = Faults(ground.chance)
         limits = Limits(is_on=settings.limits)
-        ground.world.listeners.add(_counting(limits, ground.clock))
+        ground.world.chronicle.listeners.add(_counting(limits, ground.clock))
         answering = handlers(
             Messages(ground, limits, switchboard, has_window=settings.window),
             Media(ground, blobs, urls, limits, switchboard),
@@ -152,21 +138,22 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         _go_on(ground.world, postman, courier)
         await first_day.begin(ground, shelf, people)
         ready = _ready(base_url, ours, ground.world.accounts, control_token)
-        conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
+        asides = Asides(ground, album, mailbag, dialect=settings.dialect)
         work = Work(
             working=(courier, mailbag, postman, links),
             rules=(faults.remove, troubles.end, limits.clear, switchboard.restore),
             take_up=lambda: _go_on(ground.world, postman, courier),
         )
         controls = (
-            Control(ground, people, faults, switchboard),
+            Control(ground, faults, switchboard),
+            InboundControl(people, asides, Groups(ground)),
             StateControl(state, Renewal(ground, shelf, people, state, work)),
             PeopleControl(conduct),
             WebhookControl(ground, postman, troubles),
         )
         routes = [*(route for some in controls for route in some.routes()), *pages.routes(ready)]
         own = Starlette(routes=[*routes, *Manual(ready, routes).routes()], exception_handlers=SAYINGS)
-        yield _Front(ControlDoor(own, control_token), face), ready
+        yield front.Front(ControlDoor(own, control_token), face), ready
 
 
 async def _ground(stack: contextlib.AsyncExitStack, settings: Settings, home: Path) -> tuple[Ground, Credentials]:
@@ -247,58 +234,3 @@ def _ready(base_url: str, ours: Credentials, business: Accounts, control_token: 
         control_token=control_token,
         numbers=numbers,
     )
-
-
-class _Front:
-    """Sends what is the sandbox's own one way, and everything that is Graph's the other."""
-
-    def __init__(self, own: ASGIApp, graph: ASGIApp) -> None:
-        self._own = own
-        self._graph = graph
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        is_own = path in ("/", "/handset") or path.startswith("/_sandbox/")
-        await (self._own if is_own else self._graph)(scope, receive, send)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handling, which is the program's own, and with a call when the door is open."""
-
-    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_open = on_open
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self._on_open()
-
-
-async def _run(app: ASGIApp, door: socket.socket, stop: asyncio.Event, on_open: Callable[[], None]) -> None:
-    config = uvicorn.Config(
-        app,
-        http=OpenProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
-    server = _Server(config, on_open)
-
-    async def watch() -> None:
-        await stop.wait()
-        server.should_exit = True
-
-    watching = asyncio.create_task(watch())
-    try:
-        await server.serve(sockets=[door])
-    finally:
-        watching.cancel()

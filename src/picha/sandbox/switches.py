@@ -73,7 +73,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     ] = "string"
     media_sha256: Annotated[
         Literal["base64", "hex"],
-        _says("How `sha256` is written in the description of media; webhooks always have base64."),
+        _says("How `sha256` is written in the description of media; webhooks do not follow it."),
     ] = "base64"
     link_failure_code: Annotated[
         Literal["131053", "131052"], _says("Code of the failed status of a link that leads to no picture.")

@@ -3,20 +3,22 @@
 Only `apply` changes it, one record at a time, and it decides nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
-from picha.cloudapi.limits import SERVICE_WINDOW, TYPING_LIFE
+import msgspec
+
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts
 from picha.sandbox.chance import Place
+from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.conversations import Conversations
 from picha.sandbox.deliveries import Deliveries
-from picha.sandbox.happenings import DeliveryItem, Happening, InboundItem, LedgerItem, StatusItem
+from picha.sandbox.happenings import LedgerItem, delivery_item, status_item
 from picha.sandbox.on_the_way import Send
-from picha.sandbox.person import Person, user_id_of
+from picha.sandbox.person import Group, Person, is_user_id, user_id_of
 from picha.sandbox.subscriptions import Callback, Subscriptions
 
 
@@ -30,20 +32,19 @@ class World:
         self.record_count = 0
         self.placed: records.Placed | None = None
         self.media: dict[str, records.MediaStored] = {}
+        # By key: the number, or the user id of those who hide theirs.
         self.people: dict[str, Person] = {}
+        self.groups: dict[str, Group] = {}
+        # Numbers of the business, each with a person who blocks it.
         self.blocked: set[tuple[str, str]] = set()
+        self.conversations = Conversations(clock)
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
         self.deliveries = Deliveries()
         self.callbacks = Subscriptions()
-        self.happenings: list[Happening] = []
-        self._happenings_of: defaultdict[str, list[Happening]] = defaultdict(list)
-        self.listeners: set[Callable[[Happening], None]] = set()
-        self._last_heard: dict[tuple[str, str], float] = {}
-        self._unread: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        self._typing_since: dict[tuple[str, str], float] = {}
+        self.chronicle = Chronicle()
         self._by_user_id: dict[str, str] = {}
 
     # What a decision asks.
@@ -55,36 +56,20 @@ class World:
             return None
         return media if phone_number_id in (None, media.phone_number_id) else None
 
-    def is_window_open(self, phone_number_id: str, wa_id: str) -> bool:
-        """Tell whether this person wrote to this number within the last 24 hours of the sandbox's clock."""
-        closes_at = self.window_closes_at(phone_number_id, wa_id)
-        return closes_at is not None and self.clock.now() < closes_at
+    def key_of(self, wa_id: str | None, user_id: str | None) -> str:
+        """Return what a person is known by: the number, also one that was told with the user id, else the user id."""
+        return wa_id or self.wa_id_of(user_id or "") or user_id or ""
 
-    def window_closes_at(self, phone_number_id: str, wa_id: str) -> datetime | None:
-        """Return when the window that this person opened last closes or closed, None if they never opened one."""
-        last = self._last_heard.get((phone_number_id, wa_id))
-        return None if last is None else from_stamp(last) + SERVICE_WINDOW
-
-    def is_typing(self, phone_number_id: str, wa_id: str) -> bool:
-        """Tell whether this person sees the number typing: for 25 seconds, or until it sends something."""
-        since = self._typing_since.get((phone_number_id, wa_id))
-        return since is not None and self.clock.now() < from_stamp(since) + TYPING_LIFE
-
-    def unread(self, phone_number_id: str, wa_id: str) -> list[str]:
-        """Return the ids of this person's messages that the number has not marked as read, the oldest first."""
-        return list(self._unread.get((phone_number_id, wa_id), ()))
-
-    def person(self, wa_id: str) -> Person:
-        """Return the person with this number, made up on the spot if nobody has written from it."""
-        return self.people.get(wa_id) or Person(wa_id=wa_id, user_id=user_id_of(wa_id))
+    def person(self, key: str) -> Person:
+        """Return the person with this number or user id, made up on the spot if they never wrote."""
+        known = self.people.get(key)
+        if known is not None:
+            return known
+        return Person(wa_id=None, user_id=key) if is_user_id(key) else Person(wa_id=key, user_id=user_id_of(key))
 
     def wa_id_of(self, user_id: str) -> str | None:
-        """Return the number behind a business-scoped user id, if that person has ever written."""
+        """Return the number behind a business-scoped user id, if that person has ever shown it."""
         return self._by_user_id.get(user_id)
-
-    def numbers_of(self, wa_id: str) -> list[str]:
-        """Return the ids of the business's numbers that this person has written to."""
-        return [number for number, person in self._last_heard if person == wa_id]
 
     def number_of(self, wamid: str) -> str | None:
         """Return the id of the number whose conversation a message is in, if there is such a message."""
@@ -114,10 +99,6 @@ class World:
                 yield send.item
             found = found or wamid == after
 
-    def happened(self, wamid: str | None) -> list[Happening]:
-        """Return everything that happened to one message, or everything at all, in order."""
-        return self.happenings if wamid is None else self._happenings_of.get(wamid, [])
-
     def chance(self) -> Place:
         """Return where ids go on after a start: at a place of their own, so that none is ever given twice."""
         placed = self.placed
@@ -132,7 +113,8 @@ class World:
     def become(self, other: "World") -> None:
         """Be another world from now on, of the same accounts; whoever listens hears what happens in it."""
         self.clock.place(other.clock.shift, other.clock.frozen_at)
-        own = {"clock": self.clock, "accounts": self.accounts, "listeners": self.listeners}
+        own = {"clock": self.clock, "accounts": self.accounts}
+        other.conversations.clock, other.chronicle.listeners = self.clock, self.chronicle.listeners
         vars(self).update(vars(other) | own)
 
     def apply(self, record: records.AnyRecord) -> None:
@@ -179,47 +161,45 @@ class World:
 
     @_apply.register
     def _(self, record: records.MessageHeard) -> None:
-        known = self.people.get(record.wa_id)
-        self.moved.pop(record.wa_id, None)
-        self.people[record.wa_id] = Person(
-            wa_id=record.wa_id,
+        key = self.key_of(record.wa_id, record.user_id)
+        hidden = self.people.pop(record.user_id, None) if record.wa_id else None
+        if hidden is not None:
+            # One who had hidden their number shows it now.
+            self._join(record.user_id, key)
+        known = self.people.get(key) or hidden
+        self.moved.pop(key, None)
+        self.people[key] = Person(
+            wa_id=None if is_user_id(key) else key,
             user_id=record.user_id,
             name=record.name or (known.name if known else None),
+            username=record.username or (known.username if known else None),
             identity_key_hash=record.identity_key_hash or (known.identity_key_hash if known else None),
         )
-        self._by_user_id[record.user_id] = record.wa_id
-        if record.opens_window:
-            self._last_heard[record.phone_number_id, record.wa_id] = record.at
+        if record.wa_id is not None:
+            self._by_user_id[record.user_id] = record.wa_id
+        self.conversations.heard(record, key)
+        if record.group_id is not None:
+            group = self.groups.setdefault(record.group_id, Group(record.phone_number_id))
+            group.participants |= {key: None}
         self.heard[record.id] = record
-        self._unread[record.phone_number_id, record.wa_id].append(record.id)
-        item = InboundItem(
-            message_id=record.id,
-            phone_number_id=record.phone_number_id,
-            from_=record.wa_id,
-            type=record.type,
-            media_id=record.media_id,
-            at=from_stamp(record.at),
-        )
-        self._tell_inbound(item)
+        self.chronicle.inbound(record, record.type, key)
 
     @_apply.register
     def _(self, record: records.MarkedRead) -> None:
         heard = self.heard.get(record.message_id)
         if heard is None:
             return
-        key = heard.phone_number_id, heard.wa_id
-        unread = self._unread[key]
-        if record.message_id in unread:
-            del unread[: unread.index(record.message_id) + 1]
-        if record.typing:
-            self._typing_since[key] = record.at
+        self.conversations.marked(record, heard, self.key_of(heard.wa_id, heard.user_id))
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
-        self._typing_since.pop((record.phone_number_id, record.to or ""), None)
         send = self.sends[record.wamid] = Send(record)
-        send.is_withheld = record.to is not None and (record.phone_number_id, record.to) in self.blocked
-        self._tell_of(send, "send", send.item)
+        self.conversations.sent(record.phone_number_id, record.group_id or send.key)
+        number, group = record.phone_number_id, self.groups.get(record.group_id or "")
+        members = () if group is None else group.participants
+        send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
+        send.is_withheld = not send.participants if send.is_for_group else (number, send.key) in self.blocked
+        self.chronicle.of_send(send, "send", send.item)
 
     @_apply.register
     def _(self, record: records.LinkFetched) -> None:
@@ -235,18 +215,10 @@ class World:
         send = self.sends.get(record.wamid)
         if send is None:
             return
-        send.status = record.status
-        item = StatusItem(
-            wamid=record.wamid,
-            status=record.status,
-            to=send.item.to,
-            recipient=send.item.recipient,
-            biz_opaque_callback_data=send.item.biz_opaque_callback_data,
-            code=record.code,
-            details=record.details,
-            at=from_stamp(record.at),
-        )
-        self._tell_of(send, "status", item, record.status)
+        send.reach(record)
+        for participant in record.participants or (None,):
+            item = status_item(send.item, record, participant)
+            self.chronicle.of_send(send, "status", item, record.status)
 
     @_apply.register
     def _(self, record: records.PersonBlocked) -> None:
@@ -256,7 +228,12 @@ class World:
             return
         self.blocked.add(pair)
         for send in self.sends.values():
-            if (send.item.phone_number_id, send.item.to) == pair and send.status in (None, "sent"):
+            if send.item.phone_number_id != record.phone_number_id:
+                continue
+            if send.is_for_group and send.participants.get(record.wa_id) == "sent":
+                del send.participants[record.wa_id]
+                send.is_withheld = not send.participants
+            elif send.key == record.wa_id and send.status in (None, "sent"):
                 send.is_withheld = True
 
     @_apply.register
@@ -267,15 +244,24 @@ class World:
         self._by_user_id[record.user_id] = record.new_wa_id
         self.moved[record.wa_id] = record.new_wa_id
         self.moved.pop(record.new_wa_id, None)
-        item = InboundItem(
-            message_id=record.id,
-            phone_number_id=record.phone_number_id,
-            from_=record.wa_id,
-            type="system",
-            media_id=None,
-            at=from_stamp(record.at),
-        )
-        self._tell_inbound(item)
+        self._join(record.wa_id, record.new_wa_id)
+        self.chronicle.inbound(record, "system", record.wa_id)
+
+    @_apply.register
+    def _(self, record: records.UserIdChanged) -> None:
+        old, new = record.wa_id or record.previous_user_id, record.wa_id or record.user_id
+        # Each number of the business hears of it; what the first has changed stays.
+        known = self.people.pop(old, None) or self.person(new)
+        self.people[new] = msgspec.structs.replace(known, user_id=record.user_id)
+        self._by_user_id.pop(record.previous_user_id, None)
+        if record.wa_id is not None:
+            self._by_user_id[record.user_id] = record.wa_id
+        self._join(old, new)
+        self.chronicle.inbound(record, "system", new)
+
+    @_apply.register
+    def _(self, record: records.GroupMade) -> None:
+        self.groups[record.id] = Group(record.phone_number_id, dict.fromkeys(record.participants))
 
     @_apply.register
     def _(self, record: records.WebhookQueued) -> None:
@@ -288,62 +274,19 @@ class World:
         if owed is None:
             return
         self.deliveries.settled(record)
-        item = DeliveryItem(
-            id=record.id,
-            kind=owed.kind,
-            about=owed.about,
-            status=owed.status,
-            url=owed.url,
-            taken=record.taken,
-            attempts=record.attempts,
-            http=record.http,
-            at=from_stamp(record.at),
-        )
+        item = delivery_item(owed, record)
         send, heard = self.sends.get(owed.about), self.heard.get(owed.about)
         if send is not None:
-            self._tell_of(send, "delivery", item, owed.status)
+            self.chronicle.of_send(send, "delivery", item, owed.status)
         else:
             # A status on purpose of a message that nobody sent has nobody it is for.
-            to = None if heard is None else heard.wa_id
-            self._tell(
-                Happening(
-                    event="delivery",
-                    wamid=owed.about,
-                    to=to,
-                    status=owed.status,
-                    phone_number_id=owed.phone_number_id,
-                    item=item,
-                )
-            )
+            to = None if heard is None else self.key_of(heard.wa_id, heard.user_id)
+            self.chronicle.delivery(owed, to, item)
 
-    def _tell_inbound(self, item: InboundItem) -> None:
-        self._tell(
-            Happening(
-                event="inbound",
-                wamid=item.message_id,
-                to=item.from_,
-                phone_number_id=item.phone_number_id,
-                item=item,
-            )
-        )
-
-    def _tell_of(
-        self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
-    ) -> None:
-        self._tell(
-            Happening(
-                event=event,
-                wamid=send.item.wamid,
-                to=send.item.to,
-                status=status,
-                callback_data=send.item.biz_opaque_callback_data,
-                phone_number_id=send.item.phone_number_id,
-                item=item,
-            )
-        )
-
-    def _tell(self, happening: Happening) -> None:
-        self.happenings.append(happening)
-        self._happenings_of[happening.wamid].append(happening)
-        for listener in tuple(self.listeners):
-            listener(happening)
+    def _join(self, old: str, new: str) -> None:
+        """Let a person who is known by something else now keep the places they had."""
+        if old == new:
+            return
+        self.conversations.rename(old, new)
+        for group in self.groups.values():
+            group.participants = {new if key == old else key: None for key in group.participants}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from picha.sandbox.ready import ReadyNumber
     from picha.testing.program import NotStartedError, SandboxOptions, running
     from picha.testing.sandbox import Clock, RefusedError, Sandbox
+    from picha.testing.writing import Referral, Writer
 
 _HOMES = {
     "Clock": "picha.testing.sandbox",
@@ -32,11 +33,13 @@ _HOMES = {
     "Match": "picha.sandbox.faults",
     "NotStartedError": "picha.testing.program",
     "ReadyNumber": "picha.sandbox.ready",
+    "Referral": "picha.testing.writing",
     "RefusedError": "picha.testing.sandbox",
     "Sandbox": "picha.testing.sandbox",
     "SandboxOptions": "picha.testing.program",
     "StatusItem": "picha.sandbox.happenings",
     "When": "picha.sandbox.faults",
+    "Writer": "picha.testing.writing",
     "running": "picha.testing.program",
 }
 
@@ -50,11 +53,13 @@ __all__ = [
     "Match",
     "NotStartedError",
     "ReadyNumber",
+    "Referral",
     "RefusedError",
     "Sandbox",
     "SandboxOptions",
     "StatusItem",
     "When",
+    "Writer",
     "running",
 ]
 

@@ -1,10 +1,8 @@
 """The sandbox as a test holds it: who it is, what people write, what was sent, what time it is, what goes wrong."""
 
-import base64
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import msgspec
@@ -14,10 +12,10 @@ from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, Stat
 from picha.sandbox.ready import Ready, ReadyNumber
 from picha.sandbox.switches import Switches
 from picha.testing.wire import call
+from picha.testing.writing import Writing
 
 _LEDGER_PAGE = 10_000
 _MARGIN_S = 10.0
-PERSON = "16505551234"
 
 Event = Literal["send", "status", "inbound", "delivery"]
 _ITEMS: dict[str, type[msgspec.Struct]] = {
@@ -42,7 +40,7 @@ class Matching(TypedDict, total=False):
     callback_data: str
 
 
-class Sandbox:
+class Sandbox(Writing):
     """A running sandbox; every member here may be called from any thread, while any program talks to it."""
 
     def __init__(self, ready: Ready) -> None:
@@ -118,55 +116,6 @@ class Sandbox:
         )
         if status != HTTPStatus.OK:
             raise RefusedError(answer.decode(errors="replace"))
-
-    # What people write.
-
-    def receive_image(
-        self,
-        from_: str = PERSON,
-        *,
-        caption: str | None = None,
-        image: bytes | Path | None = None,
-        name: str | None = None,
-        forwarded: bool = False,
-        frequently_forwarded: bool = False,
-        reply_to: str | None = None,
-        user_id: str | None = None,
-        phone_number_id: str | None = None,
-    ) -> str:
-        """Let a person send the business a picture and return the message's wamid; without `image`, a built-in photo.
-
-        It goes to the business's first number unless another is named, opens the 24-hour window there, and the webhook
-        goes out at once if a callback is set.
-
-        Raises:
-            RefusedError: no such message can be; the reason is said.
-        """
-        data = image.read_bytes() if isinstance(image, Path) else image
-        wish = {
-            "from": from_,
-            "name": name,
-            "caption": caption,
-            "image_base64": None if data is None else base64.b64encode(data).decode(),
-            "forwarded": forwarded,
-            "frequently_forwarded": frequently_forwarded,
-            "reply_to": reply_to,
-            "user_id": user_id,
-            "phone_number_id": phone_number_id,
-        }
-        return self._spoken(wish)
-
-    def receive_text(
-        self, text: str, from_: str = PERSON, *, name: str | None = None, phone_number_id: str | None = None
-    ) -> str:
-        """Let a person write a text to the business and return the message's wamid.
-
-        Raises:
-            RefusedError: no such message can be; the reason is said.
-        """
-        return self._spoken(
-            {"type": "text", "from": from_, "name": name, "text": text, "phone_number_id": phone_number_id}
-        )
 
     # What was sent, and what came of it.
 
@@ -257,10 +206,6 @@ class Sandbox:
 
     def _call(self, method: str, path: str, **request: Any) -> tuple[int, bytes]:
         return call(method, self.control_url + path, token=self._ready.control_token, **request)
-
-    def _spoken(self, wish: dict[str, Any]) -> str:
-        said = {key: value for key, value in wish.items() if value not in (None, False)}
-        return str(self.control("POST", "/inbound", said)["message_id"])
 
 
 class Clock:

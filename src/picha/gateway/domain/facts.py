@@ -23,7 +23,8 @@ class MessageReceived:
     `window_until` is when the window it opens ends, or None if it opens none. `reply_to` is the wamid it quotes.
     `image_state` is `pending` when there is a picture to fetch, `unavailable` when an image message came without one,
     None for other kinds. `facts` is what the message carries beside its caption: `media` (id, url, mime_type, sha256),
-    `context`, `referral`, `text`.
+    `context`, `referral`, `text`, `group_id`, `errors`, and what only one type has (`reaction`, `edit`, `revoke`,
+    `unsupported`, `system`).
     """
 
     workspace_id: UUID

@@ -16,6 +16,8 @@ from picha.gateway.store.tenants import Route
 
 # News about a person rather than from them opens no window.
 _OPENS_NO_WINDOW = frozenset({"system"})
+# Members that only one type of message has; they are kept with it as they came.
+_OF_ONE_TYPE = ("reaction", "edit", "revoke", "unsupported", "system")
 # Webhooks tell whole seconds, and a clock that was asked is known no better.
 _SAME_MOMENT = timedelta(seconds=1)
 
@@ -72,6 +74,8 @@ def _message(item: MessageItem, route: Route, received_at: datetime, domain_at: 
     if message.type == "image":
         state = "pending" if media and media.id else "unavailable"
     caption = media.caption if media else None
+    # What a member writes in a group opens the window of the group, not theirs.
+    opens_window = message.type not in _OPENS_NO_WINDOW and message.group_id is None
     return MessageReceived(
         workspace_id=route.workspace_id,
         sender_id=route.sender_id,
@@ -80,9 +84,7 @@ def _message(item: MessageItem, route: Route, received_at: datetime, domain_at: 
         message_type=_clean(message.type),
         provider_at=provider_at,
         received_at=received_at,
-        window_until=None
-        if message.type in _OPENS_NO_WINDOW
-        else window.closes_at(provider_at, domain_at, SERVICE_WINDOW),
+        window_until=window.closes_at(provider_at, domain_at, SERVICE_WINDOW) if opens_window else None,
         caption=_clean(caption) if caption else None,
         reply_to=_clean(message.context.id) if message.context and message.context.id else None,
         image_state=state,
@@ -126,6 +128,9 @@ def _facts(item: MessageItem) -> dict[str, Any]:
         found["text"] = message.text.body
     if message.group_id is not None:
         found["group_id"] = message.group_id
+    for name in _OF_ONE_TYPE:
+        if (member := getattr(message, name)) is not None:
+            found[name] = msgspec.to_builtins(member)
     if message.errors:
         found["errors"] = msgspec.to_builtins(message.errors)
     cleaned: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found).replace(b"\\u0000", b"\\ufffd"))

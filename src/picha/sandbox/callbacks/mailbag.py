@@ -6,30 +6,69 @@ What goes through here is owed and on disk already. Trouble changes when and how
 import asyncio
 import contextlib
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from picha.cloudapi.limits import WEBHOOK_MAX_BYTES
+from picha.sandbox.accounts import Number
 from picha.sandbox.background import Background
 from picha.sandbox.callbacks.postman import Postman
 from picha.sandbox.callbacks.trouble import Trouble, Troubles
 from picha.sandbox.ground import Ground
-from picha.sandbox.records import WebhookQueued
+from picha.sandbox.records import AnyRecord, Kind, WebhookQueued
 
 _HOLD_MAX_S = 2.0
 _GATHER_S = 0.2
+
+
+class Letter(NamedTuple):
+    """What a number of the business shall hear of."""
+
+    number: Number
+    body: bytes
+    about: str
+    kind: Kind
+    at: float
 
 
 class Mailbag:
     """Hands webhooks to the postman as the trouble in force has it."""
 
     def __init__(self, ground: Ground, postman: Postman, troubles: Troubles) -> None:
-        _, self._journal, self._chance, _ = ground
+        self._world, self._journal, self._chance, _ = ground
         self._postman = postman
         self._troubles = troubles
         self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._sacks: dict[str, list[WebhookQueued]] = {}
         self._work = Background("a webhook was lost in trouble")
+
+    async def tell(self, happened: Sequence[AnyRecord], *letters: Letter) -> list[str]:
+        """Let records happen and, in the same stroke, owe the webhooks that tell of them; return the webhooks' ids.
+
+        A letter of a number that no address is claimed for is dropped, as nobody would hear of it.
+        """
+        owed = [queued for letter in letters if (queued := self._queued(letter)) is not None]
+        if happened or owed:
+            await self._journal.append(*happened, *owed)
+        for queued in owed:
+            self.post(queued)
+        return [queued.id for queued in owed]
+
+    def _queued(self, letter: Letter) -> WebhookQueued | None:
+        callback = self._world.callback(letter.number.phone_number_id)
+        if callback is None:
+            return None
+        return WebhookQueued(
+            id=self._chance.digits(16),
+            url=callback.url,
+            body=letter.body.decode("ascii"),
+            at=letter.at,
+            about=letter.about,
+            kind=letter.kind,
+            phone_number_id=letter.number.phone_number_id,
+        )
 
     def post(self, queued: WebhookQueued) -> None:
         """Send a webhook on its way; it goes on in the background."""

@@ -5,16 +5,14 @@ it is sent, unless a switch lets the size count at once. What no kind of media m
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES, IMAGE_MIME_TYPES, MEDIA_MAX_BYTES, UPLOADED_MEDIA_LIFE
 from picha.cloudapi.media import MediaDescription, SuccessAnswer, UploadAnswer, digest_text
-from picha.sandbox import pictures, refusals
+from picha.sandbox import forms, pictures, refusals
 from picha.sandbox.blobs import Blobs, chunks_of
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
@@ -130,32 +128,14 @@ class Media:
 
 
 async def _read_form(request: Request) -> FormData:
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    if not forms.is_form(request):
         raise refusals.missing("file")
-    stream = request.stream()
     try:
-        return await MultiPartParser(request.headers, _counted(stream), max_files=4, max_fields=32).parse()
-    except MultiPartException as why:
-        await _read_on(stream)
-        raise refusals.malformed(why.message) from None
-    except refusals.Refusal:
-        await _read_on(stream)
-        raise
-
-
-async def _read_on(stream: AsyncIterator[bytes]) -> None:
-    """Read to the end, so that a client that is still writing hears the answer."""
-    async for _ in stream:
-        pass
-
-
-async def _counted(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in stream:
-        size += len(chunk)
-        if size > _FORM_MAX_BYTES:
-            raise _too_large(MEDIA_MAX_BYTES)
-        yield chunk
+        return await forms.read(request, max_bytes=_FORM_MAX_BYTES, max_files=4)
+    except forms.TooLargeError:
+        raise _too_large(MEDIA_MAX_BYTES) from None
+    except forms.UnreadableError as why:
+        raise refusals.malformed(str(why)) from None
 
 
 def _checked(form: FormData, request: Request, switches: Switches) -> UploadFile:

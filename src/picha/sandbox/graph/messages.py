@@ -8,6 +8,7 @@ from picha.sandbox.clock import from_stamp
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.pace import Limits
+from picha.sandbox.person import is_user_id
 from picha.sandbox.records import MarkedRead, MediaStored, SendAccepted
 from picha.sandbox.rules import Document, ReadMark, Wish
 from picha.sandbox.switches import Switchboard
@@ -45,7 +46,11 @@ class Messages:
         accepted = self._accept(phone_number_id, wish)
         await self._journal.append(accepted)
         has_status = wish.type == "template" or self._switchboard.current.message_status == "accepted"
-        sent = SentMessage(id=accepted.wamid, message_status="accepted" if has_status else None)
+        sent = SentMessage(
+            id=accepted.wamid,
+            group_id=accepted.group_id,
+            message_status="accepted" if has_status else None,
+        )
         return answer(SendAnswer(contacts=[self._contact(wish, accepted)], messages=[sent]), accepted.wamid)
 
     def _country_code(self, phone_number_id: str) -> str:
@@ -72,27 +77,29 @@ class Messages:
         trick = magic.find(wish.to, magic.Moment.ANSWER)
         if trick is not None:
             raise refusals.of_code(trick.code)
+        if wish.group_id is not None:
+            self._check_group(phone_number_id, wish.group_id)
         media = None
         if wish.media_id is not None:
             media = self._world.live_media(wish.media_id, phone_number_id)
             if media is None:
                 raise refusals.bad_attachment()
         to = wish.to or self._world.wa_id_of(wish.recipient or "")
-        doom = self._doom(phone_number_id, wish, to, media)
+        key = wish.group_id or to or wish.recipient or ""
+        doom = self._doom(phone_number_id, wish, key, media)
         if doom is _WINDOW_CLOSED and self._switchboard.current.window_failure == "sync":
             raise refusals.of_code(*doom)
-        code = self._limits.send(phone_number_id, to or wish.recipient or "", self._clock.monotonic())
+        code = self._limits.send(phone_number_id, key, self._clock.monotonic())
         if code is not None:
             raise refusals.of_code(code)
         return SendAccepted(
-            wamid=make_wamid(
-                to or wish.recipient or "", outbound=True, token_hex=self._chance.of("sends").token_hex(9)
-            ),
+            wamid=make_wamid(key, outbound=True, token_hex=self._chance.of("sends").token_hex(9)),
             phone_number_id=phone_number_id,
             type=wish.type,
             at=self._clock.now().timestamp(),
             to=to,
             recipient=wish.recipient,
+            group_id=wish.group_id,
             sha256=None if media is None else media.digest,
             media_id=wish.media_id,
             link=wish.link,
@@ -104,26 +111,37 @@ class Messages:
             doom=doom,
         )
 
-    def _doom(
-        self, phone_number_id: str, wish: Wish, to: str | None, media: MediaStored | None
-    ) -> tuple[int, str] | None:
-        """Return the failure that is certain already; Meta tells of it by webhook, not in the answer."""
-        trick = magic.find(to, magic.Moment.STATUS)
+    def _check_group(self, phone_number_id: str, group_id: str) -> None:
+        group = self._world.groups.get(group_id)
+        if group is None or group.phone_number_id != phone_number_id:
+            raise refusals.of_code(131041)
+        if not group.participants:
+            # The business is alone in it.
+            raise refusals.of_code(131020)
+
+    def _doom(self, phone_number_id: str, wish: Wish, key: str, media: MediaStored | None) -> tuple[int, str] | None:
+        """Return the failure that is certain already; Meta tells of it by webhook, not in the answer.
+
+        `key` is the number of the person written to, their user id without one, or the group's id.
+        """
+        trick = magic.find(key, magic.Moment.STATUS)
         if trick is not None:
             return trick.doom
-        if to in self._world.moved:
+        if key in self._world.moved:
             return _NOT_ON_WHATSAPP
-        needs_window = self._has_window and wish.type != "template"
-        if needs_window and (to is None or not self._world.is_window_open(phone_number_id, to)):
+        if self._has_window and wish.type != "template" and not self._world.conversations.is_open(phone_number_id, key):
             return _WINDOW_CLOSED
-        if to is None:
+        if is_user_id(key) and key not in self._world.people:
             return _UNDELIVERABLE
-        if wish.identity_key_hash not in (None, self._world.person(to).identity_key_hash):
+        if wish.identity_key_hash not in (None, self._world.person(key).identity_key_hash):
             return _KEY_CHANGED
         flaw = None if media is None else media.flaw
         return None if flaw is None else (_MEDIA_UPLOAD_ERROR, flaw)
 
     def _contact(self, wish: Wish, accepted: SendAccepted) -> SendContact:
+        if wish.group_id is not None:
+            # Meta's page shows `input` alone; the most used Python client reads the id a second time.
+            return SendContact(input=wish.group_id, wa_id=wish.group_id)
         if wish.to is not None:
             is_told = self._switchboard.current.user_id_with_phone == "present"
             user_id = self._world.person(wish.to).user_id if is_told else None

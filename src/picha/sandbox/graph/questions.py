@@ -22,9 +22,16 @@ Link = Annotated[str, Meta(description="URL of a JPEG or PNG, fetched when the m
 class _Addressed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     messaging_product: Product
     recipient_type: Literal["individual", "group"] = "individual"
-    to: Annotated[str, Meta(description="A phone number; punctuation is ignored. It wins over recipient.")] | None = (
-        None
-    )
+    to: (
+        Annotated[
+            str,
+            Meta(
+                description="A phone number, which wins over recipient; punctuation is ignored. "
+                "With recipient_type group, the group's id."
+            ),
+        ]
+        | None
+    ) = None
     recipient: Annotated[str, Meta(description="A business-scoped user id. One of the two is needed.")] | None = None
     context: Annotated[MessageContext, Meta(description="The message that is replied to.")] | None = None
     biz_opaque_callback_data: (

@@ -44,7 +44,8 @@ _MESSAGES = Signpost(
     title="Send a message, or mark one as read",
     text="Accepted means: in the ledger, on disk. What becomes of it comes by webhook, and what fails for certain "
     "(a closed window, bytes that are no image) fails there.",
-    checks="every member and its type; `to` or `recipient`; exactly one of `id` and `link`; the media is alive and "
+    checks="every member and its type; `to` or `recipient`; the group is this number's and "
+    "somebody is in it; exactly one of `id` and `link`; the media is alive and "
     "this number's; lengths of caption, text and callback data; name, language and parameters of a template; rates",
     takes=Described(
         body=(questions.ImageMessage, questions.TextMessage, questions.TemplateMessage, questions.ReadMark),

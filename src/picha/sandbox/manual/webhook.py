@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from picha.cloudapi.webhooks import Contact, InboundMessage, Metadata, Status
+from picha.cloudapi.webhooks import Contact, InboundMessage, MessageEcho, Metadata, Status, WebhookError
 from picha.sandbox.manual.schemas import Schema, Schemas
 
 
@@ -20,19 +20,21 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValueTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened at one number."""
+    """What happened at one number; `errors` are of the number itself."""
 
     messaging_product: Literal["whatsapp"]
     metadata: Metadata
     contacts: list[Contact] = []
     messages: list[InboundMessage] = []
     statuses: list[Status] = []
+    errors: list[WebhookError] = []
+    message_echoes: list[MessageEcho] = []
 
 
 class ChangeTold(msgspec.Struct, frozen=True, kw_only=True):
-    """One update."""
+    """One update; echoes of the phone app have a field of their own."""
 
-    field: Literal["messages"]
+    field: Literal["messages", "smb_message_echoes"]
     value: ValueTold
 
 
@@ -65,7 +67,7 @@ def webhooks(schemas: Schemas) -> Schema:
         "responses": {"200": {"description": "The challenge", "content": schemas.content("text/plain")}},
     }
     tell = {
-        "summary": "Tell of statuses and messages",
+        "summary": "Tell of statuses, messages, echoes and errors",
         "description": "Anything but 200 is tried again for seven days of the sandbox's time.",
         "parameters": [signature],
         "requestBody": {"required": True, "content": schemas.content(Webhook)},

@@ -1,0 +1,71 @@
+"""What there is between each number of the business and each person or group: the window, what is unread, typing."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from picha.cloudapi.limits import SERVICE_WINDOW, TYPING_LIFE
+from picha.sandbox.clock import SandboxClock, from_stamp
+from picha.sandbox.records import MarkedRead, MessageHeard
+
+_Pair = tuple[str, str]
+
+
+class Conversations:
+    """Every conversation by the number's id and the key of the person, or the id of the group."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        self.clock = clock
+        self._met: dict[_Pair, None] = {}
+        self._last_heard: dict[_Pair, float] = {}
+        self._unread: defaultdict[_Pair, list[str]] = defaultdict(list)
+        self._typing_since: dict[_Pair, float] = {}
+
+    def is_open(self, phone_number_id: str, key: str) -> bool:
+        """Tell whether this person or group wrote to this number within the last 24 hours of the sandbox's clock."""
+        closes_at = self.window_closes_at(phone_number_id, key)
+        return closes_at is not None and self.clock.now() < closes_at
+
+    def window_closes_at(self, phone_number_id: str, key: str) -> datetime | None:
+        """Return when the window that they opened last closes or closed, None if they never opened one."""
+        last = self._last_heard.get((phone_number_id, key))
+        return None if last is None else from_stamp(last) + SERVICE_WINDOW
+
+    def is_typing(self, phone_number_id: str, key: str) -> bool:
+        """Tell whether they see the number typing: for 25 seconds, or until it sends something."""
+        since = self._typing_since.get((phone_number_id, key))
+        return since is not None and self.clock.now() < from_stamp(since) + TYPING_LIFE
+
+    def unread(self, phone_number_id: str, key: str) -> list[str]:
+        """Return the ids of their messages that the number has not marked as read, the oldest first."""
+        return list(self._unread.get((phone_number_id, key), ()))
+
+    def numbers_of(self, key: str) -> list[str]:
+        """Return the ids of the business's numbers that this person has written to, in groups too."""
+        return [number for number, person in self._met if person == key]
+
+    # What changes them.
+
+    def heard(self, record: MessageHeard, key: str) -> None:
+        """A person wrote."""
+        place = record.phone_number_id, record.group_id or key
+        self._met[record.phone_number_id, key] = None
+        if record.opens_window:
+            self._last_heard[place] = record.at
+        self._unread[place].append(record.id)
+
+    def marked(self, record: MarkedRead, heard: MessageHeard, key: str) -> None:
+        """The number marked what this person wrote as read, and with it all that is earlier there."""
+        place = heard.phone_number_id, heard.group_id or key
+        unread = self._unread[place]
+        if heard.id in unread:
+            del unread[: unread.index(heard.id) + 1]
+        if record.typing:
+            self._typing_since[place] = record.at
+
+    def sent(self, phone_number_id: str, key: str) -> None:
+        """The number sent something to this person or group."""
+        self._typing_since.pop((phone_number_id, key), None)
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a person be known by something else; the window is still the old one's."""
+        self._met = {(number, new if key == old else key): None for number, key in self._met}

@@ -1,0 +1,94 @@
+"""Where requests come in: the socket, the server on it, and which of the two faces a path belongs to."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from picha.sandbox.graph.spoiling import OpenProtocol
+
+_BACKLOG = 2048
+_GRACE_S = 2
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def is_loopback(door: socket.socket) -> bool:
+    """Tell whether only this machine reaches a socket."""
+    return ipaddress.ip_address(door.getsockname()[0]).is_loopback
+
+
+def base_url(host: str, door: socket.socket) -> str:
+    """Return the address of a socket that was opened for `host`, as a program on this machine reaches it."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound to
+    port = door.getsockname()[1]
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+class Front:
+    """Sends what is the sandbox's own one way, and everything that is Graph's the other."""
+
+    def __init__(self, own: ASGIApp, graph: ASGIApp) -> None:
+        self._own = own
+        self._graph = graph
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path: str = scope["path"]
+        is_own = path in ("/", "/handset") or path.startswith("/_sandbox/")
+        await (self._own if is_own else self._graph)(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling, which is the program's own, and with a call when the door is open."""
+
+    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_open = on_open
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_open()
+
+
+async def run(app: ASGIApp, door: socket.socket, stop: asyncio.Event, on_open: Callable[[], None]) -> None:
+    """Serve `app` on a socket until `stop` is set; `on_open` is called once, when it answers."""
+    config = uvicorn.Config(
+        app,
+        http=OpenProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = _Server(config, on_open)
+
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    watching = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[door])
+    finally:
+        watching.cancel()
