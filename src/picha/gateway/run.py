@@ -66,6 +66,7 @@ class Ground:
     book: AccountBook
     times: Times
     album: Album
+    policies: Policies
 
 
 @asynccontextmanager
@@ -73,23 +74,24 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """Open what both roles stand on.
 
     Raises:
-        SettingsError: the key ring cannot be read, or the blob store's setting makes no sense.
+        SettingsError: the key ring cannot be read, or the blob store or the media networks make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
+    blobs, policies = open_blobs(settings), _policies(settings)
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
         async with follow_times(book, clock) as times, Workshop() as workshop:
             album = Album(
                 pool,
-                open_blobs(settings),
+                blobs,
                 workshop,
                 clock,
                 ids,
                 max_bytes=IMAGE_MAX_BYTES,
                 keeps_originals=settings.keep_originals,
             )
-            yield Ground(pool, vault, clock, ids, book, times, album)
+            yield Ground(pool, vault, clock, ids, book, times, album, policies)
 
 
 def _policies(settings: Settings) -> Policies:
@@ -153,7 +155,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             accept=accept,
             intake=intake,
             album=ground.album,
-            bringer=Bringer(ground.album, fetcher, _policies(settings)),
+            bringer=Bringer(ground.album, fetcher, ground.policies),
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
         )
 
@@ -199,7 +201,7 @@ async def _worker(settings: Settings) -> None:
         )
         graph = await stack.enter_async_context(open_graph())
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
-        bringer = Bringer(ground.album, fetcher, _policies(settings))
+        bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
         desk = Desk(
             ground.pool,
