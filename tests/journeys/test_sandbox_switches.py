@@ -175,6 +175,36 @@ async def test_a_closed_window_fails_by_status_or_in_the_answer(sandbox: Sandbox
     assert len(await sandbox.ledger()) == len(before) + 1
 
 
+async def test_a_reaction_opens_the_window_or_does_not(sandbox: SandboxProgram) -> None:
+    reaction = {"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "\U0001f44d"}}
+    codes = []
+    for position, person in (("on", "255700000011"), ("off", "255700000012")):
+        await turn(sandbox, reaction_opens_window=position)
+        await sandbox.control("POST", "/inbound", json=reaction | {"from": person})
+        _, answer = await send(sandbox, to=person)
+        (ended,) = await sandbox.wait("status", wamid=answer["messages"][0]["id"])
+        codes.append(ended["code"])
+
+    assert codes == [None, 131047]
+
+
+async def test_a_member_of_a_group_is_named_by_either_key() -> None:
+    async with Receiver("token").listening() as receiver:
+        arguments = ("--ladder", "0,0,-", "--callback", receiver.url, "--verify-token", "token")
+        async with running(*arguments) as sandbox:
+            _, group = await sandbox.control("POST", "/groups", json={"subject": "x", "participants": ["255712345678"]})
+            write = {"from": "255712345678", "group_id": group["group_id"]}
+            await sandbox.control("POST", "/inbound", json=write)
+            seen: list[dict[str, str]] = []
+            for position in ("recipient_participant_id", "participant_recipient_id"):
+                await turn(sandbox, participant_key=position)
+                await send(sandbox, to=group["group_id"], recipient_type="group")
+                (*_, delivered) = await receiver.until(2 + 2 * len(seen))
+                seen.append({key: value for key, value in delivered.value["statuses"][0].items() if "partic" in key})
+
+    assert seen == [{"recipient_participant_id": "255712345678"}, {"participant_recipient_id": "255712345678"}]
+
+
 async def test_the_part_type_of_an_upload_may_be_left_out_or_not(sandbox: SandboxProgram) -> None:
     optional, _ = await upload(sandbox, b"x")
     await turn(sandbox, upload_type="required")

@@ -8,6 +8,7 @@ from picha.sandbox.accounts import Accounts
 from picha.sandbox.control_inbound import spoken_of
 from picha.sandbox.person import Nonsense, is_group_id, is_user_id, number_of
 from picha.sandbox.spoken import KINDS, Spoken, opens_window
+from picha.sandbox.switches import Switches, turned
 
 NAMES = st.sampled_from([*Spoken.__struct_encode_fields__, "file", "surprise"])
 PARTS = st.lists(st.tuples(NAMES, st.text(max_size=20) | st.sampled_from(["true", "{}", "131051", "null"])))
@@ -35,4 +36,10 @@ def test_no_text_is_two_of_a_number_a_user_id_and_a_group_id(text: str) -> None:
 
 
 def test_everything_that_a_person_does_to_write_opens_the_window_and_news_about_them_does_not() -> None:
-    assert [kind for kind in KINDS if not opens_window(kind)] == ["user_changed_user_id"]
+    assert [kind for kind in KINDS if not opens_window(kind, Switches())] == ["user_changed_user_id"]
+
+
+def test_by_switch_a_reaction_opens_no_window_either() -> None:
+    switches = turned({"reaction_opens_window": "off"})
+
+    assert [kind for kind in KINDS if not opens_window(kind, switches)] == ["reaction", "user_changed_user_id"]

@@ -187,7 +187,8 @@ class Courier:
             self._mailbag.post(queued)
 
     def _queued(self, send: Send, made: StatusMade, callback: Callback) -> WebhookQueued:
-        body = statuses.status(send, made, self._people(send, made), callback.number, self._dialect)
+        people, switches = self._people(send, made), self._switchboard.current
+        body = statuses.status(send, made, people, callback.number, dialect=self._dialect, switches=switches)
         return WebhookQueued(
             id=self._chance.digits(16),
             url=callback.url,

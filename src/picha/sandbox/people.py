@@ -18,6 +18,7 @@ from picha.sandbox.ground import Ground
 from picha.sandbox.person import Nonsense, Person, number_of, our_number, user_id_of
 from picha.sandbox.records import MediaStored, MessageHeard
 from picha.sandbox.spoken import UNSUPPORTED_CODES, Spoken, check, opens_window, refers_to, wire_type
+from picha.sandbox.switches import Switchboard
 
 _WITH_PICTURE = frozenset({"image", "reply_buttons"})
 _MEDIA_DOWNLOAD_ERROR = 131052
@@ -32,11 +33,21 @@ _WHY = {
 class People:
     """Lets people write."""
 
-    def __init__(self, ground: Ground, album: Album, mailbag: Mailbag, conduct: Conduct, *, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        album: Album,
+        mailbag: Mailbag,
+        conduct: Conduct,
+        switchboard: Switchboard,
+        *,
+        dialect: Dialect,
+    ) -> None:
         self._world, _, self._chance, self._clock = ground
         self._album = album
         self._mailbag = mailbag
         self._conduct = conduct
+        self._switchboard = switchboard
         self._dialect = dialect
 
     async def write(self, spoken: Spoken, file: bytes | None = None) -> str:
@@ -97,7 +108,7 @@ class People:
             identity_key_hash=writer.identity_key_hash,
             media_id=None if media is None else media.id,
             group_id=spoken.group_id,
-            opens_window=opens_window(spoken.type),
+            opens_window=opens_window(spoken.type, self._switchboard.current),
         )
 
     def _message(

@@ -123,7 +123,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         urls = MediaUrls(base_url, ours.app_secret)
         album = Album(ground, shelf, urls, fetcher)
         conduct = Conduct(ground, mailbag, courier, dialect=settings.dialect)
-        people = People(ground, album, mailbag, conduct, dialect=settings.dialect)
+        people = People(ground, album, mailbag, conduct, switchboard, dialect=settings.dialect)
         faults = Faults(ground.chance)
         limits = Limits(is_on=settings.limits)
         ground.world.chronicle.listeners.add(_counting(limits, ground.clock))

@@ -8,6 +8,7 @@ import msgspec
 from picha.cloudapi import webhooks
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.person import Nonsense, is_group_id, is_user_id
+from picha.sandbox.switches import Switches
 
 UNSUPPORTED_CODES = (131051, 131060)
 
@@ -114,12 +115,15 @@ def wire_type(kind: str) -> str:
     return _WIRE_TYPES.get(kind, kind)
 
 
-def opens_window(kind: str) -> bool:
+def opens_window(kind: str, switches: Switches) -> bool:
     """Tell whether a message of this kind opens the 24-hour window, as everything that a person does to write does.
 
-    Meta's pages do not say it of a reaction; news about a person (`system`) is not from them and opens none.
+    Meta's pages do not say it of a reaction, so a switch does; news about a person (`system`) is not from them and
+    opens none.
     """
-    return wire_type(kind) != "system"
+    if wire_type(kind) == "system":
+        return False
+    return kind != "reaction" or switches.reaction_opens_window == "on"
 
 
 def check(spoken: Spoken, dialect: Dialect, *, has_file: bool) -> None:

@@ -61,6 +61,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
         Literal["async", "sync"],
         _says("How 131047 comes outside the 24 hours: as a failed status, or as HTTP 400 with nothing in the ledger."),
     ] = "async"
+    reaction_opens_window: Annotated[
+        Literal["on", "off"], _says("Whether a reaction opens the 24 hours as any other message does.")
+    ] = "on"
+    participant_key: Annotated[
+        Literal["recipient_participant_id", "participant_recipient_id"],
+        _says("What a status of a send to a group calls the member it is about."),
+    ] = "recipient_participant_id"
     upload_type: Annotated[
         Literal["optional", "required"], _says("Whether an upload may come without its part `type`.")
     ] = "optional"

@@ -9,6 +9,8 @@ that year's examples do.
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
+
 from picha.cloudapi import webhooks
 from picha.cloudapi.limits import SERVICE_WINDOW
 from picha.sandbox.accounts import Number
@@ -17,15 +19,20 @@ from picha.sandbox.dialect import Dialect
 from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import SendAccepted, StatusMade
+from picha.sandbox.switches import Switches
 
 # User names are told with these alone.
 _WITH_USERNAME = frozenset({"delivered", "read"})
 
 
-def status(send: Send, made: StatusMade, people: Sequence[Person], number: Number, dialect: Dialect) -> bytes:
+def status(
+    send: Send, made: StatusMade, people: Sequence[Person], number: Number, *, dialect: Dialect, switches: Switches
+) -> bytes:
     """Return the body that tells of a status of a send to `people`, who are none when it is of a whole group."""
     accepted, is_new = send.accepted, dialect is Dialect.Y2026
     told = [_status(accepted, made, person, is_new=is_new) for person in people or (None,)]
+    if switches.participant_key == "participant_recipient_id":
+        told = [_renamed(one) for one in told]
     has_username = made.status in _WITH_USERNAME
     contacts = [contact(one, dialect, username=one.username if has_username else None) for one in people]
     return body(number, contacts=contacts if is_new else [], statuses=told)
@@ -51,6 +58,12 @@ def _status(accepted: SendAccepted, made: StatusMade, person: Person | None, *, 
         pricing=_pricing(accepted, made),
         errors=[] if made.code is None else [error(made.code, made.details)],
     )
+
+
+def _renamed(status: webhooks.Status) -> webhooks.Status:
+    """Return a status with the member of a group under the second name that Meta's pages have for it."""
+    member = status.recipient_participant_id
+    return msgspec.structs.replace(status, recipient_participant_id=None, participant_recipient_id=member)
 
 
 def _conversation(made: StatusMade) -> webhooks.Conversation | None:
