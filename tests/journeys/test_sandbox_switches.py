@@ -200,7 +200,8 @@ async def test_a_member_of_a_group_is_named_by_either_key() -> None:
                 await turn(sandbox, participant_key=position)
                 await send(sandbox, to=group["group_id"], recipient_type="group")
                 (*_, delivered) = await receiver.until(2 + 2 * len(seen))
-                seen.append({key: value for key, value in delivered.value["statuses"][0].items() if "partic" in key})
+                (status,) = delivered.value["statuses"]
+                seen.append({key: value for key, value in status.items() if value == "255712345678"})
 
     assert seen == [{"recipient_participant_id": "255712345678"}, {"participant_recipient_id": "255712345678"}]
 
