@@ -157,7 +157,7 @@ def test_a_given_verify_token_replaces_the_derived_one_and_nothing_else() -> Non
 def strikes(when: When, count: int) -> list[bool]:
     faults = Faults(Chance("7"))
     faults.add(FaultWish(effect=Effect(hang=True), when=when))
-    return [faults.strike("messages", "1", frozenset({"2"})) is not None for _ in range(count)]
+    return [faults.strike("messages", "1", lambda: frozenset({"2"})) is not None for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_rule_is_only_for_what_it_matches(match: Match, *, is_struck: bool) ->
     faults = Faults(Chance("7"))
     faults.add(FaultWish(effect=Effect(hang=True), match=match))
 
-    assert (faults.strike("messages", "1", frozenset({"2"})) is not None) is is_struck
+    assert (faults.strike("messages", "1", lambda: frozenset({"2"})) is not None) is is_struck
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=40))

@@ -1,7 +1,6 @@
 """Chance as an argument: every id, token and dice throw of one sandbox comes from one seed."""
 
 import hashlib
-import hmac
 from typing import Annotated
 
 import msgspec
@@ -45,7 +44,7 @@ class Chance:
     def put(self, place: Place) -> None:
         """Go on from a place, each stream from its own."""
         self._seed, self._start, self._count = place.seed, place.start, place.count
-        self._key = place.seed.encode()
+        self._key = place.seed.encode() + b"\0"
         for name in {*self._streams, *place.streams}:
             own = Place(seed=f"{place.seed}:{name}", start=place.start, count=place.streams.get(name, 0))
             self.of(name).put(own)
@@ -62,7 +61,7 @@ class Chance:
         block = 0
         while len(drawn) < size:
             message = f"{self._start}:{self._count}:{block}".encode()
-            drawn += hmac.digest(self._key, message, hashlib.sha256)
+            drawn += hashlib.sha256(self._key + message).digest()
             block += 1
         return int.from_bytes(drawn[:size])
 

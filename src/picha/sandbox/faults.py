@@ -1,5 +1,6 @@
 """Trouble on purpose: rules set at run time that spoil answers, matched by route, sender and recipient."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -132,11 +133,16 @@ class Faults:
             return True
         return self._faults.pop(fault_id, None) is not None
 
-    def strike(self, route: str, phone_number_id: str | None, to: frozenset[str]) -> Effect | None:
-        """Return what the first rule that strikes does to this request; every rule that matches counts it."""
-        struck = None
+    def strike(self, route: str, phone_number_id: str | None, to: Callable[[], frozenset[str]]) -> Effect | None:
+        """Return what the first rule that strikes does to this request; every rule that matches counts it.
+
+        `to` tells its recipients, and is asked only where there is a rule.
+        """
+        if not self._faults:
+            return None
+        struck, recipients = None, to()
         for fault in self._faults.values():
-            if not _matches(fault.match, route, phone_number_id, to):
+            if not _matches(fault.match, route, phone_number_id, recipients):
                 continue
             fault.matched += 1
             if struck is None and self._strikes(fault):

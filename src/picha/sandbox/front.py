@@ -77,6 +77,7 @@ async def run(app: ASGIApp, door: socket.socket, stop: asyncio.Event, on_open: C
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=_BACKLOG,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_S,

@@ -47,7 +47,7 @@ class Subscriptions:
 
         Nobody hears of an account that the app is not subscribed to, nor of a number that is not there (None).
         """
-        if number is None or not self.is_subscribed(number.waba_id):
+        if not self._set or number is None or not self.is_subscribed(number.waba_id):
             return None
         urls = (self.url(owner) for owner in (number.phone_number_id, number.waba_id, APP_ID))
         return next((Callback(url, number) for url in urls if url), None)

@@ -3,7 +3,7 @@
 Only `apply` changes it, one record at a time, and it decides nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
@@ -46,6 +46,8 @@ class World:
         self.callbacks = Subscriptions()
         self.chronicle = Chronicle()
         self._by_user_id: dict[str, str] = {}
+        # What is done with a record, by its type: looked up once for each.
+        self._deeds: dict[type, Callable[..., None]] = {}
 
     # What a decision asks.
 
@@ -120,7 +122,10 @@ class World:
     def apply(self, record: records.AnyRecord) -> None:
         """Let a record that is on disk have happened."""
         self.record_count += 1
-        self._apply(record)
+        kind = type(record)
+        if kind not in self._deeds:
+            self._deeds[kind] = vars(World)["_apply"].dispatcher.dispatch(kind)
+        self._deeds[kind](self, record)
 
     @singledispatchmethod
     def _apply(self, record: object) -> None:

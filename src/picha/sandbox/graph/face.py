@@ -124,12 +124,12 @@ class Face:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        road = roads.find(request.method, request.url.path, self._accounts)
+        road = roads.find(request.method, scope["path"], self._accounts)
         answer: Answer | None
         try:
             body = await read_body(request) if request.method == "POST" and road.name != "media" else b""
             number = self._admission.number_of(road, request)
-            effect = self._faults.strike(road.name, number, _recipients(road, body))
+            effect = self._faults.strike(road.name, number, lambda: _recipients(road, body))
             if effect is None or effect.is_processed:
                 answer = await self._answer(request, road, body)
             else:
@@ -176,7 +176,7 @@ class Face:
     def _admit(self, request: Request, road: Road, body: bytes) -> Document:
         """Return the parameters of a request with a good token and a road; the token is judged first."""
         content_type = request.headers.get("content-type", "")
-        query = dict(request.query_params)
+        query = dict(request.query_params) if request.scope["query_string"] else {}
         token = header_token(request) or query.pop("access_token", None)
         number = self._admission.number_of(road, request)
         if token is not None:
