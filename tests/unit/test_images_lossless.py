@@ -27,6 +27,7 @@ SAMPLES = [
 ]  # fmt: skip
 MARKS = [b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff\xfe\0\2", b"\xff\xe0\0\2", b"\xff\xff", b"IEND", b"tEXt", b"\0"]
 PIECES = st.one_of(st.binary(max_size=6), st.sampled_from(MARKS))
+PIXELS_MAX = 4_000_000
 STRIPPED = [odd for odd in ODD if odd.auto == "strip"]
 
 
@@ -40,12 +41,14 @@ def mutants(draw: st.DrawFn) -> bytes:
 
 
 def pixels(data: bytes) -> tuple[str, tuple[int, int], bytes, bytes | None] | None:
-    """Return what Pillow decodes, the profile too, or None where it does not."""
+    """Return what Pillow decodes, the profile too, or None where it does not, or would take too long over it."""
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
+            if image.width * image.height > PIXELS_MAX:
+                return None
             image.load()
             return image.mode, image.size, image.tobytes(), image.info.get("icc_profile")
-    except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError):
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError):
         return None
 
 

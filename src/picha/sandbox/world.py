@@ -3,7 +3,7 @@
 Only `apply` changes it, one record at a time, and it decides nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 
@@ -46,8 +46,6 @@ class World:
         self.callbacks = Subscriptions()
         self.chronicle = Chronicle()
         self._by_user_id: dict[str, str] = {}
-        # What is done with a record, by its type: looked up once for each.
-        self._deeds: dict[type, Callable[..., None]] = {}
 
     # What a decision asks.
 
@@ -122,10 +120,8 @@ class World:
     def apply(self, record: records.AnyRecord) -> None:
         """Let a record that is on disk have happened."""
         self.record_count += 1
-        kind = type(record)
-        if kind not in self._deeds:
-            self._deeds[kind] = vars(World)["_apply"].dispatcher.dispatch(kind)
-        self._deeds[kind](self, record)
+        # The same as `self._apply(record)`, which would make a new function each time.
+        _deeds.dispatch(type(record))(self, record)
 
     @singledispatchmethod
     def _apply(self, record: object) -> None:
@@ -295,3 +291,6 @@ class World:
         self.conversations.rename(old, new)
         for group in self.groups.values():
             group.participants = {new if key == old else key: None for key in group.participants}
+
+
+_deeds = vars(World)["_apply"].dispatcher
