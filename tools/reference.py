@@ -10,6 +10,7 @@ from picha.cloudapi import limits
 from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
 from picha.egress.places import PER_HOST, PER_PARTY
+from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.messages import LIMIT_MAX, OFFSET_MAX
@@ -19,6 +20,7 @@ from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
 from picha.gateway.store.retention import GRACE
+from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX
 from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
 from picha.sandbox import switches
@@ -121,7 +123,10 @@ def limits_page() -> str:
     """Every limit that is enforced."""
     ours = [
         ("JSON body", f"{JSON_MAX_BYTES:,} bytes, {MAX_DEPTH} levels", "413, 400"),
-        ("Picture, by upload or URL", f"{limits.IMAGE_MAX_BYTES:,} bytes", "422 IMAGE_TOO_LARGE, or failed 131053"),
+        ("Picture under auto", f"{AUTO_MAX_BYTES:,} bytes", "413, or failed 131053"),
+        ("Picture under strict", f"{limits.IMAGE_MAX_BYTES:,} bytes", "413, or failed 131053"),
+        ("Pixels", f"{SIDE_MAX:,} a side, {PIXELS_MAX:,} in all", "422 IMAGE_TOO_LARGE, or failed 131053"),
+        ("Fetching for a preflight or an upload by URL", f"{PATIENCE_S:.0f} s", "422 MEDIA_UNREACHABLE"),
         ("Caption", f"{limits.CAPTION_MAX_CHARS:,} code points", "422 VALIDATION_ERROR"),
         ("Webhook from Meta", f"{limits.WEBHOOK_MAX_BYTES:,} bytes", "413"),
         ("List page, list offset", f"{LIMIT_MAX}, {OFFSET_MAX:,}", "422 VALIDATION_ERROR"),

@@ -281,7 +281,7 @@ async def test_a_form_without_a_file_part_that_can_be_read_is_refused(picha: Tal
         (picture("GIF"), "IMAGE_NOT_SUPPORTED"),
         (picture("WEBP"), "IMAGE_NOT_SUPPORTED"),
         (picture()[:300], "IMAGE_UNREADABLE"),
-        (picture_of(LIMIT + 1), "IMAGE_TOO_LARGE"),
+        (picture_of(LIMIT + 1), "BODY_TOO_LARGE"),
     ],
     ids=["text", "nothing", "PDF", "GIF", "WebP", "half a JPEG", "one byte too many"],
 )
@@ -307,7 +307,7 @@ async def test_what_is_made_smaller_may_have_so_many_bytes_and_not_one_more(pich
 
     assert told.status == 201, told.body
     assert told.data["size_bytes"] < LIMIT
-    is_refused(await picha.upload(picture_of(AUTO_MAX_BYTES + 1)), "IMAGE_TOO_LARGE", "file")
+    is_refused(await picha.upload(picture_of(AUTO_MAX_BYTES + 1)), "BODY_TOO_LARGE", "file")
 
 
 async def stream(size: int) -> AsyncIterator[bytes]:

@@ -180,3 +180,23 @@ def test_fix_under_strict_cuts_the_tail_and_keeps_the_rest(album: Path) -> None:
     run(album, "fix", "place.jpg", "--strict", "-o", "out.jpg")
 
     assert (album / "out.jpg").read_bytes() == (album / "place.jpg").read_bytes()[:-4]
+
+
+def test_fix_writes_behind_a_link_and_leaves_the_file_s_rights_as_they_were(album: Path) -> None:
+    target, link = album / "target.jpg", album / "link.jpg"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+
+    assert run(album, "fix", "print.jpg", "-o", "link.jpg").returncode == 0
+
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b"\xff\xd8\xff")
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_fix_never_puts_a_file_in_a_device_s_place_and_says_when_it_takes_nothing(album: Path) -> None:
+    done = run(album, "fix", "print.jpg", "-o", "/dev/full")
+
+    assert (done.returncode, b"No space left" in done.stderr) == (64, True)
+    assert Path("/dev/full").is_char_device()

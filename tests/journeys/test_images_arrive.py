@@ -76,8 +76,9 @@ async def test_under_strict_it_is_refused_with_a_reason_on_both_roads(
 
     message = await picha.becomes(sent.data["message_id"], "failed")
 
-    assert (told.status, told.error["field"]) == (422, "file")
-    assert told.error["code"] in {"IMAGE_NOT_SUPPORTED", "IMAGE_TOO_LARGE"}
+    is_large = len(data) > LIMIT
+    refusal = (413, "BODY_TOO_LARGE") if is_large else (422, "IMAGE_NOT_SUPPORTED")
+    assert (told.status, told.error["code"], told.error["field"]) == (*refusal, "file")
     assert message["error_code"] == "131053"
     assert not [item for item in await picha.ledger() if item["to"] == customer]
 
@@ -268,3 +269,28 @@ async def test_a_picture_whose_pixels_are_broken_is_refused_each_time_it_is_uplo
         for policy in ("auto", "strict"):
             told = await picha.upload(broken, image_policy=policy)
             assert (told.status, told.error["code"], told.error["field"]) == (422, "IMAGE_UNREADABLE", "file")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "start", "stop"),
+    [("bytes=0-9", 0, 10), ("bytes=10-", 10, None), ("bytes=-7", -7, None), ("bytes=3-999999", 3, None)],
+)
+async def test_a_part_of_a_picture_is_served_alone(picha: Talk, wanted: str, start: int, stop: int | None) -> None:
+    data = picture("PNG", shade=61)
+    file_id = (await picha.upload(data)).data["file_id"]
+
+    told = await picha.api("GET", f"/v1/whatsapp/media/{file_id}/content", headers={"Range": wanted})
+
+    assert (told.status, told.body) == (206, data[start:stop])
+    first = start % len(data)
+    assert told.headers["Content-Range"] == f"bytes {first}-{first + len(told.body) - 1}/{len(data)}"
+
+
+@pytest.mark.parametrize("wanted", ["bytes=", "bytes=9-3", "bytes=999999-", "lines=1-2", "bytes=0-1,4-5"])
+async def test_a_range_that_makes_no_sense_brings_all_of_it(picha: Talk, wanted: str) -> None:
+    data = picture("PNG", shade=61)
+    file_id = (await picha.upload(data)).data["file_id"]
+
+    told = await picha.api("GET", f"/v1/whatsapp/media/{file_id}/content", headers={"Range": wanted})
+
+    assert (told.status, told.body) == (200, data)

@@ -149,6 +149,22 @@ async def test_one_who_goes_away_leaves_the_workshop_as_it_was() -> None:
         assert (await shop.check(data, facts(data))).flaws == ()
 
 
+async def test_one_who_goes_away_while_a_child_starts_leaves_no_child_behind() -> None:
+    data = picture()
+    async with Workshop(children=2) as shop:
+        for _ in range(10):
+            asking = asyncio.create_task(shop.check(data, facts(data)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        assert (await shop.check(data, facts(data))).flaws == ()
+        started = children()
+    assert len(started) <= 2
+    await until_none_runs(*started)
+
+
 async def test_two_heavy_pictures_at_once_do_not_wait_for_each_other_forever() -> None:
     data = picture()
     heavy = Facts(kind="png", width=10_000, height=4_000)

@@ -114,19 +114,30 @@ def _read(name: str) -> tuple[bytes, int]:
 
 
 def _write(name: str, data: bytes) -> None:
-    if name == _PIPE:
-        sys.stdout.buffer.write(data)
+    try:
+        if name == _PIPE:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            _put(Path(name).resolve(), data)
+    except OSError as problem:
+        _refuse(f"{name}: {problem.strerror}")
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, behind the links that lead to it; a device or a pipe takes it as it is."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
         return
-    path = Path(name)
-    if path.is_dir():
-        _refuse(f"{name}: Is a directory")
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         half.write_bytes(data)
+        if path.exists():
+            half.chmod(path.stat().st_mode & 0o777)
         half.replace(path)
-    except OSError as problem:
+    except OSError:
         half.unlink(missing_ok=True)
-        _refuse(f"{name}: {problem.strerror}")
+        raise
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -18,7 +18,8 @@ MEMORY_MAX_BYTES = 2 * 1024**3
 # Seconds of computing that one picture may take.
 CPU_MAX_S = 15
 
-_LENGTH = struct.Struct(">Q")
+# The lengths of a message's head and of its bytes, which follow as they are: packing megabytes would hold the loop up.
+_FRAME = struct.Struct(">QQ")
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
@@ -41,25 +42,27 @@ T = TypeVar("T", Job, Outcome)
 
 
 def write(pipe: IO[bytes], message: Job | Outcome) -> None:
-    """Write one message, its length before it.
+    """Write one message, its lengths before it.
 
     Raises:
         OSError: nobody reads the pipe any more.
     """
-    packed = msgspec.msgpack.encode(message)
-    pipe.write(_LENGTH.pack(len(packed)))
-    pipe.write(packed)
+    head = msgspec.msgpack.encode(msgspec.structs.replace(message, data=b""))
+    pipe.write(_FRAME.pack(len(head), len(message.data)) + head)
+    pipe.write(message.data)
     pipe.flush()
 
 
 def read(pipe: IO[bytes], kind: type[T]) -> T | None:
     """Return the next message, or None when the pipe ends first."""
-    head = pipe.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
+    frame = pipe.read(_FRAME.size)
+    if len(frame) < _FRAME.size:
         return None
-    (length,) = _LENGTH.unpack(head)
-    packed = pipe.read(length)
-    return msgspec.msgpack.decode(packed, type=kind) if len(packed) == length else None
+    head_size, data_size = _FRAME.unpack(frame)
+    head, data = pipe.read(head_size), pipe.read(data_size)
+    if (len(head), len(data)) != (head_size, data_size):
+        return None
+    return msgspec.structs.replace(msgspec.msgpack.decode(head, type=kind), data=data)
 
 
 def work(job: Job) -> Outcome:

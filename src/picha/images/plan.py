@@ -11,7 +11,6 @@ Policy = Literal["auto", "strict"]
 Step = Literal["keep", "trim", "strip", "redraw", "refuse"]
 
 # Bytes that are looked at under each policy; who receives a body stops reading there.
-STRICT_MAX_BYTES = 5_242_880
 AUTO_MAX_BYTES = 32 * 1024 * 1024
 # What we are willing to decode. WhatsApp publishes no such limit; a file of 0.7 MB can hold 177 million pixels.
 SIDE_MAX = 30_000

@@ -22,7 +22,7 @@ HEAVY_PIXELS = 25_000_000
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_TOO_HARD = Flaw(
+TOO_HARD = Flaw(
     "too_hard",
     "The picture could not be opened within the memory and time that one picture is given.",
     "Open it in an image editor and save it anew, as a JPEG with fewer pixels.",
@@ -131,7 +131,7 @@ class Workshop:
         heavy = (facts.width or 0) * (facts.height or 0) > HEAVY_PIXELS
         async with self._room(min(2 if heavy else 1, self._children)):
             # A child may have died of something else than this picture; one that dies of it twice has died of it.
-            return await self._once(job) or await self._once(job) or Outcome(flaws=(_TOO_HARD,))
+            return await self._once(job) or await self._once(job) or Outcome(flaws=(TOO_HARD,))
 
     @contextlib.asynccontextmanager
     async def _room(self, share: int) -> AsyncIterator[None]:
@@ -155,13 +155,13 @@ class Workshop:
 
     async def _once(self, job: Job) -> Outcome | None:
         """Return what came of `job` in one child, or None when the child died; one that hangs is ended."""
-        child = self._idle.pop() if self._idle else await self._run(_Child)
+        child = self._idle.pop() if self._idle else await self._started()
         asking = asyncio.ensure_future(self._run(child.ask, job))
         try:
             outcome = await asyncio.wait_for(asyncio.shield(asking), self._patience_s)
         except TimeoutError:
             child.kill()
-            return await asking or Outcome(flaws=(_TOO_HARD,))
+            return await asking or Outcome(flaws=(TOO_HARD,))
         except asyncio.CancelledError:
             child.kill()
             raise
@@ -172,6 +172,15 @@ class Workshop:
         else:
             await self._run(child.close)
         return outcome
+
+    async def _started(self) -> _Child:
+        """Return a new child; whoever goes away meanwhile leaves it to the next."""
+        starting = asyncio.ensure_future(self._run(_Child))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._idle.append(await starting)
+            raise
 
     async def _run(self, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments, **named))

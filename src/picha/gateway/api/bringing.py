@@ -1,7 +1,5 @@
 """Pictures that a request brings along by address, fetched and looked at before it is answered."""
 
-import asyncio
-
 from picha.egress import Refused, check_url
 from picha.gateway.api.calls import Call, RefusedError
 from picha.gateway.pictures.bring import BringError
@@ -11,7 +9,7 @@ from picha.images.plan import Policy
 from picha.karibu.errors import Code
 
 # How long a request waits for a picture: a caller's own patience is seldom longer.
-_PATIENCE_S = 15.0
+PATIENCE_S = 15.0
 
 _FLAW_CODES = {
     "too_large": Code.IMAGE_TOO_LARGE,
@@ -34,15 +32,14 @@ async def brought(call: Call, url: str, policy: Policy, field: str) -> File:
     """Return the picture at `url` as a file of the caller's workspace, fetched within 15 seconds."""
     caller = call.caller
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            return await call.services.bringer.bring(
-                caller.workspace_id, url, environment=caller.environment, policy=policy
-            )
+        return await call.services.bringer.bring(
+            caller.workspace_id, url, environment=caller.environment, policy=policy, patience_s=PATIENCE_S
+        )
     except BringError as error:
         code = _flaw_code(error.flaw) if error.flaw else Code.MEDIA_UNREACHABLE
         raise RefusedError(code, error.detail, field) from error
     except TimeoutError:
-        message = f"The picture did not arrive within {_PATIENCE_S:.0f} seconds; try again, or serve it faster."
+        message = f"The picture did not arrive within {PATIENCE_S:.0f} seconds; try again, or serve it faster."
         raise RefusedError(Code.MEDIA_UNREACHABLE, message, field) from None
 
 

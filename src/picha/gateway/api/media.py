@@ -1,12 +1,17 @@
 """/v1/whatsapp/media: upload a picture or name its address, ask for its facts, fetch its bytes, delete it."""
 
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from picha.gateway.api.bringing import brought, check_address, unusable
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, content_type, limited, unsupported
+from picha.gateway.blobs import BlobMissing
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.store import files
 from picha.gateway.store.files import File
@@ -16,6 +21,8 @@ from picha.karibu.media import Media, MediaDeleted, decode_from_url
 from picha.karibu.sends import ImagePolicy
 from picha.karibu.shape import Malformed
 
+_RANGE = re.compile(r"bytes=([0-9]{0,12})-([0-9]{0,12})")
+_NOT_KEPT = "The bytes of that picture are no longer kept here; upload it again."
 _NOT_FOUND = "There is no picture with that file_id; it was never uploaded here, or it has expired."
 # What multipart's own lines may add to the picture.
 _FRAME_BYTES = 64 * 1024
@@ -57,7 +64,7 @@ async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
     most, size = album.most_bytes(policy), part.size or 0
     if size > most:
         message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
-        raise RefusedError(Code.IMAGE_TOO_LARGE, message, "file")
+        raise RefusedError(Code.BODY_TOO_LARGE, message, "file")
     async with album.hands:
         try:
             return await album.take_in(call.caller.workspace_id, await part.read(), policy)
@@ -89,12 +96,42 @@ async def describe(call: Call) -> Answer:
 async def content(call: Call) -> Response:
     """Serve a picture's bytes to a key of its workspace, or to the holder of a signed link."""
     file = await _shown(call)
-    data = await call.services.album.blobs.get(file.digest)
     shown = file.mime_type in _SHOWN
     name = "picture." + file.mime_type.rpartition("/")[2] if shown else "picture.bin"
     disposition = f'{"inline" if shown else "attachment"}; filename="{name}"'
     media_type = file.mime_type if shown else "application/octet-stream"
-    return Response(data, media_type=media_type, headers={**_SAFE_HEADERS, "Content-Disposition": disposition})
+    start, stop = _part(call.request.headers.get("range", ""), file.size_bytes)
+    headers = {**_SAFE_HEADERS, "Content-Disposition": disposition, "Accept-Ranges": "bytes"}
+    headers["Content-Length"] = str(stop - start)
+    is_whole = (start, stop) == (0, file.size_bytes)
+    if not is_whole:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size_bytes}"
+    blobs, digest = call.services.album.blobs, file.digest
+    pieces = blobs.stream(digest) if is_whole else blobs.stream(digest, start=start, stop=stop)
+    try:
+        first = await anext(pieces, b"")
+    except BlobMissing:
+        raise RefusedError(Code.MEDIA_NOT_FOUND, _NOT_KEPT) from None
+    return StreamingResponse(_joined(first, pieces), 200 if is_whole else 206, headers, media_type)
+
+
+async def _joined(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece
+
+
+def _part(wanted: str, size: int) -> tuple[int, int]:
+    """Return from where to where a `Range` header wants bytes; one that makes no sense here wants all (RFC 9110)."""
+    match = _RANGE.fullmatch(wanted.strip())
+    if match is None or match.groups() == ("", ""):
+        return 0, size
+    first, last = match.groups()
+    if not first:
+        return max(0, size - int(last)), size
+    start, stop = int(first), min(size, int(last) + 1) if last else size
+    return (start, stop) if start < stop else (0, size)
 
 
 async def thumbnail(call: Call) -> Response:

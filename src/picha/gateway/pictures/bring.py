@@ -1,5 +1,6 @@
 """Bring a picture in from an address that a customer gave: fetch it, look at it, keep it."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -34,13 +35,21 @@ class Bringer:
     fetcher: Fetcher
     policies: Policies = POLICIES
 
-    async def bring(self, workspace: UUID, url: str, *, environment: str, policy: Policy) -> File:
-        """Return the picture at `url` as a file of the workspace.
+    async def bring(
+        self, workspace: UUID, url: str, *, environment: str, policy: Policy, patience_s: float | None = None
+    ) -> File:
+        """Return the picture at `url` as a file of the workspace; to fetch it may take `patience_s` seconds.
 
         Raises:
             BringError: there is none that may go out.
+            TimeoutError: it did not come in time.
         """
-        fetched = await self._fetch(workspace, url, environment, policy)
+        async with self.album.hands:
+            async with asyncio.timeout(patience_s):
+                fetched = await self._fetch(workspace, url, environment, policy)
+            return await self._take_in(workspace, fetched, policy)
+
+    async def _take_in(self, workspace: UUID, fetched: Fetched, policy: Policy) -> File:
         if policy == "strict" and _declared(fetched) not in IMAGE_MIME_TYPES:
             detail = f"The server says that this is {_declared(fetched) or 'nothing'}, not image/jpeg or image/png."
             raise BringError(NOT_FETCHED, detail, flaw="not_an_image")

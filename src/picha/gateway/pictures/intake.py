@@ -16,22 +16,21 @@ from picha.images.child import Outcome
 from picha.images.facts import Facts, Flaw, Inspection, Unusable
 from picha.images.lossless import strip
 from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
-from picha.images.probe import inspect, probe
+from picha.images.probe import HEAD_BYTES, inspect, probe
 from picha.images.redraw import confirmed
 from picha.images.rules import verdict
-from picha.images.workers import Workshop
+from picha.images.workers import TOO_HARD, Workshop
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
 # How long an uploaded picture may be named by its file_id.
 FILE_LIFE = timedelta(days=30)
-# Uploads that are in memory at a time, of up to 32 MB each and a copy on its way to a child.
-_AT_HAND = 8
+# Pictures that are in memory at a time on their way in, of up to 32 MB each; more than one slow host may take up.
+_AT_HAND = 12
 # Thumbnails at hand, of some ten kilobytes each.
 _THUMBNAILS_MAX = 1000
 # Pictures of which it is known whether their pixels are whole.
 _OPENED_MAX = 10_000
-_HEAD_BYTES = 64 * 1024
 
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ class Album:
     ids: Ids
     max_bytes: int
     keeps_originals: bool = False
-    # Whoever holds a whole upload in memory holds one of these: there may be many uploads, and each has megabytes.
+    # Whoever holds a whole picture in memory on its way in holds one of these: there may be many, of many megabytes.
     hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
     _opened: dict[bytes, tuple[Flaw, ...]] = field(default_factory=dict)
     _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
@@ -98,8 +97,9 @@ class Album:
         drawn = self._thumbnails.get(file.digest)
         if drawn is None:
             data = await self.blobs.get(file.digest)
-            drawn = await self.workshop.thumbnail(data, probe(data[:_HEAD_BYTES]))
-            _remember(self._thumbnails, file.digest, drawn, most=_THUMBNAILS_MAX)
+            drawn = await self.workshop.thumbnail(data, probe(data[:HEAD_BYTES]))
+            if TOO_HARD not in drawn.flaws:
+                _remember(self._thumbnails, file.digest, drawn, most=_THUMBNAILS_MAX)
         if drawn.flaws:
             raise Unusable(drawn.flaws)
         return drawn.data
@@ -124,7 +124,8 @@ class Album:
         flaws = self._opened.get(digest)
         if flaws is None:
             flaws = (await self.workshop.check(data, facts)).flaws
-            _remember(self._opened, digest, flaws, most=_OPENED_MAX)
+            if TOO_HARD not in flaws:  # which may be the machine's fault, and not the picture's
+                _remember(self._opened, digest, flaws, most=_OPENED_MAX)
         return flaws
 
     async def _keep(
