@@ -87,6 +87,17 @@ async def test_a_later_webhook_overtakes(sandbox: SandboxProgram, receiver: Rece
     assert any(order != ["sent", "delivered", "read"] for order in orders)
 
 
+async def test_with_reorder_for_all_a_later_webhook_overtakes_each_time(
+    sandbox: SandboxProgram, receiver: Receiver
+) -> None:
+    await troubled(sandbox, reorder=True)
+
+    wamid = await sandbox.sent()
+    await sandbox.wait("delivery", wamid=wamid, count="3")
+
+    assert [status for one, status in receiver.updates() if one == wamid] == ["delivered", "sent", "read"]
+
+
 async def test_a_webhook_is_delayed(sandbox: SandboxProgram, receiver: Receiver) -> None:
     await troubled(sandbox, delay_ms=[400, 500])
     loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -58,6 +59,13 @@ def _ladder(text: str) -> "Ladder":
     return int(first), delivered, read
 
 
+def _address(text: str | None) -> str | None:
+    parts = urlsplit(text) if text else None
+    if parts is not None and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise typer.BadParameter("a whole address, such as http://127.0.0.1:5000/webhook", param_hint="--callback")
+    return text
+
+
 def _is_pause(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 7  # noqa: PLR2004 - three hours fit, as they always did
 
@@ -104,7 +112,8 @@ def sandbox(
         str | None, typer.Option(envvar="PICHA_SANDBOX_SEED", help="Makes credentials and ids the same every time.")
     ] = None,
     callback: Annotated[
-        str | None, typer.Option(envvar="PICHA_SANDBOX_CALLBACK", help="URL that webhooks go to.")
+        str | None,
+        typer.Option(envvar="PICHA_SANDBOX_CALLBACK", callback=_address, help="URL that webhooks go to."),
     ] = None,
     verify_token: Annotated[
         str | None, typer.Option(envvar="PICHA_SANDBOX_VERIFY_TOKEN", help="Verify token of the callback.")

@@ -8,7 +8,7 @@ import msgspec
 
 from picha.sandbox.callbacks import documents
 from picha.sandbox.chance import Place
-from picha.sandbox.clock import SandboxClock
+from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.records import (
     AnyRecord,
     Born,
@@ -80,6 +80,10 @@ class StateDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def _check(self, record: AnyRecord, names: set[tuple[str, str]]) -> None:
         if isinstance(record, _NOT_TOLD):
             raise ValueError(f"{record.__struct_config__.tag} is no part of a state")  # noqa: TRY004 - a value of the document
+        for field in record.__struct_fields__:
+            if field == "at" or field.endswith("_at"):
+                # Whatever is reckoned from it must be a date.
+                _ = from_stamp(getattr(record, field) or 0.0) + _LONGEST_LIFE
         digest = getattr(record, "digest", None)
         if digest is not None and digest not in self.media:
             raise ValueError("media has no bytes for its digest")

@@ -6,6 +6,11 @@ from typing import Literal
 import msgspec
 
 from picha.sandbox.chance import Chance
+from picha.sandbox.person import bare
+
+DELAY_MAX_MS = 600_000
+_CODE_MAX = 9_999_999
+_CUT_MAX_BYTES = 2**31
 
 Moment = Literal["before", "after"]
 Route = Literal[
@@ -20,7 +25,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     - `route`: the call of the Cloud API.
     - `phone_number_id`: the object in the path, whatever it is.
-    - `to`: the recipient of a send, as digits or as a business-scoped user id.
+    - `to`: the recipient of a send, a number however it is written or a business-scoped user id.
     """
 
     route: Route | None = None
@@ -77,8 +82,10 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
             raise ValueError("an effect is one of error, status, drop, reset, hang, cut_after_bytes, or a delay_ms")
         if self.status is not None and not 400 <= self.status <= 599:  # noqa: PLR2004 - the statuses that tell trouble
             raise ValueError("status lies from 400 to 599")
-        if (self.cut_after_bytes or 0) < 0 or self.delay_ms < 0:
-            raise ValueError("cut_after_bytes and delay_ms are not negative")
+        if not 0 <= (self.error or 0) <= _CODE_MAX:
+            raise ValueError(f"error is one of Meta's codes, 0 to {_CODE_MAX}")
+        if not (0 <= (self.cut_after_bytes or 0) <= _CUT_MAX_BYTES and 0 <= self.delay_ms <= DELAY_MAX_MS):
+            raise ValueError(f"cut_after_bytes goes to {_CUT_MAX_BYTES}, delay_ms to {DELAY_MAX_MS}, neither below 0")
 
     @property
     def is_processed(self) -> bool:
@@ -166,5 +173,5 @@ def _matches(match: Match, route: str, phone_number_id: str | None, to: frozense
     return (
         match.route in (None, route)
         and match.phone_number_id in (None, phone_number_id)
-        and (match.to is None or match.to in to)
+        and (match.to is None or bare(match.to) in to)
     )

@@ -52,6 +52,11 @@ def is_user_id(text: str) -> bool:
     return _USER_ID.match(text) is not None
 
 
+def bare(recipient: str) -> str:
+    """Return a number as it is told apart from others, without plus sign and punctuation; a user id as it is."""
+    return recipient if is_user_id(recipient) else _PUNCTUATION.sub("", recipient)
+
+
 def is_group_id(text: str) -> bool:
     """Tell whether `text` can be the id of a group: letters and digits in a row, as Meta's groups pages show them."""
     return _GROUP_ID.match(text) is not None

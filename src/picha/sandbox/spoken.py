@@ -70,7 +70,7 @@ class Spoken(Pictured, frozen=True, kw_only=True, forbid_unknown_fields=True):
     - `phone_number_id`: the number they write to, else the first; all that a message refers to must be of that number.
     - `type`: image, text, reaction, unsupported, failed_image, reply_buttons, edit, revoke or user_changed_user_id.
     - `from`: their number; without it, `user_id` names somebody who hides theirs.
-    - `group_id`: writes to a group; an id that is new makes it.
+    - `group_id`: writes to a group; a new one of five letters and digits or more makes it.
     - `text`: of a text, or what an edit changes it to.
     - `caption`: of an image, or what an edit changes it to.
     - `image_base64`: the picture; without it, without `image_url` and without a file, a built-in photo.

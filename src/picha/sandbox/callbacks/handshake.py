@@ -11,20 +11,20 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 URL_MAX_CHARS = 200
 
 
-async def shake(session: aiohttp.ClientSession, url: str, verify_token: str, challenge: str) -> None:
-    """Return if `url` answers 200 with exactly `challenge`.
+async def shake(session: aiohttp.ClientSession, url: str, verify_token: str, challenge: str, *, name: str) -> None:
+    """Return if `url`, which the request calls `name`, answers 200 with exactly `challenge`.
 
     Raises:
         Refusal: code 2200 with what the address did instead, or code 100 for something that is no address.
     """
     if len(url) > URL_MAX_CHARS:
-        raise refusals.too_long("override_callback_uri", URL_MAX_CHARS)
+        raise refusals.too_long(name, URL_MAX_CHARS)
     try:
         address = URL(url)
     except ValueError:
-        raise refusals.parameter("Param callback_url is not a valid URI.") from None
+        raise refusals.parameter(f"Param {name} is not a valid URI.") from None
     if address.scheme not in ("http", "https") or not address.host:
-        raise refusals.parameter("Param callback_url is not a valid URI.")
+        raise refusals.parameter(f"Param {name} is not a valid URI.")
     query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token}
     try:
         async with session.get(address.extend_query(query), allow_redirects=False, timeout=_TIMEOUT) as answer:

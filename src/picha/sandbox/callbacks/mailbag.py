@@ -95,6 +95,8 @@ class Mailbag:
             return
         if delay_s > 0:
             await asyncio.sleep(delay_s)
+        # One that is held already lets the next pass, however many are to be held.
+        is_held = is_held and about not in self._held
         if is_held:
             await self._hold(about)
         self._gather(queued, trouble.batch)
@@ -110,6 +112,8 @@ class Mailbag:
         self._held[about].append(went_by)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(went_by.wait(), _HOLD_MAX_S)
+        if not went_by.is_set():
+            self._held.pop(about, None)
 
     def _release(self, about: str) -> None:
         for went_by in self._held.pop(about, ()):

@@ -11,11 +11,11 @@ import msgspec
 
 from picha.cloudapi.limits import WEBHOOK_MAX_UPDATES
 from picha.sandbox.chance import Chance
+from picha.sandbox.faults import DELAY_MAX_MS
 
 Kind = Literal[
     "duplicate", "reorder", "drop", "early_status", "skip_delivered", "failed_after_delivered", "unknown_wamid"
 ]
-_DELAY_MAX_MS = 600_000
 _KINDS: tuple[Kind, ...] = (
     "duplicate", "reorder", "drop", "early_status", "skip_delivered", "failed_after_delivered", "unknown_wamid",
 )  # fmt: skip
@@ -51,8 +51,8 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Refuse numbers that mean nothing."""
         if not 1 <= self.batch <= WEBHOOK_MAX_UPDATES:
             raise ValueError(f"batch lies from 1 to {WEBHOOK_MAX_UPDATES}")
-        if not 0 <= self.delay_ms[0] <= self.delay_ms[1] <= _DELAY_MAX_MS:
-            raise ValueError(f"delay_ms is two numbers from 0 to {_DELAY_MAX_MS}, the lesser first")
+        if not 0 <= self.delay_ms[0] <= self.delay_ms[1] <= DELAY_MAX_MS:
+            raise ValueError(f"delay_ms is two numbers from 0 to {DELAY_MAX_MS}, the lesser first")
         for kind in _KINDS:
             if not 0 <= getattr(self, kind) <= 1:
                 raise ValueError(f"{kind} lies from 0 to 1, or is true or false")

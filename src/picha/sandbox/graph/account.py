@@ -119,7 +119,7 @@ class Business:
             "is_on_biz_app": False,
             "whatsapp_business_manager_messaging_limit": "TIER_250",
             "webhook_configuration": self._webhook_configuration(number),
-            "health_status": onboarding.healthy(*entities),
+            "health_status": onboarding.health(*entities, is_able=self._switchboard.current.is_registered),
         }
         return _chosen(everything, fields, _NUMBER_FIELDS)
 
@@ -132,7 +132,7 @@ class Business:
         everything: Document = {
             "id": waba_id,
             "name": self._account(waba_id).name,
-            "health_status": onboarding.healthy(("WABA", waba_id)),
+            "health_status": onboarding.health(("WABA", waba_id)),
         }
         return answer(_chosen(everything, fields, ("id", "name")))
 
@@ -193,7 +193,8 @@ class Business:
 
     async def _set(self, callback: CallbackSet) -> Answer:
         if callback.url:
-            await shake(self._session, callback.url, callback.verify_token, self._chance.digits(10))
+            name = "callback_url" if callback.scope == "app" else "override_callback_uri"
+            await shake(self._session, callback.url, callback.verify_token, self._chance.digits(10), name=name)
         await self._journal.append(callback)
         return answer(SuccessAnswer(success=True))
 

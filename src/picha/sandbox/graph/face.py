@@ -1,6 +1,5 @@
 """Graph itself: trouble on purpose, and an answer in Graph's words whatever happens."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
@@ -20,11 +19,11 @@ from picha.sandbox.graph.messages import Messages
 from picha.sandbox.graph.roads import Road
 from picha.sandbox.graph.spoiling import spoil
 from picha.sandbox.ground import Ground
+from picha.sandbox.person import bare
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document
 from picha.sandbox.switches import Switchboard
 
-_PUNCTUATION = re.compile(r"[ ()+\-]")
 _log = logger("sandbox")
 
 
@@ -201,8 +200,4 @@ def _recipients(road: Road, body: bytes) -> frozenset[str]:
     except Refusal:
         return frozenset()
     named = (document.get("to"), document.get("recipient"))
-    return frozenset(
-        _PUNCTUATION.sub("", name) if name[:1] not in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else name
-        for name in named
-        if isinstance(name, str)
-    )
+    return frozenset(bare(name) for name in named if isinstance(name, str))

@@ -5,6 +5,7 @@ it is sent, unless a switch lets the size count at once. What no kind of media m
 """
 
 import asyncio
+import re
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -23,6 +24,8 @@ from picha.sandbox.switches import Switchboard, Switches
 
 # What the other parts and the boundaries of a form may take besides the file.
 _FORM_MAX_BYTES = MEDIA_MAX_BYTES + (1 << 16)
+
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class Media:
@@ -93,6 +96,7 @@ class Media:
         media = self._world.live_media(media_id) if is_good else None
         if media is None:
             raise refusals.Refusal(404, 100, "(#100) The media URL is not valid or has expired.")
+        _drop_nonsense(request, media.size)
         # No "inline": what somebody uploaded never runs in a browser that opens the address.
         response = FileResponse(
             self._blobs.path(media.digest), media_type=media.mime_type, headers={"X-Content-Type-Options": "nosniff"}
@@ -165,3 +169,14 @@ def _type_of(file: UploadFile) -> str:
 
 def _too_large(limit: int) -> refusals.Refusal:
     return refusals.parameter("Param file is too large.", details=f"A file has at most {limit:,} bytes.")
+
+
+def _drop_nonsense(request: Request, size: int) -> None:
+    """Take away a `Range` that is no one part of so many bytes: all are answered then (RFC 9110, section 14.2)."""
+    match = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    first, last = match.groups() if match else ("", "")
+    start = int(first or 0)
+    is_part = bool(first or int(last or 0)) and start < size and start <= int(last or size)
+    if not is_part:
+        kept = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+        request.scope["headers"] = kept

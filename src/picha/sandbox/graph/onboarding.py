@@ -7,6 +7,7 @@ import base64
 import re
 from urllib.parse import urlencode
 
+from picha.cloudapi.errors import lookup
 from picha.kit.secrets import Secret
 from picha.sandbox import refusals
 from picha.sandbox.accounts import Accounts
@@ -105,10 +106,14 @@ def _place_after(cursor: object) -> int:
     return int(text) + 1
 
 
-def healthy(*entities: tuple[str, str]) -> Document:
-    """Return a health status without any complaint: of an object, by kind and id, and of those it depends on."""
-    listed = [
+def health(*entities: tuple[str, str], is_able: bool = True) -> Document:
+    """Return the health status of an object, by kind and id, and of those it depends on; the first may be unable."""
+    listed: list[Document] = [
         {"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"}
         for kind, object_id in (*entities, ("APP", APP_ID))
     ]
-    return {"can_send_message": "AVAILABLE", "entities": listed}
+    if not is_able:
+        row = lookup(133010)
+        error = {"error_code": row.code, "error_description": row.title, "possible_solution": row.remedy}
+        listed[0] |= {"can_send_message": "BLOCKED", "errors": [error]}
+    return {"can_send_message": "AVAILABLE" if is_able else "BLOCKED", "entities": listed}

@@ -12,8 +12,6 @@ from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.cloudapi.messages import MessageContext
 from picha.sandbox.rules import TEXT_MAX_CHARS
 
-_PHONE = r"^[ ()+-]*[1-9](?:[ ()+-]*[0-9]){6,14}[ ()+-]*$"
-_BSUID = r"^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$"
 Product = Literal["whatsapp"]
 MediaId = Annotated[str, Meta(description="Id of an upload of this number's.")]
 Link = Annotated[str, Meta(description="URL of a JPEG or PNG, fetched when the message is sent.")]

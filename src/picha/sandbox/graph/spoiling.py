@@ -26,7 +26,7 @@ class OpenProtocol(HttpToolsProtocol):
     What is no HTTP request is answered in Graph's form, as everything is.
     """
 
-    _is_in_head = False
+    _is_in_head = _is_too_long = False
     _head_bytes = 0
 
     def data_received(self, data: bytes) -> None:
@@ -35,6 +35,7 @@ class OpenProtocol(HttpToolsProtocol):
         if self._is_in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > 2 * HEAD_MAX_BYTES:
+                self._is_too_long = True
                 self.send_400_response("The head of the request has no end.")
 
     def on_message_begin(self) -> None:
@@ -47,12 +48,13 @@ class OpenProtocol(HttpToolsProtocol):
         """Let the request in, unless its head is too long."""
         self._is_in_head = False
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_MAX_BYTES:
+            self._is_too_long = True
             raise ValueError("the head is too long")
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be read as a request, and end the connection; whom it was meant for nobody can tell."""
-        error = refusals.malformed(f"{msg} {_HEAD_RULE}").error
+        error = refusals.malformed(f"{msg} {_HEAD_RULE}" if self._is_too_long else msg).error
         trace = hashlib.sha256(f"{self.client}".encode()).hexdigest()[:22]
         body = encode_error(msgspec.structs.replace(error, fbtrace_id=f"A{trace}"))
         head = (
