@@ -166,6 +166,8 @@ def test_the_demo_leaves_a_database_that_the_environment_names_alone(tmp_path: P
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_a_demo_that_is_stopped_midway_stops_everything_it_started(tmp_path: Path, sign: signal.Signals) -> None:
     home = tmp_path / "home"
+    # Whoever runs the tests in the background ignores Ctrl-C, and so would the demo.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with subprocess.Popen(command(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
