@@ -97,3 +97,11 @@ async def test_a_state_with_an_impossible_date_is_refused_and_changes_nothing(
 
     assert (status, "error" in told) == (400, True)
     assert (await sandbox.control("GET", "/deliveries"))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/wait?event=send&bogus=1&timeout_s=0", "/ledger?befor=x", "/deliveries?abuot=x"])
+async def test_a_mistyped_query_is_refused_and_does_not_match_everything(sandbox: SandboxProgram, path: str) -> None:
+    status, told = await sandbox.control("GET", path)
+
+    assert status == 400
+    assert "the query has no" in told["error"]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 BODY_MAX_BYTES = 192 * 1024 * 1024
 Wish = TypeVar("Wish")
+Query = TypeVar("Query", bound=msgspec.Struct)
 
 
 class ControlRefusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +52,12 @@ async def read(request: Request, kind: type[Wish]) -> Wish | Response:
         return refused(str(why))
 
 
-def asked(request: Request, kind: type[Wish]) -> Wish | Response:
+def asked(request: Request, kind: type[Query]) -> Query | Response:
     """Return what the query asks for, or the refusal of one that asks for nothing that is possible."""
     try:
+        names = [field.encode_name for field in msgspec.structs.fields(kind)]
+        if unknown := set(request.query_params).difference(names):
+            return refused(f"the query has no {min(unknown)[:100]!r}; it may have {', '.join(names)}")
         return msgspec.convert(dict(request.query_params), kind, strict=False)
     except msgspec.ValidationError as why:
         return refused(str(why))
