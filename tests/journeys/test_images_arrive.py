@@ -294,3 +294,15 @@ async def test_a_range_that_makes_no_sense_brings_all_of_it(picha: Talk, wanted:
     told = await picha.api("GET", f"/v1/whatsapp/media/{file_id}/content", headers={"Range": wanted})
 
     assert (told.status, told.body) == (200, data)
+
+
+@pytest.mark.parametrize("way", ["content", "thumbnail"])
+async def test_a_picture_whose_bytes_are_lost_is_told_as_not_kept(picha: Talk, way: str) -> None:
+    uploaded = (await picha.upload(picture("PNG", shade=71 if way == "content" else 72))).data
+    name = uploaded["sha256"]
+    (picha.house.home / "blobs" / name[:2] / name[2:4] / name).unlink()
+
+    told = await picha.api("GET", f"/v1/whatsapp/media/{uploaded['file_id']}/{way}")
+
+    assert (told.status, told.error["code"]) == (404, "MEDIA_NOT_FOUND")
+    assert "no longer kept" in told.error["message"]

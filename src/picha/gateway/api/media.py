@@ -141,6 +141,8 @@ async def thumbnail(call: Call) -> Response:
         data = await call.services.album.thumbnail(file)
     except Unusable as error:
         raise unusable(error, "file_id") from error
+    except BlobMissing:
+        raise RefusedError(Code.MEDIA_NOT_FOUND, _NOT_KEPT) from None
     return Response(data, media_type="image/jpeg", headers=_SAFE_HEADERS)
 
 
