@@ -91,7 +91,7 @@ async def test_what_meta_did_not_process_is_sent_again_until_it_is(picha: Talk, 
     assert await effects(picha, customer) == 1
 
 
-@pytest.mark.parametrize("code", [131026, 131009, 190, 368])
+@pytest.mark.parametrize("code", [131026, 131009, 131042, 368])
 async def test_a_refusal_fails_the_message_with_metas_code_and_a_remedy(picha: Talk, customer: str, code: int) -> None:
     await spoil(picha, customer, {"error": code})
 

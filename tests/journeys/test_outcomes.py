@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from picha.gateway.domain.outcomes import Accepted, Ambiguous, NotSent, Outcome, Rejected, Throttled
+from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, NotSent, Outcome, Rejected, Throttled
 from picha.gateway.meta.graph import Graph, GraphCallError, image, open_graph
 from picha.gateway.store.tenants import Account
 from picha.kit.secrets import Secret
@@ -317,7 +317,7 @@ async def test_an_http_error_without_an_error_object_is_ambiguous(stub: Stub, gr
         (4, Throttled), (80007, Throttled), (130429, Throttled), (131056, Throttled),
         (2, Throttled), (131016, Throttled), (131057, Throttled), (133004, Throttled),
         (1, Ambiguous), (131000, Ambiguous),
-        (131026, Rejected), (131047, Rejected), (131053, Rejected), (190, Rejected), (100, Rejected), (777, Rejected),
+        (131026, Rejected), (131047, Rejected), (131053, Rejected), (190, Barred), (100, Rejected), (777, Rejected),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [200, 400, 500, 503])

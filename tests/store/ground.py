@@ -8,10 +8,11 @@ from uuid import UUID
 
 from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
 from picha.gateway.domain.outcomes import Outcome
-from picha.gateway.store import files, lanes, tenants, views
+from picha.gateway.meta.limits import PAIR_PACE
+from picha.gateway.store import files, lanes, outbox, tenants, views
 from picha.gateway.store.files import File
 from picha.gateway.store.lanes import Lease
-from picha.gateway.store.ledger import receive, witness
+from picha.gateway.store.ledger import receive, turns, witness
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.store.ledger.settle import Settlement, settle
@@ -71,7 +72,12 @@ class Ground:
         return message.id
 
     async def new_send(
-        self, *, file: UUID | None = None, media_url: str | None = None, phone: str = "16505551234"
+        self,
+        *,
+        file: UUID | None = None,
+        media_url: str | None = None,
+        phone: str = "16505551234",
+        priority: int = 0,
     ) -> NewSend:
         thread = await self.pool.fetchrow(
             "SELECT conversation.id, contact_id FROM conversation JOIN contact_address USING (contact_id)"
@@ -96,7 +102,14 @@ class Ground:
             recipient_identity_key_hash=None,
             expires_at=None,
             created_at=NOON,
+            priority=priority,
         )
+
+    async def may_go(self) -> list[UUID]:
+        """Return what may be sent now; threads in which nothing may go rest from here on, as a lane lets them."""
+        sends, idle = await outbox.sends(self.pool, self.sender, busy=[], most=50)
+        await turns.rest(self.pool, self.sender, idle, PAIR_PACE)
+        return [one.id for one in sends]
 
     async def lease(self, kind: str = lanes.SEND) -> Lease:
         taken = await lanes.take(self.pool, kind, self.ids.uuid(), most=10)
@@ -108,8 +121,10 @@ class Ground:
         assert await begin(self.pool, [Beginning(lease, message, attempt)]) == [True]
         return attempt
 
-    async def settle(self, message: UUID, attempt: UUID, outcome: Outcome) -> None:
-        await settle(self.pool, [Settlement(message, attempt, outcome)])
+    async def settle(
+        self, message: UUID, attempt: UUID, outcome: Outcome, again_after: timedelta = timedelta(0)
+    ) -> None:
+        await settle(self.pool, [Settlement(message, attempt, outcome, again_after)], PAIR_PACE)
 
     async def meta_says(
         self, wamid: str, *statuses: str, code: int = 0, attempt: UUID | None = None, seconds: float = 0

@@ -12,6 +12,7 @@ from tests.store.ground import NOON, Ground, at, open_ground
 from picha.gateway.domain.admission import SendImage
 from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
 from picha.gateway.domain.outcomes import Accepted
+from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import accepting, lanes, outbox, raw
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.ledger.admit import admit
@@ -77,14 +78,16 @@ async def run_a_batch(ground: Ground, name: str) -> None:
     await hear(ground, name, phones)
     answers = await answer(ground, phones)
     lease = (await lanes.take(ground.pool, lanes.SEND, ground.ids.uuid(), most=10))[0]
-    waiting = await outbox.sends(ground.pool, ground.sender, busy=(), most=BATCH)
+    waiting, _ = await outbox.sends(ground.pool, ground.sender, busy=(), most=BATCH)
     assert [one.id for one in waiting] == answers
     attempts = [ground.ids.uuid() for _ in answers]
     begun = [Beginning(lease, message, attempt) for message, attempt in zip(answers, attempts, strict=True)]
     assert all(await begin(ground.pool, begun))
     wamids = [f"wamid.{name}{n}" for n in range(BATCH)]
     await settle(
-        ground.pool, [Settlement(b.message, b.attempt, Accepted(w)) for b, w in zip(begun, wamids, strict=True)]
+        ground.pool,
+        [Settlement(b.message, b.attempt, Accepted(w)) for b, w in zip(begun, wamids, strict=True)],
+        PAIR_PACE,
     )
     await lanes.release(ground.pool, lease)
     await tell(ground, name, wamids)

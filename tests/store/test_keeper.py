@@ -8,11 +8,13 @@ from uuid import UUID
 from tests.store.ground import Ground
 
 from picha.gateway.domain.lane import Due
+from picha.gateway.domain.rest import Landing
 from picha.gateway.lanes.doorbell import doorbell
 from picha.gateway.lanes.keeper import Keeper
+from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes, outbox
 from picha.gateway.store.lanes import Lease
-from picha.gateway.store.ledger import decide
+from picha.gateway.store.ledger import decide, turns
 from picha.kit.clock import SystemClock
 
 CAP = 20
@@ -45,15 +47,17 @@ class Sending:
         await decide.orphan(self.ground.pool, self.lease)
 
     async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
-        sends = await outbox.sends(self.ground.pool, self.lease.key, busy=busy, most=50)
+        sends, idle = await outbox.sends(self.ground.pool, self.lease.key, busy=busy, most=50)
+        await turns.rest(self.ground.pool, self.lease.key, idle, PAIR_PACE)
         return [Due(one.id, one.conversation_id) for one in sends]
 
-    async def perform(self, piece: Due) -> None:
+    async def perform(self, piece: Due) -> Landing:
         if piece.id in self.failing:
             self.failing.discard(piece.id)
             raise RuntimeError("a defect")
         await decide.refuse(self.ground.pool, piece.id, code="EXPIRED", title="Expired", detail="For the test.")
         self.tally.note(piece.id)
+        return Landing.FINE
 
 
 @asynccontextmanager

@@ -25,6 +25,8 @@ class OutcomeClass(StrEnum):
     """Not processed: it came too fast."""
     NOT_PROCESSED = "not_processed"
     """Not processed: the service was not there."""
+    BARRED = "barred"
+    """Not processed, as nothing from this number will be until somebody puts something right."""
     AMBIGUOUS = "ambiguous"
     """Perhaps processed, perhaps not."""
     REJECTED = "rejected"

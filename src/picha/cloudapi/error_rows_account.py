@@ -10,6 +10,7 @@ ROWS: tuple[ErrorCode, ...] = (
         "AuthException",
         "Meta could not authenticate the access token.",
         "Make a new access token for the number's account and store it; messages go out again at once.",
+        OutcomeClass.BARRED,
     ),
     row(
         1,
@@ -76,7 +77,8 @@ ROWS: tuple[ErrorCode, ...] = (
         Verdict.FIX,
         "Access token required",
         "The request came without an access token.",
-        "Store an access token for the number's account, then send again.",
+        "Store an access token for the number's account; messages go out again at once.",
+        OutcomeClass.BARRED,
     ),
     row(
         190,
@@ -84,7 +86,8 @@ ROWS: tuple[ErrorCode, ...] = (
         Verdict.FIX,
         "Access token has expired",
         "The access token is expired, revoked or malformed.",
-        "Make a new access token (a system user's does not expire) and store it; then resume the number.",
+        "Make a new access token (a system user's does not expire) and store it; messages go out again at once.",
+        OutcomeClass.BARRED,
     ),
     row(
         368,

@@ -34,7 +34,9 @@ from picha.gateway.pictures.prepare import Preparing
 from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.sending.accept import Accept, Write
-from picha.gateway.sending.dispatch import Desk, Dispatch
+from picha.gateway.sending.backlog import Backlog
+from picha.gateway.sending.desk import Desk
+from picha.gateway.sending.dispatch import Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
 from picha.gateway.store.lanes import Lease
@@ -53,6 +55,8 @@ _SWEEP_SECONDS = 60
 _SWEEP_PASSES = 20
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
+# What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
+_SENDS, _FETCHES = 512, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,8 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def open_services(ground: Ground, settings: Settings, *, write: Write = admit) -> AsyncIterator[Services]:
     """Open what the API's handlers work with; their group commits run inside."""
-    accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, write=write)
+    backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
+    accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog, write=write)
     intake = Intake(ground.pool, ground.book, ground.clock, ground.ids)
     async with accept.group, intake.group, Fetcher(at_once=32) as fetcher:
         yield Services(
@@ -153,6 +158,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             times=ground.times,
             keys=KeyDesk(ground.pool, ground.clock),
             accept=accept,
+            backlog=backlog,
             intake=intake,
             album=ground.album,
             bringer=Bringer(ground.album, fetcher, ground.policies),
@@ -216,9 +222,16 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
         workers: list[Keeper | Digest] = [
-            _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64),
-            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16),
-            _keeper(ground, bell, lanes.HEAR, lambda lease: Fetching(lease, ground.album, graph, ground.book), room=8),
+            _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64, slots=_SENDS),
+            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16, slots=_FETCHES),
+            _keeper(
+                ground,
+                bell,
+                lanes.HEAR,
+                lambda lease: Fetching(lease, ground.album, graph, ground.book),
+                room=8,
+                slots=_FETCHES,
+            ),
             Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key),
         ]
         logger("run").info("working")
@@ -226,15 +239,17 @@ async def _worker(settings: Settings) -> None:
     logger("run").info("stopped")
 
 
-def _keeper(ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int) -> Keeper:
+def _keeper(
+    ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int, slots: int
+) -> Keeper:
     owner = ground.ids.uuid()
-    return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room)
+    return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room, slots=slots)
 
 
 async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, parent: int) -> None:
     """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    sweeping = [asyncio.create_task(_give_up(ground.pool)), asyncio.create_task(_sweep(ground))]
+    sweeping = [asyncio.create_task(_give_up(ground)), asyncio.create_task(_sweep(ground))]
     told = asyncio.create_task(_told_to_stop(parent))
     await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
     desk.stopping.set()
@@ -249,12 +264,14 @@ async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, 
             raise error
 
 
-async def _give_up(pool: Pool) -> None:
-    """Give up, every few seconds, what stayed unknown for too long."""
+async def _give_up(ground: Ground) -> None:
+    """Give up, every few seconds, what stayed unknown for too long, and what waits past its own time."""
     while True:
         await asyncio.sleep(_GIVE_UP_SECONDS)
         try:
-            GIVEN_UP.inc(await decide.give_up(pool))
+            GIVEN_UP.inc(await decide.give_up(ground.pool))
+            for account in await ground.book.all():
+                await decide.expire(ground.pool, account.id, ground.times.now(account.id))
         except Exception as error:  # noqa: BLE001 - what stays unknown must be given up some day
             logger("run").warning("giving up put off", error=str(error))
 

@@ -51,6 +51,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["10.1.0.0/16,192.168.1.7"],
         ),
     ] = ""
+    backlog_hours: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=24,
+            description="A number for which more waits than it can send in so many hours refuses new sends with 429.",
+            examples=["1.5"],
+        ),
+    ] = 4.0
     keys: Annotated[
         str, Meta(description="The master key ring itself, one `<id>:<base64>` a line; wins over keys_file.")
     ] = ""

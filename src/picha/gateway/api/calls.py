@@ -14,6 +14,7 @@ from picha.gateway.meta.times import Times
 from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
 from picha.gateway.sending.accept import Accept
+from picha.gateway.sending.backlog import Backlog
 from picha.gateway.store.pool import Pool
 from picha.karibu.errors import Code, ErrorItem
 from picha.kit.ids import Ids
@@ -30,6 +31,7 @@ class Services:
     times: Times
     keys: KeyDesk
     accept: Accept
+    backlog: Backlog
     intake: Intake
     album: Album
     bringer: Bringer

@@ -11,7 +11,7 @@ from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
 from picha.karibu.reads import Message, Page, Timeline
-from picha.karibu.senders import Sender, SenderChange
+from picha.karibu.senders import Sender, SenderChange, SenderState
 from picha.karibu.sends import SendAccepted, SendImage
 
 Handler = Callable[[Call], Awaitable[Answer | Response]]
@@ -66,6 +66,7 @@ ROUTES = (
             Code.WINDOW_CLOSED,
             Code.SENDER_AMBIGUOUS,
             Code.SENDER_INACTIVE,
+            Code.BACKLOG_FULL,
             *_IMAGE,
             Code.NOT_IMPLEMENTED,
         ),
@@ -103,6 +104,21 @@ ROUTES = (
         answer=Sender,
         codes=(*_JSON, Code.SENDER_NOT_FOUND),
         is_enveloped=False,
+    ),
+    *(
+        Route(
+            "POST",
+            f"/v1/whatsapp/senders/{{sender_id}}/{verb}",
+            handler,
+            answer=SenderState,
+            codes=(Code.SENDER_NOT_FOUND,),
+            is_enveloped=False,
+        )
+        for verb, handler in (
+            ("pause", senders.pause_sender),
+            ("resume", senders.resume_sender),
+            ("flush", senders.flush_sender),
+        )
     ),
     Route(
         "POST",

@@ -1,15 +1,19 @@
-"""/v1/whatsapp/senders: all, one, and what may be changed of one; bare, as Karibu has them."""
+"""/v1/whatsapp/senders: all, one, what may be changed of one, pause and resume; bare, as Karibu has them."""
+
+from uuid import UUID
 
 import msgspec
 
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
-from picha.gateway.store import tenants, threads
+from picha.gateway.store import numbers, tenants, threads
+from picha.gateway.store.ledger import decide
 from picha.karibu.errors import Code
-from picha.karibu.senders import Sender, decode_change
+from picha.karibu.senders import Sender, SenderState, State, decode_change
 from picha.karibu.sends import ImagePolicy
 from picha.karibu.shape import Malformed
 
 _NOT_FOUND = "This workspace has no sender with that id; list yours with GET /v1/whatsapp/senders."
+_STATES: dict[str | None, State] = {None: "sending", "operator": "paused", "token": "token_refused"}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -28,15 +32,44 @@ async def get_sender(call: Call) -> Answer:
 
 
 async def change_sender(call: Call) -> Answer:
-    """Change a number's image policy; sends that are accepted from then on follow it."""
+    """Change a number's image policy, which sends follow that are accepted from then on, or its pace."""
     demand_type(call.request, "application/json")
     try:
         change = decode_change(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
         raise RefusedError(error.code, error.message, error.field) from error
     sender: Sender = (await get_sender(call)).data
-    await tenants.set_image_policy(call.services.pool, sender.id, change.image_policy)
+    if change.image_policy is not None:
+        await tenants.set_image_policy(call.services.pool, sender.id, change.image_policy)
+    if change.messages_per_second is not None:
+        await numbers.set_per_second(call.services.pool, sender.id, change.messages_per_second)
     return await get_sender(call)
+
+
+async def pause_sender(call: Call) -> Answer:
+    """Send nothing more from a number; what is accepted for it waits."""
+    sender: Sender = (await get_sender(call)).data
+    await numbers.pause(call.services.pool, sender.id, "operator")
+    return Answer(await _state(call, sender.id))
+
+
+async def resume_sender(call: Call) -> Answer:
+    """Send from a number again."""
+    sender: Sender = (await get_sender(call)).data
+    await numbers.resume(call.services.pool, sender.id)
+    return Answer(await _state(call, sender.id))
+
+
+async def flush_sender(call: Call) -> Answer:
+    """Cancel all that waits for a number and was not begun."""
+    sender: Sender = (await get_sender(call)).data
+    count = await decide.flush(call.services.pool, sender.id)
+    return Answer(msgspec.structs.replace(await _state(call, sender.id), cancelled=count))
+
+
+async def _state(call: Call, sender: UUID) -> SenderState:
+    number = await call.services.backlog.look(sender)
+    return SenderState(id=sender, state=_STATES[number.paused_for], backlog_s=round(number.backlog_s, 3))
 
 
 async def _senders(call: Call, *, is_active: bool | None = None, is_default: bool | None = None) -> list[Sender]:
@@ -52,6 +85,8 @@ async def _senders(call: Call, *, is_active: bool | None = None, is_default: boo
             is_active=one.is_active,
             environment=call.caller.environment,
             image_policy=msgspec.convert(one.image_policy, ImagePolicy),
+            messages_per_second=one.per_second,
+            state=_STATES[one.paused_for],
         )
         for one in found
         if is_active in {None, one.is_active} and is_default in {None, one.is_default}

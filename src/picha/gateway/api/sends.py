@@ -13,7 +13,7 @@ from picha.karibu.errors import Code
 from picha.karibu.sends import Malformed, SendAccepted
 
 # Choices of the contract that nothing here does yet: said at once rather than accepted and not kept.
-_NOT_YET = {"on_unknown": "resend", "priority": "high"}
+_NOT_YET = {"on_unknown": "resend"}
 
 
 async def send_image(call: Call) -> Answer:
@@ -31,7 +31,7 @@ async def send_image(call: Call) -> Answer:
         command = await _preflight(call, command)
     result = await call.services.accept.image(command)
     if isinstance(result, Refusal):
-        raise RefusedError(Code(result.code), result.message, result.field)
+        raise _refused(result)
     ACCEPTED.inc()
     accepted = SendAccepted(
         message_id=result.send.id,
@@ -68,6 +68,7 @@ def _command(call: Call, asked: sends.SendImage) -> SendImage:
         client_reference=asked.client_reference,
         recipient_identity_key_hash=asked.recipient_identity_key_hash,
         expires_at=_utc(asked.expires_at),
+        is_high=asked.priority == "high",
     )
 
 
@@ -75,10 +76,15 @@ async def _preflight(call: Call, command: SendImage) -> SendImage:
     """Return the send with its picture brought in; what is refused anyway is refused before anything is fetched."""
     decided = await call.services.accept.look(command)
     if isinstance(decided, Refusal):
-        raise RefusedError(Code(decided.code), decided.message, decided.field)
+        raise _refused(decided)
     policy = command.image_policy or decided.sender.image_policy
     file = await brought(call, command.media_url or "", policy, "media_url")
     return replace(command, file_id=file.id)
+
+
+def _refused(refusal: Refusal) -> RefusedError:
+    headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s is not None else {}
+    return RefusedError(Code(refusal.code), refusal.message, refusal.field, headers=headers)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -24,6 +24,7 @@ def show(view: MessageView, links: Links, workspace: UUID) -> Message:
             "message_type": view.message_type,
             "status": view.status,
             "phase": view.phase if view.is_outbound else None,
+            "waiting_for": view.waiting_for,
             "attempts": view.attempts,
             "content": _content(view, links, workspace),
             "paired_message_id": view.paired_id,

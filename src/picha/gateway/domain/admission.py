@@ -32,6 +32,7 @@ class SendImage:
     client_reference: str | None = None
     recipient_identity_key_hash: str | None = None
     expires_at: datetime | None = None
+    is_high: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a command is not admitted; `code` is one of the API's stable codes."""
+    """Why a command is not admitted; `code` is one of the API's stable codes. `retry_after_s` says when it may be."""
 
     code: str
     message: str
     field: str | None = None
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""A lane without I/O: which of the due work starts now.
+"""A lane without I/O: which of the due work starts now, and when to look again.
 
 A lane is all the waiting work of one key, drained by one owner. It never starts a second piece of the same thread
-(conversation) while one is in flight, and never more than its room allows.
+(conversation) while one is in flight, never more than its room allows, and never faster than its pace. Of two
+priorities the higher goes first, but every fifth start belongs to the lower one.
 """
 
 from collections import deque
@@ -9,6 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from picha.gateway.domain.pace import Pace
+from picha.gateway.domain.rest import Landing, Rest
+
+_HIGH_IN_A_ROW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +24,21 @@ class Due:
     id: UUID
     thread: UUID
     load: Any = None
+    is_high: bool = False
 
 
 class Lane:
-    """The state of one leased lane: what is known to be due, and what is in flight."""
+    """The state of one leased lane: what is known to be due, and what is in flight.
 
-    def __init__(self, *, room: int) -> None:
-        self._room = room
-        self._waiting: deque[Due] = deque()
+    Moments are seconds of a steady clock. Without a `pace` nothing but the room slows it down.
+    """
+
+    def __init__(self, *, room: int, pace: Pace | None = None) -> None:
+        self.room = room
+        self._pace = pace
+        self._rest = Rest()
+        self._waiting: dict[bool, deque[Due]] = {True: deque(), False: deque()}
+        self._high_in_a_row = 0
         self._flying: dict[UUID, UUID] = {}
         self._busy: set[UUID] = set()
 
@@ -37,32 +50,64 @@ class Lane:
     @property
     def is_hungry(self) -> bool:
         """Whether another look at the store could start something: there is room and nothing startable is known."""
-        return self.in_flight < self._room and not any(due.thread not in self._busy for due in self._waiting)
+        return self._has_room and not self._has_startable
 
     @property
     def busy_threads(self) -> frozenset[UUID]:
         """The threads that have a piece in flight."""
         return frozenset(self._busy)
 
+    @property
+    def resting_until(self) -> float:
+        """The moment until which nothing starts because of trouble."""
+        return self._rest.until
+
+    @property
+    def opens_at(self) -> float | None:
+        """The moment from which on something that is known could start; None when nothing is, or there is no room."""
+        if not self._has_room or not self._has_startable:
+            return None
+        return max(self._rest.until, self._pace.opens_at if self._pace else self._rest.until)
+
     def offer(self, due: Iterable[Due]) -> None:
         """Replace what is known to be due by what the store says now, oldest first; what is in flight is left out."""
-        self._waiting = deque(one for one in due if one.id not in self._flying)
+        self._waiting = {True: deque(), False: deque()}
+        for one in due:
+            if one.id not in self._flying:
+                self._waiting[one.is_high].append(one)
 
-    def start(self, most: int) -> list[Due]:
-        """Take up to `most` pieces into flight, at most one a thread, oldest first."""
+    def start(self, most: int, now: float) -> list[Due]:
+        """Take up to `most` pieces into flight, at most one a thread."""
         started: list[Due] = []
-        passed: deque[Due] = deque()
-        while self._waiting and len(started) < most and self.in_flight < self._room:
-            due = self._waiting.popleft()
-            if due.thread in self._busy:
-                passed.append(due)
-                continue
+        while len(started) < most and (at := self.opens_at) is not None and at <= now:
+            started.append(due := self._next())
             self._busy.add(due.thread)
             self._flying[due.id] = due.thread
-            started.append(due)
-        self._waiting.extendleft(reversed(passed))
+            if self._pace:
+                self._pace.take(now)
         return started
 
-    def done(self, work: UUID) -> None:
-        """Land one piece, whatever its outcome, so that the next of its thread may start."""
+    def done(self, work: UUID, now: float, landing: Landing = Landing.MUTE, *, chance: float = 0.0) -> None:
+        """Land one piece, so that the next of its thread may start; how it landed may send the lane to rest."""
         self._busy.discard(self._flying.pop(work))
+        self._rest.land(landing, now, chance=chance)
+
+    @property
+    def _has_room(self) -> bool:
+        return self.in_flight < (1 if self._rest.is_probing else self.room)
+
+    @property
+    def _has_startable(self) -> bool:
+        return any(self._drop_busy(queue) for queue in self._waiting.values())
+
+    def _drop_busy(self, queue: deque[Due]) -> bool:
+        """Drop from the front what its thread holds up, and tell whether anything is left: the store offers it anew."""
+        while queue and queue[0].thread in self._busy:
+            queue.popleft()
+        return bool(queue)
+
+    def _next(self) -> Due:
+        has_high, has_normal = (self._drop_busy(self._waiting[is_high]) for is_high in (True, False))
+        takes_high = has_high and (self._high_in_a_row < _HIGH_IN_A_ROW or not has_normal)
+        self._high_in_a_row = self._high_in_a_row + 1 if takes_high and has_normal else 0
+        return self._waiting[takes_high].popleft()

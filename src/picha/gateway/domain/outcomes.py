@@ -1,7 +1,8 @@
-"""The five outcomes of handing a message to Meta. Outcomes are values that must be matched on."""
+"""The six outcomes of handing a message to Meta. Outcomes are values that must be matched on."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,26 @@ class Rejected:
     detail: str
 
 
+class Scope(Enum):
+    """What Meta wants less of, when it wants a message later."""
+
+    MESSAGE = auto()
+    PAIR = auto()
+    NUMBER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Meta did not process the message and wants it later."""
+    """Meta did not process the message and wants it later; `scope` tells what rests until then."""
+
+    code: str
+    detail: str
+    scope: Scope = Scope.MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Meta did not process the message, nor will it any other of this number until somebody puts something right."""
 
     code: str
     detail: str
@@ -43,13 +61,14 @@ class Ambiguous:
     code: str | None = None
 
 
-Outcome = Accepted | Rejected | Throttled | NotSent | Ambiguous
+Outcome = Accepted | Rejected | Throttled | Barred | NotSent | Ambiguous
 
 # What an outcome is called where it is stored and shown.
 NAMES: dict[type[Outcome], str] = {
     Accepted: "accepted",
     Rejected: "rejected",
     Throttled: "throttled",
+    Barred: "barred",
     NotSent: "not_sent",
     Ambiguous: "ambiguous",
 }
@@ -57,3 +76,8 @@ NAMES: dict[type[Outcome], str] = {
 # An ambiguous send shows as unknown; without evidence it is given up after this long (policy `hold`).
 GIVE_UP_AFTER = timedelta(minutes=15)
 UNKNOWN = "SEND_OUTCOME_UNKNOWN"
+
+# A message that was begun, or waits for its picture, holds what follows it in its conversation for this long at most,
+# and one whose outcome is unknown no longer than that.
+HOLD = timedelta(seconds=30)
+HOLD_UNKNOWN = timedelta(seconds=10)

@@ -9,6 +9,7 @@ import msgspec
 
 from picha.cloudapi.media import digest_of
 from picha.gateway.domain.lane import Due
+from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph, GraphCallError
@@ -49,7 +50,7 @@ class Fetching:
         waiting = await outbox.to_fetch(self.album.pool, self.lease.key, busy=busy, most=_MOST)
         return [Due(one.id, one.id, one) for one in waiting]
 
-    async def perform(self, piece: Due) -> None:
+    async def perform(self, piece: Due) -> Landing:
         """Fetch one picture and say what became of it; a failure is tried again, then told as unavailable."""
         picture: Picture = piece.load
         media = msgspec.convert(picture.facts["media"], _Media)
@@ -61,17 +62,18 @@ class Fetching:
             else:
                 PICTURES.labels("meta", "unavailable").inc()
                 await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
-            return
+            return Landing.MUTE
         try:
             announced_type = media.mime_type or "application/octet-stream"
             file = await self.album.keep_received(picture.workspace_id, data, announced_type)
         except OSError:
             # The store of the bytes does not serve; Meta is not asked once a second meanwhile, and nothing is given up.
             await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
-            return
+            return Landing.MUTE
         state, detail = _compare(media.sha256, data)
         PICTURES.labels("meta", state).inc()
         await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)
+        return Landing.MUTE
 
     async def _bytes(self, picture: Picture, media: _Media) -> bytes:
         """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""

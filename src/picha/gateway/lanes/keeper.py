@@ -6,11 +6,14 @@ from typing import Protocol
 from uuid import UUID
 
 from picha.gateway.domain.lane import Due, Lane
+from picha.gateway.domain.pace import Pace
+from picha.gateway.domain.rest import Landing
 from picha.gateway.lanes.doorbell import Doorbell, pause
 from picha.gateway.store import lanes
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.pool import UNREACHABLE, Pool
 from picha.kit.clock import Clock
+from picha.kit.ids import chance
 from picha.kit.logs import logger
 
 _IDLE_SECONDS = 1.0
@@ -22,19 +25,24 @@ _BATCH = 16
 class Work(Protocol):
     """What one kind of lane does. `perform` records its piece's outcome itself; what it raises is a defect."""
 
-    async def opened(self) -> None:
-        """Clean up after an earlier owner, before anything is started."""
+    async def opened(self) -> Pace | None:
+        """Clean up after an earlier owner, before anything is started; return the pace of the lane if it has one."""
 
     async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
         """Return the oldest due pieces, none of the threads in `busy`."""
         ...
 
-    async def perform(self, piece: Due) -> None:
-        """Do one piece and record its outcome."""
+    async def perform(self, piece: Due) -> Landing:
+        """Do one piece and record its outcome; tell what its landing says of the lane."""
+        ...
 
 
 class Keeper:
-    """One process's share of the lanes of one kind. `most` bounds the lanes held, `room` what flies in each."""
+    """One process's share of the lanes of one kind.
+
+    `most` bounds the lanes held, `room` what flies in each, and `slots` what flies in all of them: when lanes are many
+    each has an equal share, so that no busy one takes what the quiet ones need.
+    """
 
     def __init__(
         self,
@@ -45,12 +53,13 @@ class Keeper:
         kind: str,
         owner: UUID,
         work: Callable[[Lease], Work],
-        most: int = 64,
+        most: int = 256,
         room: int = 64,
+        slots: int = 512,
     ) -> None:
         self._pool, self._bell, self._clock = pool, bell, clock
         self._kind, self._owner, self._work = kind, owner, work
-        self._most, self._room = most, room
+        self._most, self._room, self._slots = most, room, slots
         self._channel = lanes.CHANNELS[kind]
         # Every held lease with the steady moment up to which it surely holds.
         self._held: dict[Lease, float] = {}
@@ -124,23 +133,31 @@ class Keeper:
 
     async def _work_off(self, lease: Lease) -> None:
         """Start due pieces while the lease holds; return once nothing was due for a while and all has landed."""
-        work, lane = self._work(lease), Lane(room=self._room)
-        await work.opened()
+        work = self._work(lease)
+        lane = Lane(room=self._room, pace=await work.opened())
         with self._bell.waiter(self._channel) as wake:
             async with asyncio.TaskGroup() as flights:
                 woken = True
-                while self._may_begin(lease) and (woken or lane.in_flight):
+                while self._may_begin(lease) and (woken or lane.in_flight or lane.opens_at is not None):
                     wake.clear()
+                    lane.room = max(1, min(self._room, self._slots // len(self._held)))
                     if lane.is_hungry:
                         lane.offer(await work.due(lane.busy_threads))
-                    started = lane.start(_BATCH)
+                    started = lane.start(_BATCH, self._clock.monotonic())
                     for piece in started:
                         flights.create_task(self._fly(work, lane, piece, wake))
-                    woken = bool(started) or await pause(wake, _IDLE_SECONDS)
+                    woken = bool(started) or await pause(wake, self._patience(lane))
+
+    def _patience(self, lane: Lane) -> float:
+        """Return how long to wait for a ring: until the lane's pace or rest lets something start, if that is sooner."""
+        if (opens_at := lane.opens_at) is None:
+            return _IDLE_SECONDS
+        return min(_IDLE_SECONDS, max(0.0, opens_at - self._clock.monotonic()))
 
     async def _fly(self, work: Work, lane: Lane, piece: Due, wake: asyncio.Event) -> None:
+        landing = Landing.MUTE
         try:
-            await work.perform(piece)
+            landing = await work.perform(piece)
         except UNREACHABLE as error:
             # The database or the blob store does not serve: the piece lies as it was, and is tried until they do.
             self._log.warning("work put off", id=str(piece.id), error=f"{type(error).__name__}: {error}")
@@ -150,5 +167,5 @@ class Keeper:
             self._log.exception("work failed", id=str(piece.id))
             await asyncio.sleep(_REST_SECONDS)
         finally:
-            lane.done(piece.id)
+            lane.done(piece.id, self._clock.monotonic(), landing, chance=chance())
             wake.set()

@@ -5,9 +5,11 @@ import msgspec
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import GraphError, decode_error, lookup
 from picha.cloudapi.messages import decode_send_answer
-from picha.gateway.domain.outcomes import Accepted, Ambiguous, Outcome, Rejected, Throttled
+from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, Outcome, Rejected, Scope, Throttled
 
 _OK = range(200, 300)
+# Of what is throttled, the one code that speaks of one person only.
+_PAIR_LIMIT = 131056
 # Meta's words about an image id that is unknown, expired or another number's; the code alone, 100, says far less.
 _UNKNOWN_MEDIA = "media attachment ID"
 # A wamid has about 60 characters; one that is far longer could not be looked up again.
@@ -43,8 +45,12 @@ def _by_code(error: GraphError) -> Outcome:
     code = str(error.code)
     detail = explain(error.code, error.details or error.message)
     match lookup(error.code).outcome:
-        case OutcomeClass.THROTTLED | OutcomeClass.NOT_PROCESSED:
+        case OutcomeClass.THROTTLED:
+            return Throttled(code, detail, Scope.PAIR if error.code == _PAIR_LIMIT else Scope.NUMBER)
+        case OutcomeClass.NOT_PROCESSED:
             return Throttled(code, detail)
+        case OutcomeClass.BARRED:
+            return Barred(code, detail)
         case OutcomeClass.AMBIGUOUS:
             return Ambiguous(detail, code)
         case OutcomeClass.REJECTED:

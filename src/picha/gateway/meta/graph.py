@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from picha.cloudapi.errors import decode_error
+from picha.cloudapi.error_kinds import OutcomeClass
+from picha.cloudapi.errors import decode_error, lookup
 from picha.cloudapi.limits import MEDIA_MAX_BYTES
 from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
 from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, encode_send
@@ -34,15 +35,22 @@ Credentials = Account | NewAccount
 
 
 class GraphCallError(Exception):
-    """An upload, a description or a download failed; `again` tells whether another try may help."""
+    """An upload, a description or a download failed; `again` tells whether another try may help.
 
-    def __init__(self, detail: str, *, again: bool, code: int | None = None) -> None:
+    With `bars` Meta refuses all of the number's calls until somebody puts something right: its token.
+    """
+
+    def __init__(self, detail: str, *, again: bool, code: int | None = None, bars: bool = False) -> None:
         super().__init__(detail)
-        self.detail, self.again, self.code = detail, again, code
+        self.detail, self.again, self.code, self.bars = detail, again, code, bars
 
 
 class _Number(msgspec.Struct):
     display_phone_number: str
+
+
+def _nothing() -> None:
+    """Do not mind."""
 
 
 class Graph:
@@ -51,9 +59,14 @@ class Graph:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def send(self, account: Credentials, phone_number_id: str, message: ImageSend) -> Outcome:
-        """Hand one message to Meta and return what is known of it afterwards; raises nothing but cancellation."""
-        trace = SimpleNamespace(left=False)
+    async def send(
+        self, account: Credentials, phone_number_id: str, message: ImageSend, *, on_left: Callable[[], None] = _nothing
+    ) -> Outcome:
+        """Hand one message to Meta and return what is known of it afterwards; raises nothing but cancellation.
+
+        `on_left` is called when the first byte is about to be on its way.
+        """
+        trace = SimpleNamespace(left=False, on_left=on_left)
         try:
             async with self._session.post(
                 f"{account.graph_url}/{phone_number_id}/messages",
@@ -131,7 +144,7 @@ class Graph:
                 url,
                 headers=_bearer(account.access_token),
                 allow_redirects=False,
-                trace_request_ctx=SimpleNamespace(),
+                trace_request_ctx=SimpleNamespace(on_left=_nothing),
                 **request,
             ) as response:
                 body = await _read(response, limit)
@@ -197,7 +210,10 @@ def _refusal(status: int, body: bytes) -> GraphCallError:
         return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True)
     # Which media failures pass by themselves is not documented; all but a refused token or permission are tried again.
     return GraphCallError(
-        explain(error.code, error.details or error.message), again=status not in {401, 403}, code=error.code
+        explain(error.code, error.details or error.message),
+        again=status not in {401, 403},
+        code=error.code,
+        bars=lookup(error.code).outcome is OutcomeClass.BARRED,
     )
 
 
@@ -221,6 +237,7 @@ async def open_graph(*, patience: aiohttp.ClientTimeout = _TIMEOUT) -> AsyncIter
 
     async def left(_session: object, context: Any, _params: object) -> None:
         context.trace_request_ctx.left = True
+        context.trace_request_ctx.on_left()
 
     trace = aiohttp.TraceConfig()
     # Headers are written first: before this signal not one byte of the request has left.

@@ -4,8 +4,20 @@ from picha.cloudapi.limits import (
     CAPTION_MAX_CHARS,
     IMAGE_MAX_BYTES,
     IMAGE_MIME_TYPES,
+    PAIR_BURST,
+    PAIR_INTERVAL,
     UPLOADED_MEDIA_LIFE,
     WEBHOOK_MAX_BYTES,
 )
+from picha.gateway.domain.pace import PairPace
 
-__all__ = ["CAPTION_MAX_CHARS", "IMAGE_MAX_BYTES", "IMAGE_MIME_TYPES", "UPLOADED_MEDIA_LIFE", "WEBHOOK_MAX_BYTES"]
+__all__ = [
+    "CAPTION_MAX_CHARS",
+    "IMAGE_MAX_BYTES",
+    "IMAGE_MIME_TYPES",
+    "PAIR_PACE",
+    "UPLOADED_MEDIA_LIFE",
+    "WEBHOOK_MAX_BYTES",
+]
+
+PAIR_PACE = PairPace(PAIR_INTERVAL, PAIR_INTERVAL * (PAIR_BURST - 1))

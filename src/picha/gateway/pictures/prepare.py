@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from picha.gateway.domain.lane import Due
+from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.metrics import PICTURES
 from picha.gateway.pictures.bring import NOT_FETCHED, NOT_USABLE, Bringer, BringError
@@ -36,7 +37,7 @@ class Preparing:
         waiting = await outbox.to_prepare(self.bringer.album.pool, self.lease.key, busy=busy, most=_MOST)
         return [Due(one.id, one.id, one) for one in waiting]
 
-    async def perform(self, piece: Due) -> None:
+    async def perform(self, piece: Due) -> Landing:
         """Bring one picture in, and queue its message or fail it."""
         picture: Picture = piece.load
         pool = self.bringer.album.pool
@@ -60,6 +61,7 @@ class Preparing:
         else:
             PICTURES.labels("url", "stored").inc()
             await equip.ready(pool, picture.id, file.id)
+        return Landing.MUTE
 
     async def _fail(self, picture: Picture, error: BringError) -> None:
         PICTURES.labels("url", "refused").inc()

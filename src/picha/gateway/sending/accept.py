@@ -7,6 +7,7 @@ from uuid import UUID
 
 from picha.gateway.domain.admission import Admitted, Known, Refusal, Sender, SendImage, admit
 from picha.gateway.meta.times import Times
+from picha.gateway.sending.backlog import Backlog
 from picha.gateway.store import accepting
 from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.ledger.admit import NewSend
@@ -32,8 +33,11 @@ class Accept:
     `write` is the ledger's door; the benchmark measures the rest without it.
     """
 
-    def __init__(self, pool: Pool, clock: Clock, ids: Ids, times: Times, *, write: Write = write) -> None:
+    def __init__(
+        self, pool: Pool, clock: Clock, ids: Ids, times: Times, backlog: Backlog, *, write: Write = write
+    ) -> None:
         self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
+        self._backlog = backlog
         self.group: GroupCommit[SendImage, Accepted | Refusal] = GroupCommit(self._batch)
 
     async def image(self, command: SendImage) -> Accepted | Refusal:
@@ -46,12 +50,11 @@ class Accept:
 
     async def look(self, command: SendImage) -> Admitted | Refusal:
         """Decide on a send as `image` would now, and keep nothing."""
-        [known] = await accepting.known(self._pool, [command])
-        return admit(command, known, self._moments(known))
+        [decided] = await self._decide([command])
+        return decided
 
     async def _batch(self, commands: Sequence[SendImage]) -> list[Accepted | Refusal]:
-        found = await accepting.known(self._pool, commands)
-        decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
+        decided = await self._decide(commands)
         answers = [
             self._accepted(command, one) if isinstance(one, Admitted) else one
             for command, one in zip(commands, decided, strict=True)
@@ -60,6 +63,12 @@ class Accept:
         if sends:
             await self._write(self._pool, sends)
         return answers
+
+    async def _decide(self, commands: Sequence[SendImage]) -> list[Admitted | Refusal]:
+        found = await accepting.known(self._pool, commands)
+        decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
+        full = await self._backlog.full({one.sender.id for one in decided if isinstance(one, Admitted)})
+        return [full.get(one.sender.id, one) if isinstance(one, Admitted) else one for one in decided]
 
     def _moments(self, known: Known) -> dict[UUID, datetime]:
         return {sender.account_id: self._times.now(sender.account_id) for sender in known.senders}
@@ -83,5 +92,6 @@ class Accept:
             recipient_identity_key_hash=command.recipient_identity_key_hash,
             expires_at=command.expires_at,
             created_at=self._clock.now(),
+            priority=int(command.is_high),
         )
         return Accepted(send, lawful.sender)

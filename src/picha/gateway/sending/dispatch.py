@@ -6,7 +6,7 @@ settled. No transaction is open while the socket is, and nothing here sends twic
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -15,34 +15,48 @@ from picha.gateway.blobs import BlobMissing
 from picha.gateway.domain import window
 from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.lane import Due
-from picha.gateway.domain.outcomes import NAMES, Ambiguous, NotSent, Outcome, Throttled
+from picha.gateway.domain.outcomes import (
+    NAMES,
+    Accepted,
+    Ambiguous,
+    Barred,
+    NotSent,
+    Outcome,
+    Rejected,
+    Scope,
+    Throttled,
+)
+from picha.gateway.domain.pace import Pace
+from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
-from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.classify import is_unknown_media
-from picha.gateway.meta.graph import Graph, GraphCallError, image
-from picha.gateway.meta.times import Times
-from picha.gateway.metrics import OUTCOMES
-from picha.gateway.pictures.upload import Uploads
-from picha.gateway.store import outbox, tenants
-from picha.gateway.store.group import GroupCommit, OverloadedError
+from picha.gateway.meta.graph import GraphCallError, image
+from picha.gateway.meta.limits import PAIR_PACE
+from picha.gateway.metrics import OUTCOMES, PAUSES
+from picha.gateway.sending.desk import Berths, Desk
+from picha.gateway.store import numbers, outbox, tenants
+from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.lanes import Lease
-from picha.gateway.store.ledger import decide, equip
-from picha.gateway.store.ledger.begin import Beginning, begin
-from picha.gateway.store.ledger.settle import Settlement, settle
+from picha.gateway.store.ledger import decide, equip, turns
+from picha.gateway.store.ledger.begin import Beginning
+from picha.gateway.store.ledger.settle import Settlement
 from picha.gateway.store.outbox import Outgoing
-from picha.gateway.store.pool import UNREACHABLE, Pool
+from picha.gateway.store.pool import UNREACHABLE
 from picha.gateway.store.tenants import Account
-from picha.kit.ids import Ids, chance
+from picha.kit.ids import chance
 from picha.kit.logs import logger
 
-_MOST = 256
+# Threads of each priority that are looked at in one go.
+_MOST = 128
 # A message is not handed over in the window's last minute: Meta's clock decides, and it is not ours.
 _WINDOW_MARGIN = timedelta(seconds=60)
 _UPLOAD_TRIES = 8
 # How often a message is given another media id when Meta does not know the one it was sent with.
 _HEALED_TRIES = 2
 _PAUSE = 0.5
+# Meta's rule for one person: try again after 4, 16, 64 and so on seconds.
+_PAIR_BASE, _PAIR_MOST = 4, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +67,6 @@ class _Picture:
     link: str | None = None
 
 
-class Desk:
-    """What all send lanes of a process share. Enter `beginnings` and `settlements` as contexts."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        *,
-        graph: Graph,
-        book: AccountBook,
-        times: Times,
-        uploads: Uploads,
-        ids: Ids,
-        token_key: bytes,
-    ) -> None:
-        self.pool, self.graph, self.book, self.times, self.uploads, self.ids = pool, graph, book, times, uploads, ids
-        self.token_key = token_key
-        self.stopping = asyncio.Event()
-
-        async def commit(batch: Sequence[Beginning]) -> Sequence[bool]:
-            return await begin(pool, batch)
-
-        async def record(batch: Sequence[Settlement]) -> Sequence[None]:
-            return await settle(pool, batch)
-
-        self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(commit, most=16)
-        self.settlements: GroupCommit[Settlement, None] = GroupCommit(record)
-
-
 @dataclass(slots=True)
 class Dispatch:
     """The work of one number's send lane."""
@@ -88,60 +74,60 @@ class Dispatch:
     lease: Lease
     desk: Desk
     _sender: Sender = field(init=False)
+    _pace: Pace = field(init=False)
+    _berths: Berths = field(default_factory=Berths)
 
-    async def opened(self) -> None:
-        """Mark as unknown what an earlier owner left in flight."""
+    async def opened(self) -> Pace:
+        """Mark as unknown what an earlier owner left in flight; return the number's pace."""
         sender = await tenants.sender(self.desk.pool, self.lease.key)
         if sender is None:
             raise LookupError("a lane's number is gone")
-        self._sender = sender
+        self._sender, self._pace = sender, Pace(1)
         if orphans := await decide.orphan(self.desk.pool, self.lease):
             logger("sending").warning("sends whose outcome was lost are unknown now", count=orphans)
+        await self._look_at_number()
+        return self._pace
 
     async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
-        """Return the oldest due sends; a conversation is a thread, so its messages go one after the other."""
-        sends = await outbox.sends(self.desk.pool, self.lease.key, busy=busy, most=_MOST)
-        return [Due(one.id, one.conversation_id, one) for one in sends]
+        """Return the next message of each due conversation, unless the number is paused."""
+        if not await self._look_at_number():
+            return ()
+        ready, idle = await outbox.sends(self.desk.pool, self.lease.key, busy=busy, most=_MOST)
+        if idle:
+            await turns.rest(self.desk.pool, self.lease.key, idle, PAIR_PACE)
+        return [Due(one.id, one.conversation_id, one, is_high=one.rank > 0) for one in ready]
 
-    async def perform(self, piece: Due) -> None:
+    async def perform(self, piece: Due) -> Landing:
         """Hand one message to Meta and settle what became of it."""
         send: Outgoing = piece.load
         account = await self.desk.book.get(self._sender.account_id)
         if not await self._is_lawful(send, account):
-            return
+            return Landing.MUTE
         picture = await self._picture(send, account)
         if picture is None:
-            return
+            return Landing.MUTE
         attempt = self.desk.ids.uuid()
-        try:
-            may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt))
-        except (*UNREACHABLE, OverloadedError) as error:
-            # The attempt may be committed although nobody said so; certain is that nothing was sent.
-            outcome: Outcome = NotSent(
-                f"The attempt could not be recorded ({type(error).__name__}), so it was not made."
-            )
-        else:
-            if not may_send:
-                # The lease is going, or the message was taken back: either shows in a moment.
-                await asyncio.sleep(_PAUSE)
-                return
-            outcome = await self._send_surely(send, account, picture, attempt)
-            if is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id:
-                await self.desk.uploads.forget(self._sender, send.digest, picture.media_id)
-                outcome = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
+        outcome = await self._attempt(send, account, picture, attempt)
+        if outcome is None:
+            # The lease is going, or the message was taken back, or the number paused: either shows in a moment.
+            await asyncio.sleep(_PAUSE)
+            return Landing.MUTE
+        if isinstance(outcome, Barred):
+            await self._bar(outcome)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
-        await self._settle(Settlement(send.id, attempt, outcome, again_after=backoff(send.tries + 1, chance=chance())))
+        await self._settle(Settlement(send.id, attempt, outcome, again_after=_again(send, outcome)))
+        return _landing(outcome)
+
+    async def _look_at_number(self) -> bool:
+        """Follow the number's pace, and tell whether it is sending."""
+        number = (await numbers.numbers(self.desk.pool, [self.lease.key], count_s=0))[self.lease.key]
+        self._pace.per_second = number.per_second
+        return number.paused_at is None
 
     async def _is_lawful(self, send: Outgoing, account: Account) -> bool:
         now = self.desk.times.now(account.id)
         if send.expires_at is not None and now >= send.expires_at:
-            await decide.refuse(
-                self.desk.pool,
-                send.id,
-                code="EXPIRED",
-                title="Expired",
-                detail="The message's expires_at passed before it could be sent.",
-            )
+            await decide.refuse(self.desk.pool, send.id, code="EXPIRED", title="Expired", detail=decide.EXPIRED)
             return False
         if not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
             await decide.refuse(
@@ -167,6 +153,9 @@ class Dispatch:
         except BlobMissing:
             pass
         except GraphCallError as error:
+            if error.bars:
+                await self._bar(Barred(str(error.code), error.detail))
+                return None
             detail, code, again = error.detail, error.code, error.again
         if again and send.tries + 1 < _UPLOAD_TRIES:
             await equip.later(self.desk.pool, send.id, backoff(send.tries + 1, chance=chance()))
@@ -176,15 +165,30 @@ class Dispatch:
             )
         return None
 
-    async def _send_surely(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome:
-        """Send, and call ambiguous whatever goes wrong in a way that was not foreseen: the attempt is committed."""
-        try:
-            return await self._send(send, account, picture, attempt)
-        except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
-            logger("sending").exception("a send failed unexpectedly", id=str(send.id))
-            return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
+    async def _attempt(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome | None:
+        """Commit the attempt and make it; None when it may not be made."""
+        async with self._berths.berth() as leave:
+            try:
+                may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt))
+            except (*UNREACHABLE, OverloadedError) as error:
+                # The attempt may be committed although nobody said so; certain is that nothing was sent.
+                what = type(error).__name__
+                return NotSent(f"The attempt could not be recorded ({what}), so it was not made.")
+            if not may_send:
+                return None
+            try:
+                outcome = await self._send(send, account, picture, attempt, leave)
+            except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
+                logger("sending").exception("a send failed unexpectedly", id=str(send.id))
+                return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
+        if is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id:
+            await self.desk.uploads.forget(self._sender, send.digest, picture.media_id)
+            return Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
+        return outcome
 
-    async def _send(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome:
+    async def _send(
+        self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID, leave: Callable[[], None]
+    ) -> Outcome:
         if self.desk.stopping.is_set():
             return NotSent("The worker was stopping, so the request was not begun.")
         message = image(
@@ -197,7 +201,17 @@ class Dispatch:
             identity_key_hash=send.recipient_identity_key_hash,
             token=tokens.make(self.desk.token_key, attempt),
         )
-        return await self.desk.graph.send(account, self._sender.phone_number_id, message)
+        return await self.desk.graph.send(account, self._sender.phone_number_id, message, on_left=leave)
+
+    async def _bar(self, outcome: Barred) -> None:
+        """Pause the number: until somebody puts its token right, all else would be refused too."""
+        if await numbers.pause(self.desk.pool, self._sender.id, "token"):
+            PAUSES.labels("token").inc()
+            logger("sending").error(
+                "WhatsApp refuses the number's token, so the number is paused: store a new token, then it goes on",
+                sender=str(self._sender.id),
+                code=outcome.code,
+            )
 
     async def _settle(self, settlement: Settlement) -> None:
         """Record an outcome, however long the database is away: it is all that is known of the send."""
@@ -209,3 +223,23 @@ class Dispatch:
                 await asyncio.sleep(_PAUSE)
             else:
                 return
+
+
+def _again(send: Outgoing, outcome: Outcome) -> timedelta:
+    """Return when to try the message anew, or how long its pair is to rest."""
+    if isinstance(outcome, Throttled) and outcome.scope is Scope.PAIR:
+        return timedelta(seconds=float(_PAIR_BASE ** min(send.tries, _PAIR_MOST)))
+    return backoff(send.tries + 1, chance=chance())
+
+
+def _landing(outcome: Outcome) -> Landing:
+    """Return what an outcome says of its number."""
+    match outcome:
+        case Accepted() | Rejected() | Throttled(scope=Scope.PAIR):
+            return Landing.FINE
+        case Throttled(scope=Scope.NUMBER):
+            return Landing.THROTTLED
+        case Throttled() | NotSent() | Ambiguous():
+            return Landing.TROUBLE
+        case Barred():
+            return Landing.MUTE

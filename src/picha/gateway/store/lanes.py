@@ -18,7 +18,8 @@ CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear"}
 # lane without an owner is work too: its owner died, and nobody else will say that its outcome is unknown.
 _WORK = {
     PREPARE: "SELECT 1 FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now()",
-    SEND: "SELECT 1 FROM message WHERE sender_id = lane.key AND phase = 'queued' AND due_at <= now()"
+    SEND: "SELECT 1 FROM pair JOIN sender ON sender.id = lane.key"
+    " WHERE sender_id = lane.key AND next_due <= now() AND paused_at IS NULL"
     " UNION ALL SELECT 1 FROM attempt WHERE sender_id = lane.key AND outcome IS NULL",
     HEAR: "SELECT 1 FROM message WHERE sender_id = lane.key AND image_state = 'pending' AND NOT is_outbound"
     " AND due_at <= now()",

@@ -6,13 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from picha.gateway.store.ledger import turns
 from picha.gateway.store.pool import Pool
 from picha.images.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A queued send with all that its sending needs. Without a file Meta fetches the picture from `media_url`."""
+    """A queued send with all that its sending needs. Without a file Meta fetches the picture from `media_url`.
+
+    `rank` is the priority of its thread: the highest of what waits there.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -29,6 +33,7 @@ class Outgoing:
     recipient_identity_key_hash: str | None
     expires_at: datetime | None
     window_until: datetime | None
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,29 @@ class Picture:
 
 
 # The phone a person is reached at is what webhooks call wa_id; a BSUID serves where no phone is known.
-_SENDS = """
-SELECT message.id, message.workspace_id, conversation_id, tries,
+# Threads are read, not messages: however much waits for one person, it starves nobody.
+_DUE_THREADS = """
+(SELECT conversation_id, rank, next_due FROM pair
+WHERE sender_id = $1 AND rank = {rank} AND next_due <= now() AND conversation_id <> ALL($2::uuid[])
+ORDER BY next_due LIMIT $3)
+"""
+SENDS = f"""
+WITH due AS MATERIALIZED ({_DUE_THREADS.format(rank=1)} UNION ALL {_DUE_THREADS.format(rank=0)})
+SELECT due.conversation_id AS thread, phase = 'queued' AND due_at <= now() AS is_ready, message.id,
+    message.workspace_id, due.conversation_id, tries,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'wa_id') AS phone,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'bsuid') AS user_id,
     file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
-    window_until
-FROM message LEFT JOIN file ON file.id = file_id JOIN conversation ON conversation.id = conversation_id
-WHERE message.sender_id = $1 AND phase = 'queued' AND due_at <= now() AND conversation_id <> ALL($2::uuid[])
-ORDER BY due_at, message.id LIMIT $3
-"""
+    window_until, rank
+FROM due
+LEFT JOIN LATERAL (
+    SELECT * FROM message
+    WHERE {turns.IS_WAITING} AND sender_id = $1 AND conversation_id = due.conversation_id AND {turns.DECIDES}
+    ORDER BY id LIMIT 1
+) AS message ON true
+LEFT JOIN file ON file.id = file_id JOIN conversation ON conversation.id = due.conversation_id
+ORDER BY next_due
+"""  # noqa: S608 - constants of the store only
 
 _PICTURES = """
 SELECT message.id, message.workspace_id, sender_id, tries, media_url, message.image_policy,
@@ -67,9 +85,14 @@ _TO_PREPARE = _PICTURES.format(where="message.workspace_id = $1 AND phase = 'ima
 _TO_FETCH = _PICTURES.format(where="sender_id = $1 AND image_state = 'pending' AND NOT is_outbound")
 
 
-async def sends(pool: Pool, sender: UUID, *, busy: Iterable[UUID], most: int) -> list[Outgoing]:
-    """Return the oldest due sends of a number, none of the conversations in `busy`."""
-    return [Outgoing(*row) for row in await pool.fetch(_SENDS, sender, list(busy), most)]
+async def sends(pool: Pool, sender: UUID, *, busy: Iterable[UUID], most: int) -> tuple[list[Outgoing], list[UUID]]:
+    """Return what may be sent now, the next message of each due thread of a number, none of those in `busy`.
+
+    At most `most` threads of each priority are looked at. The second list are threads in which nothing may go yet.
+    """
+    rows = await pool.fetch(SENDS, sender, list(busy), most)
+    ready = [Outgoing(*list(row)[2:]) for row in rows if row["is_ready"]]
+    return ready, [row["thread"] for row in rows if not row["is_ready"]]
 
 
 async def to_prepare(pool: Pool, workspace: UUID, *, busy: Iterable[UUID], most: int) -> list[Picture]:

@@ -239,5 +239,10 @@ async def put_account(
         await connection.execute(
             "INSERT INTO lane (kind, key) VALUES ('send', $1), ('hear', $1) ON CONFLICT DO NOTHING", row["id"]
         )
+        # The account's numbers rest while Meta refuses its token; here it may have got another one.
+        await connection.execute(
+            "UPDATE sender SET paused_at = NULL, paused_for = NULL WHERE account_id = $1 AND paused_for = 'token'",
+            account_id,
+        )
     number: str = row["display_number"]
     return number

@@ -19,6 +19,8 @@ class SenderView:
     is_default: bool
     is_active: bool
     image_policy: str
+    per_second: float
+    paused_for: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class ConversationView:
 
 
 _SENDERS = """
-SELECT id, account_id, phone_number_id, display_number, label, is_default, is_active, image_policy FROM sender
+SELECT id, account_id, phone_number_id, display_number, label, is_default, is_active, image_policy,
+    per_second, paused_for FROM sender
 WHERE workspace_id = $1 AND environment = $2 ORDER BY is_default DESC, id
 """
 

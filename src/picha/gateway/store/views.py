@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from picha.gateway.store.ledger.turns import IS_WAITING
 from picha.gateway.store.pool import Pool
 
 # Counting stops here: nobody pages through more, and counting on would grow with the table.
@@ -23,6 +24,7 @@ class MessageView:
     message_type: str
     phase: str
     status: str
+    waiting_for: UUID | None
     attempts: int
     caption: str | None
     media_url: str | None
@@ -55,7 +57,11 @@ class MessageView:
 
 # A send is paired with the first received message that quotes it, a received message with the send that it quotes.
 _MESSAGE = """
-SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, status, attempts, caption, media_url,
+SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, status,
+    CASE WHEN is_outbound AND phase IN ('image_wait', 'queued') THEN (
+        SELECT id FROM message WHERE {waiting} AND sender_id = m.sender_id AND conversation_id = m.conversation_id
+            AND id < m.id AND (held_until IS NULL OR held_until > now()) ORDER BY id DESC LIMIT 1
+    ) END AS waiting_for, attempts, caption, media_url,
     file_id, image_state, coalesce(facts, '{{}}') AS facts, provider_message_id, reply_to, client_reference, error_code,
     error_message, error_detail, m.created_at, sent_at, delivered_at, read_at, failed_at,
     sender.display_number AS sender, contact.profile_name AS contact_name,
@@ -72,7 +78,7 @@ FROM message AS m
 JOIN sender ON sender.id = m.sender_id JOIN contact ON contact.id = m.contact_id LEFT JOIN file ON file.id = m.file_id
 WHERE m.workspace_id = $1 AND sender.environment = $2 AND {where}
 """
-_ONE = _MESSAGE.format(where="m.id = $3")
+_ONE = _MESSAGE.format(waiting=IS_WAITING, where="m.id = $3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ _MATCHES = """
     AND ($7::timestamptz IS NULL OR m.created_at >= $7) AND ($8::timestamptz IS NULL OR m.created_at < $8)
     AND EXISTS (SELECT FROM conversation WHERE conversation.id = m.conversation_id AND deleted_at IS NULL)
 """
-_LIST = _MESSAGE.format(where=_MATCHES) + "ORDER BY m.id DESC LIMIT $9 OFFSET $10"
+_LIST = _MESSAGE.format(waiting=IS_WAITING, where=_MATCHES) + "ORDER BY m.id DESC LIMIT $9 OFFSET $10"
 _COUNT = f"""
 SELECT count(*) FROM (
     SELECT FROM message AS m JOIN sender ON sender.id = m.sender_id

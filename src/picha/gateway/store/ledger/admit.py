@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.images.plan import Policy
 
@@ -32,26 +33,28 @@ class NewSend:
     recipient_identity_key_hash: str | None
     expires_at: datetime | None
     created_at: datetime
+    priority: int = 0
 
 
 # A send with a file, or whose link Meta fetches, is ready for its number's lane; any other waits for its picture first.
 _ADMIT = """
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
-        phase, status, due_at, caption, media_url, file_id, image_policy, image_state, reply_to, client_reference,
-        recipient_identity_key_hash, expires_at, created_at)
+        phase, status, due_at, held_until, priority, caption, media_url, file_id, image_policy, image_state, reply_to,
+        client_reference, recipient_identity_key_hash, expires_at, created_at)
     SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, 'image',
         CASE WHEN file_id IS NULL AND NOT is_link THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
-        caption, media_url, file_id, image_policy,
+        CASE WHEN file_id IS NULL AND NOT is_link THEN clock_timestamp() + $17::interval END, priority, caption,
+        media_url, file_id, image_policy,
         CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN NOT is_link THEN 'pending' END, reply_to, client_reference,
         recipient_identity_key_hash, expires_at, created_at
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
         $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[])
+        $16::timestamptz[], $18::smallint[])
         AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
-        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at)
+        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, priority)
     ORDER BY id
-    RETURNING conversation_id, phase, created_at
+    RETURNING conversation_id, sender_id, phase, priority, created_at
 ), threads AS (
     SELECT id, at FROM conversation
     JOIN (SELECT conversation_id, max(created_at) AS at FROM new GROUP BY 1) AS last ON id = conversation_id
@@ -59,6 +62,15 @@ WITH new AS (
 ), touched AS (
     UPDATE conversation SET last_message_at = greatest(last_message_at, at), updated_at = now()
     FROM threads WHERE conversation.id = threads.id
+), turns AS (
+    INSERT INTO pair (conversation_id, sender_id, next_due, rank)
+    SELECT conversation_id, sender_id, CASE WHEN bool_or(phase = 'queued') THEN clock_timestamp() END, max(priority)
+    FROM new GROUP BY 1, 2 ORDER BY 1
+    ON CONFLICT (conversation_id) DO UPDATE SET
+        next_due = least(pair.next_due, greatest(excluded.next_due, pair.opens_at)),
+        rank = CASE WHEN pair.next_due IS NULL THEN excluded.rank ELSE greatest(pair.rank, excluded.rank) END
+    WHERE excluded.next_due IS NOT NULL AND (pair.next_due IS NULL OR pair.rank < excluded.rank
+        OR pair.next_due > greatest(excluded.next_due, pair.opens_at))
 )
 SELECT pg_notify(channel, '') FROM
     (SELECT DISTINCT CASE phase WHEN 'queued' THEN 'picha_send' ELSE 'picha_prepare' END AS channel FROM new) AS bells
@@ -90,6 +102,6 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
     ]
 
     async def work(connection: Connection) -> None:
-        await connection.execute(_ADMIT, *columns)
+        await connection.execute(_ADMIT, *columns, HOLD, [send.priority for send in sends])
 
     await in_transaction(pool, work)

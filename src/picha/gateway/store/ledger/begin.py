@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.store.lanes import MARGIN_SECONDS, Lease
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
-# Fence and remaining lease are checked by the database's clock, and the row is held against a takeover.
+# Fence and remaining lease are checked by the database's clock, and the row is held against a takeover. Once a pause is
+# committed nothing more begins.
 _HELD = """
 SELECT lane.key FROM lane JOIN unnest($1::uuid[], $2::bigint[]) AS mine (key, fence) USING (key, fence)
-WHERE kind = 'send' AND leased_until > clock_timestamp() + make_interval(secs => $3)
+JOIN sender ON sender.id = lane.key
+WHERE kind = 'send' AND paused_at IS NULL AND leased_until > clock_timestamp() + make_interval(secs => $3)
 ORDER BY lane.key FOR SHARE OF lane
 """
 
@@ -22,7 +25,8 @@ WITH due AS (
     WHERE phase = 'queued'
     ORDER BY message.id FOR NO KEY UPDATE OF message
 ), sending AS (
-    UPDATE message SET phase = 'sending', attempts = attempts + 1, due_at = NULL
+    UPDATE message SET phase = 'sending', attempts = attempts + 1, due_at = NULL,
+        held_until = coalesce(held_until, clock_timestamp() + $5::interval)
     FROM due WHERE message.id = due.id
     RETURNING message.id, workspace_id, sender_id, attempts, attempt, fence
 )
@@ -44,7 +48,7 @@ class Beginning:
 async def begin(pool: Pool, beginnings: Sequence[Beginning]) -> list[bool]:
     """Commit one attempt for each message that still is queued; answer in order which ones may be sent now.
 
-    None may whose lease was lost or has under five seconds left.
+    None may whose lease was lost or has under five seconds left, or whose number is paused.
     """
 
     async def work(connection: Connection) -> list[bool]:
@@ -60,6 +64,7 @@ async def begin(pool: Pool, beginnings: Sequence[Beginning]) -> list[bool]:
             [one.attempt for one in lawful],
             [one.lease.key for one in lawful],
             [one.lease.fence for one in lawful],
+            HOLD,
         )
         attempts = {row["id"] for row in begun}
         return [one.attempt in attempts for one in beginnings]

@@ -3,9 +3,10 @@
 Such a decision is shown only while no evidence is bound; evidence that comes later overrides it.
 """
 
+from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.domain.outcomes import GIVE_UP_AFTER, UNKNOWN
+from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN, UNKNOWN
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
@@ -25,7 +26,8 @@ WITH lost AS (
     SELECT message.id FROM message JOIN lost ON message.id = message_id AND attempts = number
     WHERE phase = 'sending' ORDER BY message.id FOR NO KEY UPDATE OF message
 )
-UPDATE message SET phase = 'unknown', due_at = clock_timestamp() + $3::interval
+UPDATE message SET phase = 'unknown', due_at = clock_timestamp() + $3::interval,
+    held_until = clock_timestamp() + $4::interval
 FROM orphans WHERE message.id = orphans.id
 RETURNING message.id
 """
@@ -43,6 +45,32 @@ FROM tired WHERE message.id = tired.id
 RETURNING message.id
 """
 
+_FLUSH = """
+WITH waiting AS (
+    SELECT id FROM message WHERE is_outbound AND sender_id = $1 AND phase IN ('image_wait', 'queued')
+    ORDER BY id LIMIT 1000 FOR NO KEY UPDATE
+)
+UPDATE message SET phase = 'cancelled', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+    error_code = 'CANCELLED', error_message = 'Cancelled',
+    error_detail = 'The number''s queue was flushed before the message was sent.'
+FROM waiting WHERE message.id = waiting.id
+RETURNING message.id
+"""
+
+# Seconds of the account's own time decide, as they did when the message was accepted.
+_EXPIRE = """
+WITH late AS (
+    SELECT message.id FROM message JOIN sender ON sender.id = sender_id
+    WHERE account_id = $1 AND message.expires_at <= $2 AND phase IN ('image_wait', 'queued')
+    ORDER BY message.id LIMIT 500 FOR NO KEY UPDATE OF message SKIP LOCKED
+)
+UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+    error_code = 'EXPIRED', error_message = 'Expired', error_detail = $3
+FROM late WHERE message.id = late.id
+RETURNING message.id
+"""
+EXPIRED = "The message's expires_at passed before it could be sent."
+
 
 async def refuse(pool: Pool, message: UUID, *, code: str, title: str, detail: str) -> None:
     """Fail a message that has not been handed to Meta."""
@@ -53,7 +81,7 @@ async def orphan(pool: Pool, lease: Lease) -> int:
     """Mark what an earlier owner of a send lane left in flight as unknown; return how many messages."""
 
     async def work(connection: Connection) -> int:
-        return len(await connection.fetch(_ORPHAN, lease.key, lease.fence, GIVE_UP_AFTER))
+        return len(await connection.fetch(_ORPHAN, lease.key, lease.fence, GIVE_UP_AFTER, HOLD_UNKNOWN))
 
     return await in_transaction(pool, work)
 
@@ -61,3 +89,16 @@ async def orphan(pool: Pool, lease: Lease) -> int:
 async def give_up(pool: Pool) -> int:
     """Fail messages whose outcome stayed unknown for too long; return how many."""
     return len(await pool.fetch(_GIVE_UP, UNKNOWN))
+
+
+async def flush(pool: Pool, sender: UUID) -> int:
+    """Cancel all that waits for a number and was not begun; return how many messages."""
+    count = 0
+    while flushed := len(await pool.fetch(_FLUSH, sender)):
+        count += flushed
+    return count
+
+
+async def expire(pool: Pool, account: UUID, now: datetime) -> int:
+    """Fail what waits for an account's numbers past its expires_at, by the account's own time; return how many."""
+    return len(await pool.fetch(_EXPIRE, account, now, EXPIRED))

@@ -3,24 +3,25 @@
 from datetime import timedelta
 from uuid import UUID
 
-from picha.gateway.store.pool import Pool
+from picha.gateway.domain.outcomes import HOLD
+from picha.gateway.store.ledger import turns
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 _READY = """
-WITH ready AS (
-    UPDATE message SET phase = 'queued', image_state = 'stored', file_id = $2, due_at = clock_timestamp(), tries = 0
-    WHERE id = $1 AND phase = 'image_wait' RETURNING id
-)
-SELECT pg_notify('picha_send', '') FROM ready
+UPDATE message SET phase = 'queued', image_state = 'stored', file_id = $2, due_at = clock_timestamp(), tries = 0
+WHERE id = $1 AND phase = 'image_wait' RETURNING conversation_id, priority
 """
+_RING = "SELECT pg_notify('picha_send', '')"
 
 _REFUSED = """
 UPDATE message SET phase = 'failed', status = 'failed', image_state = 'unavailable', due_at = NULL,
     error_code = $2, error_message = $3, error_detail = $4, failed_at = clock_timestamp()
-WHERE id = $1 AND phase = 'image_wait'
+WHERE id = $1 AND phase = 'image_wait' RETURNING conversation_id, priority
 """
 
 _LATER = """
-UPDATE message SET tries = tries + 1, due_at = clock_timestamp() + $2::interval
+UPDATE message SET tries = tries + 1, due_at = clock_timestamp() + $2::interval,
+    held_until = coalesce(held_until, clock_timestamp() + $3::interval)
 WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
 """
 
@@ -32,17 +33,28 @@ WHERE id = $1 AND NOT is_outbound AND image_state = 'pending'
 
 async def ready(pool: Pool, message: UUID, file: UUID) -> None:
     """Record that an outbound message's picture lies in the blob store as `file`, and queue it for its number."""
-    await pool.execute(_READY, message, file)
+    await _move(pool, _READY, message, file)
 
 
 async def refused(pool: Pool, message: UUID, *, code: str, title: str, detail: str) -> None:
     """Fail an outbound message whose picture could not be had."""
-    await pool.execute(_REFUSED, message, code, title, detail)
+    await _move(pool, _REFUSED, message, code, title, detail)
+
+
+async def _move(pool: Pool, statement: str, *arguments: object) -> None:
+    """Take a message out of its wait for a picture, so that it or what follows it in its thread may go."""
+
+    async def work(connection: Connection) -> None:
+        if (moved := await connection.fetchrow(statement, *arguments)) is not None:
+            await turns.wake(connection, moved["conversation_id"], moved["priority"])
+            await connection.execute(_RING)
+
+    await in_transaction(pool, work)
 
 
 async def later(pool: Pool, message: UUID, after: timedelta) -> None:
     """Count one more fruitless look for a picture, either way, and look again `after` that long."""
-    await pool.execute(_LATER, message, after)
+    await pool.execute(_LATER, message, after, HOLD)
 
 
 async def received(pool: Pool, message: UUID, *, state: str, file: UUID | None, detail: str | None = None) -> None:

@@ -21,7 +21,9 @@ UPDATE evidence SET attempt_id =
 WHERE attempt_id IS NULL AND wamid = ANY($1::text[])
 """
 
-_LOCK_MESSAGES = "SELECT id FROM message WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_MESSAGES = """
+SELECT id, conversation_id, sender_id FROM message WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
 
 # OFFSET 0 keeps the planner from joining: each attempt's few rows are looked up, whatever it believes of the table.
 _EVIDENCE = """
@@ -52,9 +54,12 @@ async def lock_wamids(connection: Connection, wamids: Iterable[str]) -> None:
     await connection.execute(_LOCK_WAMIDS, list(wamids))
 
 
-async def lock_messages(connection: Connection, messages: Iterable[UUID]) -> None:
-    """Lock messages in id order, as every deed does, before their state is looked at or changed."""
-    await connection.execute(_LOCK_MESSAGES, list(messages))
+async def lock_messages(connection: Connection, messages: Iterable[UUID]) -> dict[UUID, tuple[UUID, UUID]]:
+    """Lock messages in id order, as every deed does, before their state is looked at or changed.
+
+    Return each one's conversation and sender.
+    """
+    return {row[0]: (row[1], row[2]) for row in await connection.fetch(_LOCK_MESSAGES, list(messages))}
 
 
 async def bind(connection: Connection, wamids: Sequence[str]) -> None:

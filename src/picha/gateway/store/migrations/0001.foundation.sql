@@ -53,6 +53,11 @@ CREATE TABLE sender (
     is_default boolean NOT NULL DEFAULT false,
     is_active boolean NOT NULL DEFAULT true,
     image_policy text NOT NULL DEFAULT 'auto' CHECK (image_policy IN ('auto', 'strict')),
+    -- How many messages a second Meta lets it send.
+    per_second real NOT NULL DEFAULT 80 CHECK (per_second > 0),
+    -- While this is set nothing is sent from it; paused_for is `operator`, or `token` when Meta refused the token.
+    paused_at timestamptz,
+    paused_for text CHECK (paused_for IN ('operator', 'token')),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (environment, phone_number_id)
 );
@@ -149,6 +154,9 @@ CREATE TABLE message (
         ('image_wait', 'queued', 'sending', 'unknown', 'submitted', 'failed', 'cancelled', 'received')),
     status text NOT NULL CHECK (status IN ('pending', 'sent', 'delivered', 'read', 'failed', 'received')),
     due_at timestamptz,
+    -- Until when what follows in its conversation waits for it, once it was started or waits for its picture.
+    held_until timestamptz,
+    priority smallint NOT NULL DEFAULT 0,
     tries smallint NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
     -- what it says
@@ -179,13 +187,28 @@ CREATE INDEX message_of_conversation ON message (conversation_id, id DESC);
 CREATE UNIQUE INDEX message_inbound_once ON message (sender_id, provider_message_id) WHERE NOT is_outbound;
 -- One small index a lane kind: they hold only work that is waiting, so looking for work costs the same at any size.
 CREATE INDEX message_to_prepare ON message (workspace_id, due_at, id) WHERE phase = 'image_wait';
-CREATE INDEX message_to_send ON message (sender_id, due_at, id) WHERE phase = 'queued';
+-- What is not over yet, thread by thread in its order: whose turn it is, and how much waits for a number.
+CREATE INDEX message_waiting ON message (sender_id, conversation_id, id)
+    WHERE is_outbound AND phase IN ('image_wait', 'queued', 'sending', 'unknown');
 CREATE INDEX message_to_fetch ON message (sender_id, due_at, id) WHERE image_state = 'pending' AND NOT is_outbound;
 -- Whether a picture is still referred to.
 CREATE INDEX message_of_file ON message (file_id) WHERE file_id IS NOT NULL;
 -- Which received message quotes a given one.
 CREATE INDEX message_quoting ON message (conversation_id, reply_to) WHERE NOT is_outbound AND reply_to IS NOT NULL;
+CREATE INDEX message_expiring ON message (sender_id, expires_at)
+    WHERE expires_at IS NOT NULL AND phase IN ('image_wait', 'queued');
 CREATE INDEX message_unknown ON message (due_at) WHERE phase = 'unknown';
+
+-- A thread as the order and the pace of what it sends need it. next_due says when to look whether its next message may
+-- go, null that none waits; rank is the highest priority that waits in it; opens_at is when the pair's pace allows it.
+CREATE TABLE pair (
+    conversation_id uuid PRIMARY KEY REFERENCES conversation,
+    sender_id uuid NOT NULL,
+    next_due timestamptz,
+    rank smallint NOT NULL DEFAULT 0,
+    opens_at timestamptz
+);
+CREATE INDEX pair_due ON pair (sender_id, rank, next_due) WHERE next_due IS NOT NULL;
 
 -- One try to hand a message to Meta. The row is committed before the socket opens; outcome stays null until it is known.
 CREATE TABLE attempt (
@@ -197,7 +220,7 @@ CREATE TABLE attempt (
     fence bigint NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
-    outcome text CHECK (outcome IN ('accepted', 'rejected', 'throttled', 'not_sent', 'ambiguous')),
+    outcome text CHECK (outcome IN ('accepted', 'rejected', 'throttled', 'barred', 'not_sent', 'ambiguous')),
     wamid text,
     code text,
     detail text,

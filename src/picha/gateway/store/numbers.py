@@ -1,0 +1,66 @@
+"""What a number does: sending or paused, how fast, and how much waits for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from picha.gateway.store.ledger.turns import IS_WAITING
+from picha.gateway.store.pool import Pool
+
+PausedFor = Literal["operator", "token"]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as its lane and its operator need it; `waiting` is counted up to where it was asked."""
+
+    id: UUID
+    per_second: float
+    paused_at: datetime | None
+    paused_for: PausedFor | None
+    waiting: int
+
+    @property
+    def backlog_s(self) -> float:
+        """How long it takes to send what waits, in seconds."""
+        return self.waiting / self.per_second
+
+
+_NUMBERS = f"""
+SELECT id, per_second, paused_at, paused_for, (SELECT count(*) FROM (
+    SELECT FROM message WHERE {IS_WAITING} AND sender_id = sender.id LIMIT ceil(per_second * $2)::bigint
+) AS counted)
+FROM sender WHERE id = ANY($1::uuid[])
+"""  # noqa: S608 - constants of the store only
+
+# A pause that a person asked for is not lifted because a token was mended, nor told anew by each send that failed.
+_PAUSE = """
+UPDATE sender SET paused_at = coalesce(paused_at, now()), paused_for = coalesce(paused_for, $2)
+WHERE id = $1 AND paused_at IS NULL RETURNING id
+"""
+_RESUME = """
+WITH resumed AS (UPDATE sender SET paused_at = NULL, paused_for = NULL WHERE id = $1 RETURNING id)
+SELECT pg_notify('picha_send', '') FROM resumed
+"""
+
+
+async def numbers(pool: Pool, senders: Sequence[UUID], *, count_s: float) -> dict[UUID, Number]:
+    """Return the numbers with these ids; what waits is counted up to a backlog of `count_s` seconds."""
+    return {row["id"]: Number(*row) for row in await pool.fetch(_NUMBERS, list(senders), count_s)}
+
+
+async def pause(pool: Pool, sender: UUID, why: PausedFor) -> bool:
+    """Send nothing more from a number until it is resumed; tell whether it was sending."""
+    return await pool.fetchval(_PAUSE, sender, why) is not None
+
+
+async def resume(pool: Pool, sender: UUID) -> None:
+    """Send from a number again."""
+    await pool.execute(_RESUME, sender)
+
+
+async def set_per_second(pool: Pool, sender: UUID, per_second: float) -> None:
+    """Change how many messages a second a number sends at most."""
+    await pool.execute("UPDATE sender SET per_second = $2 WHERE id = $1", sender, per_second)

@@ -1,0 +1,188 @@
+"""What is done with a number, by its operator or by itself: pause, resume, flush, refused token, backlog."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from tests.journeys.running import House, Talk, picture, talking, until
+
+
+async def number(picha: Talk) -> Any:
+    """Return the house's one number."""
+    [sender] = (await picha.api("GET", "/v1/whatsapp/senders")).document
+    return sender
+
+
+async def tell(picha: Talk, verb: str) -> Any:
+    """Pause, resume or flush the house's number."""
+    told = await picha.api("POST", f"/v1/whatsapp/senders/{(await number(picha))['id']}/{verb}")
+    assert told.status == 200, told.body
+    return told.document
+
+
+@pytest.fixture
+async def shop(picha: Talk) -> AsyncIterator[Talk]:
+    """The shared product, whose number sends again afterwards."""
+    yield picha
+    await tell(picha, "resume")
+
+
+async def customers(picha: Talk, count: int) -> list[str]:
+    """Return so many people who have just written."""
+    people = [picha.stranger() for _ in range(count)]
+    await asyncio.gather(*(picha.hear(one, type="text", text="Habari") for one in people))
+    return people
+
+
+async def send(picha: Talk, customer: str, **more: Any) -> str:
+    file_id = (await picha.upload(picture())).data["file_id"]
+    message_id: str = (await picha.send(to=customer, file_id=file_id, **more)).data["message_id"]
+    return message_id
+
+
+async def test_what_is_accepted_for_a_paused_number_waits_and_goes_out_when_it_is_resumed(shop: Talk) -> None:
+    [customer] = await customers(shop, 1)
+    paused = await tell(shop, "pause")
+    assert paused["state"] == (await number(shop))["state"] == "paused"
+    message = await send(shop, customer)
+
+    waiting = await tell(shop, "pause")
+    assert waiting["backlog_s"] > 0
+    assert (await shop.message(message))["phase"] == "queued"
+    await tell(shop, "resume")
+
+    assert (await shop.becomes(message, "read"))["attempts"] == 1
+
+
+async def test_a_flush_cancels_what_waits_and_says_how_much(shop: Talk) -> None:
+    people = await customers(shop, 3)
+    await tell(shop, "pause")
+    messages = [await send(shop, one) for one in people]
+
+    flushed = await tell(shop, "flush")
+
+    assert (flushed["state"], flushed["backlog_s"], flushed["cancelled"]) == ("paused", 0, 3)
+    for message in messages:
+        told = await shop.message(message)
+        assert (told["phase"], told["status"], told["error_code"]) == ("cancelled", "failed", "CANCELLED")
+
+
+@pytest.mark.parametrize("code", [190, 0, 104])
+async def test_a_refused_token_pauses_the_number_and_fails_no_message(shop: Talk, code: int) -> None:
+    first, second = await customers(shop, 2)
+    wish = {"match": {"route": "messages"}, "when": {"mode": "next", "n": 1}, "effect": {"error": code}}
+    await shop.control("POST", "/faults", json=wish)
+    message = await send(shop, first)
+
+    async def is_refused() -> bool:
+        return bool((await number(shop))["state"] == "token_refused")
+
+    await until(is_refused)
+    later = await send(shop, second)
+    assert [(await shop.message(one))["phase"] for one in (message, later)] == ["queued", "queued"]
+    await tell(shop, "resume")
+
+    for one in (message, later):
+        assert (await shop.becomes(one, "read"))["status"] == "read"
+
+
+async def test_a_token_refused_at_an_upload_pauses_the_number_too(shop: Talk) -> None:
+    [customer] = await customers(shop, 1)
+    wish = {"match": {"route": "media"}, "when": {"mode": "next", "n": 1}, "effect": {"error": 190}}
+    await shop.control("POST", "/faults", json=wish)
+    file_id = (await shop.upload(picture(shade=17))).data["file_id"]
+    message = (await shop.send(to=customer, file_id=file_id)).data["message_id"]
+
+    async def is_refused() -> bool:
+        return bool((await number(shop))["state"] == "token_refused")
+
+    await until(is_refused)
+    assert (await shop.message(message))["phase"] == "queued"
+    await tell(shop, "resume")
+
+    await shop.becomes(message, "read")
+
+
+async def test_sends_of_one_conversation_reach_meta_in_order_though_the_first_is_put_off(shop: Talk) -> None:
+    [customer] = await customers(shop, 1)
+    wish = {
+        "match": {"route": "messages", "to": customer},
+        "when": {"mode": "next", "n": 2},
+        "effect": {"error": 131016},
+    }
+    await shop.control("POST", "/faults", json=wish)
+    messages = [await send(shop, customer, caption=f"picture {n}") for n in range(3)]
+
+    for message in messages:
+        await shop.becomes(message, "read")
+
+    assert [line["caption"] for line in await shop.ledger() if line["to"] == customer] == [
+        f"picture {n}" for n in range(3)
+    ]
+
+
+async def test_a_message_tells_which_one_it_waits_for(shop: Talk) -> None:
+    [customer] = await customers(shop, 1)
+    await tell(shop, "pause")
+    first, second = await send(shop, customer), await send(shop, customer)
+
+    assert (await shop.message(first))["waiting_for"] is None
+    assert (await shop.message(second))["waiting_for"] == first
+    await tell(shop, "resume")
+    await shop.becomes(second, "read")
+
+    assert (await shop.message(second))["waiting_for"] is None
+
+
+async def test_an_urgent_send_overtakes_what_waits_for_others(shop: Talk) -> None:
+    people = await customers(shop, 6)
+    await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 1})
+    await tell(shop, "pause")
+    for n, one in enumerate(people[:5]):
+        await send(shop, one, caption=f"normal {n}")
+    urgent = await send(shop, people[5], caption="urgent", priority="high")
+    before = len(await shop.ledger())
+    await tell(shop, "resume")
+    await shop.becomes(urgent, "read")
+
+    assert (await shop.ledger())[before]["caption"] == "urgent"
+    await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 80})
+
+
+@pytest.mark.parametrize("pace", [0, 0.5, 1001, "80"])
+async def test_a_pace_that_meta_grants_nobody_is_refused(shop: Talk, pace: object) -> None:
+    sender = await number(shop)
+
+    told = await shop.api("PATCH", f"/v1/whatsapp/senders/{sender['id']}", json={"messages_per_second": pace})
+
+    assert told.status == 422
+    assert await number(shop) == sender
+
+
+async def test_a_number_too_far_behind_takes_no_more_and_says_when_to_come_back(
+    raise_house: Callable[..., AbstractContextManager[House]],
+) -> None:
+    with raise_house(settings={"PICHA_BACKLOG_HOURS": "0.001"}) as house:
+        async with talking(house) as picha:
+            people = await customers(picha, 10)
+            await picha.api(
+                "PATCH", f"/v1/whatsapp/senders/{(await number(picha))['id']}", json={"messages_per_second": 1}
+            )
+            await tell(picha, "pause")
+            file_id = (await picha.upload(picture())).data["file_id"]
+
+            async def is_full() -> Any:
+                told = await picha.send(to=people[0], file_id=file_id)
+                return told if told.status != 202 else None
+
+            refused = await until(is_full)
+            assert (refused.status, refused.error["code"]) == (429, "BACKLOG_FULL")
+            assert int(refused.headers["Retry-After"]) >= 1
+            await tell(picha, "flush")
+
+            async def is_taken() -> bool:
+                return (await picha.send(to=people[0], file_id=file_id)).status == 202
+
+            await until(is_taken)
