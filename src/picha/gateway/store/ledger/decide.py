@@ -10,9 +10,13 @@ from picha.gateway.store.lanes import Lease
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 _REFUSE = """
-UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-    error_code = $2, error_message = $3, error_detail = $4
-WHERE id = $1 AND phase IN ('queued', 'image_wait')
+WITH refused AS (
+    UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        error_code = $2, error_message = $3, error_detail = $4
+    WHERE id = $1 AND phase IN ('queued', 'image_wait') RETURNING *
+)
+INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+SELECT id, 'refused', attempts, error_code, error_message, error_detail FROM refused
 """
 
 # Attempts that an earlier owner of this lane left open: something may have left, so they are ambiguous.
@@ -34,13 +38,17 @@ _GIVE_UP = """
 WITH tired AS (
     SELECT id FROM message WHERE phase = 'unknown' AND due_at <= clock_timestamp()
     ORDER BY due_at LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+), given_up AS (
+    UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        error_code = $1, error_message = 'Send outcome unknown',
+        error_detail = 'WhatsApp never said whether it took this message, so it was not sent again. Ask the customer, '
+            'or send it anew.'
+    FROM tired WHERE message.id = tired.id
+    RETURNING message.*
 )
-UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(), error_code = $1,
-    error_message = 'Send outcome unknown',
-    error_detail = 'WhatsApp never said whether it took this message, so it was not sent again. Ask the customer, or '
-        'send it anew.'
-FROM tired WHERE message.id = tired.id
-RETURNING message.id
+INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+SELECT id, 'given_up', attempts, error_code, error_message, error_detail FROM given_up
+RETURNING message_id
 """
 
 
