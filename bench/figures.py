@@ -90,8 +90,13 @@ FROM conversation, generate_series(1, %(count)s / (SELECT count(*) FROM conversa
 ORDER BY lap, contact_id, sender_id LIMIT %(count)s
 """
 _RELEASE = """
-WITH due AS (UPDATE message SET due_at = clock_timestamp() WHERE phase = 'queued' RETURNING id)
-SELECT count(*), pg_notify('picha_send', '') FROM due
+WITH due AS (
+    UPDATE message SET due_at = clock_timestamp() WHERE phase = 'queued' RETURNING conversation_id, sender_id
+), turns AS (
+    INSERT INTO pair (conversation_id, sender_id, next_due) SELECT DISTINCT *, clock_timestamp() FROM due
+    ON CONFLICT (conversation_id) DO UPDATE SET next_due = excluded.next_due, opens_at = NULL
+)
+SELECT pg_notify('picha_send', '')
 """
 _WAITING = "SELECT 1 FROM message WHERE phase = 'queued' UNION ALL SELECT 1 FROM attempt WHERE outcome IS NULL LIMIT 1"
 

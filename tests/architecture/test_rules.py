@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src" / "picha").rglob("*.py"))
 DOOR = ROOT / "src" / "picha" / "gateway" / "store" / "ledger"
 
-_STATE = "message|attempt|evidence"
+_STATE = "message|attempt|evidence|decision"
 WRITES_STATE = re.compile(
     rf"\b(?:INSERT\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE(?:\s+TABLE)?|COPY)\s+"
     rf'(?:public\.)?"?(?:{_STATE})\b',
@@ -38,7 +38,7 @@ def written() -> Iterator[Path]:
     "statement",
     [
         "INSERT INTO message (id)", "UPDATE message SET", "update  attempt set", "DELETE FROM evidence WHERE",
-        "INSERT\n    INTO evidence", 'UPDATE "message" SET', "UPDATE ONLY public.message SET",
+        "INSERT\n    INTO evidence", "INSERT INTO decision (", 'UPDATE "message" SET', "UPDATE ONLY public.message SET",
     ],
 )  # fmt: skip
 def test_the_rule_sees_a_statement_that_writes_state(statement: str) -> None:

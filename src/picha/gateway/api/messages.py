@@ -1,6 +1,5 @@
 """GET /v1/whatsapp/messages, one message, and its story."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from picha.gateway.api.calls import Answer, Call, RefusedError
 from picha.gateway.api.showing import show
+from picha.gateway.domain.decisions import Kind
 from picha.gateway.store import views
 from picha.gateway.store.views import COUNT_TO, Filter, MessageView, Moment
 from picha.karibu.errors import Code
@@ -33,6 +33,10 @@ _WORDS = {
     "delivered": "It reached the customer's phone",
     "read": "The customer read it",
     "failed": "WhatsApp gave it up",
+    "barred": "WhatsApp refused the number's token; the number is paused and the message waits",
+    Kind.REFUSED: "Failed",
+    Kind.CANCELLED: "Cancelled",
+    Kind.GIVEN_UP: "Given up",
 }
 
 
@@ -66,7 +70,7 @@ async def get_timeline(call: Call) -> Answer:
     """Tell one message's story: decisions of ours, attempts, evidence from WhatsApp."""
     view = await _find(call)
     story = await views.story(call.services.pool, view.id)
-    items = [*_decisions(view, story), *map(_moment, story)]
+    items = [*_beginnings(view), *map(_moment, story)]
     return Answer(Timeline(items=sorted(items, key=lambda item: item.at)))
 
 
@@ -78,8 +82,8 @@ async def _find(call: Call) -> MessageView:
     return view
 
 
-def _decisions(view: MessageView, story: Sequence[Moment]) -> list[TimelineItem]:
-    """Tell what we concluded ourselves; a failure that WhatsApp told stands in the story already."""
+def _beginnings(view: MessageView) -> list[TimelineItem]:
+    """Tell what no row of its own tells: that the message was stored, and what was done to its picture."""
     first = "Accepted and stored" if view.is_outbound else "Received and stored"
     items = [TimelineItem(at=view.created_at, kind="decision", text=first)]
     done = ["fetched"] if view.media_url else []
@@ -88,10 +92,6 @@ def _decisions(view: MessageView, story: Sequence[Moment]) -> list[TimelineItem]
     if view.is_outbound and view.filed_at and done:
         at = max(view.created_at, view.filed_at)
         items.append(TimelineItem(at=at, kind="decision", text=f"Picture {' and '.join(done)}"))
-    told = any(moment.what in {"rejected", "failed"} for moment in story)
-    if view.phase == "failed" and view.failed_at and not told:
-        text = f"Failed: {view.error_detail}"
-        items.append(TimelineItem(at=view.failed_at, kind="decision", text=text, code=view.error_code))
     return items
 
 

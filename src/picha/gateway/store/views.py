@@ -154,10 +154,12 @@ SELECT * FROM (
     UNION ALL
     SELECT received_at, 'evidence', evidence.status, number, nullif(evidence.code, 0)::text, evidence.detail
     FROM evidence JOIN attempt ON attempt.id = attempt_id WHERE message_id = $1
+    UNION ALL
+    SELECT at, 'decision', kind, NULL, code, detail FROM decision WHERE message_id = $1
 ) AS story ORDER BY at, kind
 """
 
 
 async def story(pool: Pool, message_id: UUID) -> list[Moment]:
-    """Return the attempts and the evidence of one message in order of time."""
+    """Return the attempts and the evidence of one message, and what was decided, in order of time."""
     return [Moment(*row) for row in await pool.fetch(_STORY, message_id)]

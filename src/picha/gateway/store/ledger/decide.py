@@ -11,9 +11,13 @@ from picha.gateway.store.lanes import Lease
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 _REFUSE = """
-UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-    error_code = $2, error_message = $3, error_detail = $4
-WHERE id = $1 AND phase IN ('queued', 'image_wait')
+WITH refused AS (
+    UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        error_code = $2, error_message = $3, error_detail = $4
+    WHERE id = $1 AND phase IN ('queued', 'image_wait') RETURNING *
+)
+INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+SELECT id, 'refused', attempts, error_code, error_message, error_detail FROM refused
 """
 
 # Attempts that an earlier owner of this lane left open: something may have left, so they are ambiguous.
@@ -36,25 +40,33 @@ _GIVE_UP = """
 WITH tired AS (
     SELECT id FROM message WHERE phase = 'unknown' AND due_at <= clock_timestamp()
     ORDER BY due_at LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+), given_up AS (
+    UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        error_code = $1, error_message = 'Send outcome unknown',
+        error_detail = 'WhatsApp never said whether it took this message, so it was not sent again. Ask the customer, '
+            'or send it anew.'
+    FROM tired WHERE message.id = tired.id
+    RETURNING message.*
 )
-UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(), error_code = $1,
-    error_message = 'Send outcome unknown',
-    error_detail = 'WhatsApp never said whether it took this message, so it was not sent again. Ask the customer, or '
-        'send it anew.'
-FROM tired WHERE message.id = tired.id
-RETURNING message.id
+INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+SELECT id, 'given_up', attempts, error_code, error_message, error_detail FROM given_up
+RETURNING message_id
 """
 
 _FLUSH = """
 WITH waiting AS (
     SELECT id FROM message WHERE is_outbound AND sender_id = $1 AND phase IN ('image_wait', 'queued')
     ORDER BY id LIMIT 1000 FOR NO KEY UPDATE
+), flushed AS (
+    UPDATE message SET phase = 'cancelled', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        error_code = 'CANCELLED', error_message = 'Cancelled',
+        error_detail = 'The number''s queue was flushed before the message was sent.'
+    FROM waiting WHERE message.id = waiting.id
+    RETURNING message.*
 )
-UPDATE message SET phase = 'cancelled', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-    error_code = 'CANCELLED', error_message = 'Cancelled',
-    error_detail = 'The number''s queue was flushed before the message was sent.'
-FROM waiting WHERE message.id = waiting.id
-RETURNING message.id
+INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+SELECT id, 'cancelled', attempts, error_code, error_message, error_detail FROM flushed
+RETURNING message_id
 """
 
 # Seconds of the account's own time decide, as they did when the message was accepted.
@@ -63,11 +75,15 @@ WITH late AS (
     SELECT message.id FROM message JOIN sender ON sender.id = sender_id
     WHERE account_id = $1 AND message.expires_at <= $2 AND phase IN ('image_wait', 'queued')
     ORDER BY message.id LIMIT 500 FOR NO KEY UPDATE OF message SKIP LOCKED
+), expired AS (
+    UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        error_code = 'EXPIRED', error_message = 'Expired', error_detail = $3
+    FROM late WHERE message.id = late.id
+    RETURNING message.*
 )
-UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-    error_code = 'EXPIRED', error_message = 'Expired', error_detail = $3
-FROM late WHERE message.id = late.id
-RETURNING message.id
+INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+SELECT id, 'refused', attempts, error_code, error_message, error_detail FROM expired
+RETURNING message_id
 """
 EXPIRED = "The message's expires_at passed before it could be sent."
 

@@ -14,9 +14,15 @@ WHERE id = $1 AND phase = 'image_wait' RETURNING conversation_id, priority
 _RING = "SELECT pg_notify('picha_send', '')"
 
 _REFUSED = """
-UPDATE message SET phase = 'failed', status = 'failed', image_state = 'unavailable', due_at = NULL,
-    error_code = $2, error_message = $3, error_detail = $4, failed_at = clock_timestamp()
-WHERE id = $1 AND phase = 'image_wait' RETURNING conversation_id, priority
+WITH refused AS (
+    UPDATE message SET phase = 'failed', status = 'failed', image_state = 'unavailable', due_at = NULL,
+        error_code = $2, error_message = $3, error_detail = $4, failed_at = clock_timestamp()
+    WHERE id = $1 AND phase = 'image_wait' RETURNING *
+), noted AS (
+    INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+    SELECT id, 'refused', attempts, error_code, error_message, error_detail FROM refused
+)
+SELECT conversation_id, priority FROM refused
 """
 
 _LATER = """

@@ -246,6 +246,19 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_of_attempt ON evidence (attempt_id) WHERE attempt_id IS NOT NULL;
 CREATE INDEX evidence_parked ON evidence (wamid) WHERE attempt_id IS NULL;
 
+-- What we concluded by ourselves about a message, for its timeline and for the fold. Append-only. `attempt` is how many
+-- attempts there were when it moved the message: a later attempt supersedes it. It is null for what moved nothing.
+CREATE TABLE decision (
+    message_id uuid NOT NULL REFERENCES message ON DELETE CASCADE,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    kind text NOT NULL,
+    attempt smallint,
+    code text,
+    title text,
+    detail text
+);
+CREATE INDEX decision_of_message ON decision (message_id, at);
+
 -- Webhook bodies exactly as they came, kept before they are answered.
 CREATE TABLE raw_webhook (
     id uuid PRIMARY KEY,
