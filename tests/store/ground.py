@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -26,6 +26,15 @@ from picha.kit.secrets import Secret
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 VAULT = Vault({"masterky": b"m" * 32})
 PNID = "106540352242922"
+ACCOUNT = NewAccount(
+    environment="test",
+    waba_id="102290129340398",
+    meta_app_id="670843887433847",
+    graph_url="http://127.0.0.1:9/v25.0",
+    access_token=Secret("EAAtoken"),
+    app_secret=Secret("secret"),
+    verify_token=Secret("verify"),
+)
 
 
 def at(seconds: float) -> datetime:
@@ -105,6 +114,14 @@ class Ground:
             priority=priority,
         )
 
+    async def another_number(self, phone_number_id: str) -> "Ground":
+        """Return the same ground, seen from another number of the account."""
+        await tenants.put_account(
+            self.pool, VAULT, self.ids, self.app, ACCOUNT, phone_number_id=phone_number_id, display_number="+1 555-1"
+        )
+        query = "SELECT id FROM sender WHERE phone_number_id = $1"
+        return replace(self, sender=await self.pool.fetchval(query, phone_number_id))
+
     async def may_go(self) -> list[UUID]:
         """Return what may be sent now; threads in which nothing may go rest from here on, as a lane lets them."""
         sends, idle = await outbox.sends(self.pool, self.sender, busy=[], most=50)
@@ -157,17 +174,8 @@ async def open_ground(dsn: str) -> AsyncIterator[Ground]:
     ids = Ids()
     async with open_pool(dsn) as pool:
         app = await tenants.add_workspace(pool, ids, "Shop")
-        account = NewAccount(
-            environment="test",
-            waba_id="102290129340398",
-            meta_app_id="670843887433847",
-            graph_url="http://127.0.0.1:9/v25.0",
-            access_token=Secret("EAAtoken"),
-            app_secret=Secret("secret"),
-            verify_token=Secret("verify"),
-        )
         await tenants.put_account(
-            pool, VAULT, ids, app, account, phone_number_id=PNID, display_number="+1 555-078-3881"
+            pool, VAULT, ids, app, ACCOUNT, phone_number_id=PNID, display_number="+1 555-078-3881"
         )
         sender = await pool.fetchval("SELECT id FROM sender")
         yield Ground(pool, app, sender, ids)

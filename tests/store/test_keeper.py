@@ -13,9 +13,10 @@ from picha.gateway.lanes.doorbell import doorbell
 from picha.gateway.lanes.keeper import Keeper
 from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes, outbox
-from picha.gateway.store.lanes import Lease
+from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import decide, turns
 from picha.kit.clock import SystemClock
+from picha.kit.ids import Ids
 
 CAP = 20
 
@@ -65,11 +66,9 @@ async def keeping(ground: Ground, database: str, tally: Tally, failing: Iterable
     defects = set(failing)
     async with doorbell(database, lanes.CHANNELS.values()) as bell:
         keeper = Keeper(
-            ground.pool,
+            Leases(ground.pool, lanes.SEND, ground.ids.uuid()),
             bell,
             SystemClock(),
-            kind=lanes.SEND,
-            owner=ground.ids.uuid(),
             work=lambda lease: Sending(lease, ground, tally, failing=defects),
         )
         running = asyncio.create_task(keeper.run())
@@ -120,6 +119,59 @@ async def test_a_defect_in_one_piece_neither_ends_the_lane_nor_loses_the_piece(g
         await tally.reaches(3)
 
     assert sorted(tally.done) == sorted(sent)
+
+
+class Endless:
+    """Work that never ends."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+
+    async def opened(self) -> None:
+        """Nothing to clean up."""
+
+    async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
+        return () if busy else [Due(self.ids.uuid(), self.ids.uuid())]
+
+    async def perform(self, piece: Due) -> Landing:  # noqa: ARG002 - one is like the other
+        await asyncio.sleep(0.1)
+        return Landing.MUTE
+
+
+@asynccontextmanager
+async def endless(ground: Ground, database: str, owner: UUID) -> AsyncIterator[None]:
+    """Keep lanes of received pictures, in which the work never ends."""
+    async with doorbell(database, lanes.CHANNELS.values()) as bell:
+        leases = Leases(ground.pool, lanes.HEAR, owner)
+        keeper = Keeper(leases, bell, SystemClock(), work=lambda _: Endless(ground.ids))
+        running = asyncio.create_task(keeper.run())
+        try:
+            yield
+        finally:
+            keeper.stop()
+            await asyncio.wait_for(running, CAP)
+
+
+async def test_a_keeper_that_comes_later_gets_its_share_of_busy_lanes_and_leaves_it_when_it_goes(
+    ground: Ground, database: str
+) -> None:
+    for number in range(3):
+        other = await ground.another_number(f"10654035224293{number}")
+        await other.customer_writes(wamid=f"wamid.{number}")
+    await ground.customer_writes(wamid="wamid.mine")
+    first, second = ground.ids.uuid(), ground.ids.uuid()
+
+    async def come_to(*wanted: int) -> None:
+        held = "SELECT count(*) FROM lane WHERE owner = $1 AND leased_until > now()"
+        async with asyncio.timeout(CAP):
+            while [await ground.pool.fetchval(held, one) for one in (first, second)] != [*wanted]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    async with endless(ground, database, first):
+        await come_to(4, 0)
+        async with endless(ground, database, second):
+            await come_to(2, 2)
+        await come_to(4, 0)
 
 
 async def test_a_stopped_keeper_gives_its_lane_back_at_once(ground: Ground, database: str) -> None:

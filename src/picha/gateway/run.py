@@ -39,7 +39,7 @@ from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
-from picha.gateway.store.lanes import Lease
+from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import decide
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
@@ -242,8 +242,8 @@ async def _worker(settings: Settings) -> None:
 def _keeper(
     ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int, slots: int
 ) -> Keeper:
-    owner = ground.ids.uuid()
-    return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room, slots=slots)
+    leases = Leases(ground.pool, kind, ground.ids.uuid())
+    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots)
 
 
 async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, parent: int) -> None:

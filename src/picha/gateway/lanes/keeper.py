@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
 from picha.gateway.domain.lane import Due, Lane
 from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing
-from picha.gateway.lanes.doorbell import Doorbell, pause
+from picha.gateway.lanes.doorbell import POLL_SECONDS, Doorbell, pause
 from picha.gateway.store import lanes
-from picha.gateway.store.lanes import Lease
-from picha.gateway.store.pool import UNREACHABLE, Pool
+from picha.gateway.store.lanes import Lease, Leases
+from picha.gateway.store.pool import UNREACHABLE
 from picha.kit.clock import Clock
 from picha.kit.ids import chance
 from picha.kit.logs import logger
@@ -46,26 +47,26 @@ class Keeper:
 
     def __init__(
         self,
-        pool: Pool,
+        leases: Leases,
         bell: Doorbell,
         clock: Clock,
         *,
-        kind: str,
-        owner: UUID,
         work: Callable[[Lease], Work],
         most: int = 256,
         room: int = 64,
         slots: int = 512,
     ) -> None:
-        self._pool, self._bell, self._clock = pool, bell, clock
-        self._kind, self._owner, self._work = kind, owner, work
+        self._leases, self._bell, self._clock, self._work = leases, bell, clock, work
         self._most, self._room, self._slots = most, room, slots
-        self._channel = lanes.CHANNELS[kind]
+        self._channel = lanes.CHANNELS[leases.kind]
         # Every held lease with the steady moment up to which it surely holds.
         self._held: dict[Lease, float] = {}
+        self._leaving: set[Lease] = set()
+        # Until when to leave lanes to others, having given some up for them.
+        self._modest_until = float("-inf")
         self._stopping = False
         self._look_again = asyncio.Event()
-        self._log = logger("lanes").bind(kind=kind)
+        self._log = logger("lanes").bind(kind=leases.kind)
 
     def stop(self) -> None:
         """Start nothing more; `run` returns once what flies has landed."""
@@ -85,13 +86,15 @@ class Keeper:
                         await pause(self._look_again)
         finally:
             renewing.cancel()
+            with suppress(*UNREACHABLE):
+                await self._leases.leave()
 
     async def _take(self) -> list[Lease]:
-        if len(self._held) >= self._most:
-            return []
         asked_at = self._clock.monotonic()
+        if len(self._held) >= self._most or asked_at < self._modest_until:
+            return []
         try:
-            leases = await lanes.take(self._pool, self._kind, self._owner, most=self._most - len(self._held))
+            leases = await self._leases.take(self._most - len(self._held))
         except Exception as error:  # noqa: BLE001 - what flies must not be cancelled for a look that failed
             self._log.warning("no lanes taken, trying again", error=str(error))
             return []
@@ -101,27 +104,37 @@ class Keeper:
     async def _renew(self) -> None:
         """Prolong every held lease; one that cannot be prolonged runs out by the steady clock."""
         while True:
-            await asyncio.sleep(lanes.RENEW_SECONDS)
-            asked_at, asked = self._clock.monotonic(), list(self._held)
-            if not asked:
-                continue
             try:
-                kept = await lanes.renew(self._pool, self._kind, asked)
+                await self._prolong()
+                self._leave_to_others(len(self._held) - await self._leases.share())
             except Exception as error:  # noqa: BLE001 - without renewal every lane would be lost
                 self._log.warning("leases not renewed", error=str(error))
-                continue
-            for lease in asked:
-                if lease in self._held:
-                    self._held[lease] = asked_at + lanes.LEASE_SECONDS if lease in kept else 0.0
+            await asyncio.sleep(lanes.RENEW_SECONDS)
+
+    async def _prolong(self) -> None:
+        asked_at, asked = self._clock.monotonic(), list(self._held)
+        kept = await self._leases.renew(asked)
+        for lease in asked:
+            if lease in self._held:
+                self._held[lease] = asked_at + lanes.LEASE_SECONDS if lease in kept else 0.0
+
+    def _leave_to_others(self, surplus: int) -> None:
+        """Give the lanes up that are more than this keeper's share, once what flies in them has landed."""
+        if surplus > 0:
+            self._modest_until = self._clock.monotonic() + 2 * POLL_SECONDS
+            self._leaving.update(list(self._held)[-surplus:])
+            self._bell.ring(self._channel)
 
     def _may_begin(self, lease: Lease) -> bool:
-        return not self._stopping and self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
+        if self._stopping or lease in self._leaving:
+            return False
+        return self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
 
     async def _drain(self, lease: Lease) -> None:
         try:
             await self._work_off(lease)
             if self._held[lease]:
-                await lanes.release(self._pool, lease)
+                await self._leases.release(lease)
                 # Work that came while the lane was being given back found it taken.
                 self._look_again.set()
         except UNREACHABLE as error:
@@ -130,6 +143,7 @@ class Keeper:
             self._log.exception("lane dropped, its lease runs out")
         finally:
             del self._held[lease]
+            self._leaving.discard(lease)
 
     async def _work_off(self, lease: Lease) -> None:
         """Start due pieces while the lease holds; return once nothing was due for a while and all has landed."""

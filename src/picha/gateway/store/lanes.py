@@ -45,6 +45,16 @@ RETURNING lane.key, lane.fence
 
 _RELEASE = "UPDATE lane SET owner = NULL, leased_until = NULL WHERE kind = $1 AND key = $2 AND fence = $3"
 
+_PRESENT = """
+INSERT INTO keeper (kind, owner, seen_at) VALUES ($1, $2, clock_timestamp())
+ON CONFLICT (kind, owner) DO UPDATE SET seen_at = excluded.seen_at
+"""
+_GONE = "DELETE FROM keeper WHERE kind = $1 AND (owner = $2 OR seen_at < clock_timestamp() - make_interval(secs => $3))"
+_SHARE = """
+SELECT ceil((SELECT count(*) FROM lane WHERE kind = $1 AND leased_until > clock_timestamp()) / count(*)::numeric)::int
+FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs => $2)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -72,3 +82,32 @@ async def renew(pool: Pool, kind: str, leases: Sequence[Lease]) -> set[Lease]:
 async def release(pool: Pool, lease: Lease) -> None:
     """Give a lane back, so that any worker may take it at once."""
     await pool.execute(_RELEASE, lease.kind, lease.key, lease.fence)
+
+
+class Leases:
+    """The leases of one kind that one keeper takes, prolongs and gives back."""
+
+    def __init__(self, pool: Pool, kind: str, owner: UUID) -> None:
+        self.kind = kind
+        self._pool, self._owner = pool, owner
+
+    async def take(self, most: int) -> list[Lease]:
+        """Lease up to `most` lanes that have due work and no living owner."""
+        return await take(self._pool, self.kind, self._owner, most=most)
+
+    async def renew(self, leases: Sequence[Lease]) -> set[Lease]:
+        """Prolong `leases` and return those that still hold."""
+        return await renew(self._pool, self.kind, leases) if leases else set()
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lane back."""
+        await release(self._pool, lease)
+
+    async def share(self) -> int:
+        """Say that this keeper is there, and return how many of the leased lanes are its share of them, rounded up."""
+        await self._pool.execute(_PRESENT, self.kind, self._owner)
+        return await self._pool.fetchval(_SHARE, self.kind, float(LEASE_SECONDS)) or 0
+
+    async def leave(self) -> None:
+        """Say that this keeper is there no more, and forget others that have long not said they are."""
+        await self._pool.execute(_GONE, self.kind, self._owner, float(LEASE_SECONDS))

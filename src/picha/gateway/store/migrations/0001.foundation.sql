@@ -291,6 +291,14 @@ CREATE TABLE lane (
     PRIMARY KEY (kind, key)
 );
 
+-- Who is there to take lanes of a kind, so that each holds its share of them.
+CREATE TABLE keeper (
+    kind text NOT NULL,
+    owner uuid NOT NULL,
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, owner)
+);
+
 -- The role the programs run as: rows, no DDL.
 DO $$
 BEGIN
