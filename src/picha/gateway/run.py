@@ -25,7 +25,7 @@ from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import open_graph
-from picha.gateway.meta.limits import IMAGE_MAX_BYTES
+from picha.gateway.meta.limits import IMAGE_MAX_BYTES, PAIR_PACE
 from picha.gateway.meta.times import Times, follow_times
 from picha.gateway.metrics import GIVEN_UP
 from picha.gateway.pictures.bring import Bringer
@@ -43,6 +43,7 @@ from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import decide
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
+from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
@@ -210,9 +211,9 @@ async def _worker(settings: Settings) -> None:
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
         desk = Desk(
-            ground.pool,
+            Sendbook(ground.pool, PAIR_PACE),
             graph=graph,
-            book=ground.book,
+            accounts=ground.book,
             times=ground.times,
             uploads=Uploads(ground.pool, ground.album.blobs, graph, ground.times),
             ids=ground.ids,

@@ -55,8 +55,9 @@ class Keeper:
         most: int = 256,
         room: int = 64,
         slots: int = 512,
+        chance: Callable[[], float] = chance,
     ) -> None:
-        self._leases, self._bell, self._clock, self._work = leases, bell, clock, work
+        self._leases, self._bell, self._clock, self._work, self._chance = leases, bell, clock, work, chance
         self._most, self._room, self._slots = most, room, slots
         self._channel = lanes.CHANNELS[leases.kind]
         # Every held lease with the steady moment up to which it surely holds.
@@ -181,5 +182,5 @@ class Keeper:
             self._log.exception("work failed", id=str(piece.id))
             await asyncio.sleep(_REST_SECONDS)
         finally:
-            lane.done(piece.id, self._clock.monotonic(), landing, chance=chance())
+            lane.done(piece.id, self._clock.monotonic(), landing, chance=self._chance())
             wake.set()

@@ -1,19 +1,18 @@
 """What all send lanes of a process share, and the berths in which their sends put to sea."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph
-from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.meta.times import Times
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.store.group import GroupCommit
-from picha.gateway.store.ledger.begin import Beginning, begin
-from picha.gateway.store.ledger.settle import Settlement, settle
-from picha.gateway.store.pool import Pool
-from picha.kit.ids import Ids
+from picha.gateway.store.ledger.begin import Beginning
+from picha.gateway.store.ledger.settle import Settlement
+from picha.gateway.store.sendbook import Sendbook
+from picha.kit.ids import Ids, chance
 
 # Attempts of one lane that are committed, or about to be, and whose request has not begun: what a kill makes unknown.
 _BERTHS = 16
@@ -24,27 +23,21 @@ class Desk:
 
     def __init__(
         self,
-        pool: Pool,
+        book: Sendbook,
         *,
         graph: Graph,
-        book: AccountBook,
+        accounts: AccountBook,
         times: Times,
         uploads: Uploads,
         ids: Ids,
         token_key: bytes,
+        chance: Callable[[], float] = chance,
     ) -> None:
-        self.pool, self.graph, self.book, self.times, self.uploads, self.ids = pool, graph, book, times, uploads, ids
-        self.token_key = token_key
+        self.book, self.graph, self.accounts, self.times, self.uploads = book, graph, accounts, times, uploads
+        self.ids, self.token_key, self.chance = ids, token_key, chance
         self.stopping = asyncio.Event()
-
-        async def commit(batch: Sequence[Beginning]) -> Sequence[bool]:
-            return await begin(pool, batch)
-
-        async def record(batch: Sequence[Settlement]) -> Sequence[None]:
-            return await settle(pool, batch, PAIR_PACE)
-
-        self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(commit)
-        self.settlements: GroupCommit[Settlement, None] = GroupCommit(record)
+        self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(book.begin)
+        self.settlements: GroupCommit[Settlement, None] = GroupCommit(book.settle)
 
 
 class Berths:

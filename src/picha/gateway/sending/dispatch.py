@@ -32,19 +32,16 @@ from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
 from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.graph import GraphCallError, image
-from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.metrics import OUTCOMES, PAUSES
 from picha.gateway.sending.desk import Berths, Desk
-from picha.gateway.store import numbers, outbox, tenants
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.lanes import Lease
-from picha.gateway.store.ledger import decide, equip, turns
 from picha.gateway.store.ledger.begin import Beginning
+from picha.gateway.store.ledger.decide import EXPIRED
 from picha.gateway.store.ledger.settle import Settlement
 from picha.gateway.store.outbox import Outgoing
 from picha.gateway.store.pool import UNREACHABLE
 from picha.gateway.store.tenants import Account
-from picha.kit.ids import chance
 from picha.kit.logs import logger
 
 # Threads of each priority that are looked at in one go.
@@ -79,11 +76,11 @@ class Dispatch:
 
     async def opened(self) -> Pace:
         """Mark as unknown what an earlier owner left in flight; return the number's pace."""
-        sender = await tenants.sender(self.desk.pool, self.lease.key)
+        sender = await self.desk.book.sender(self.lease.key)
         if sender is None:
             raise LookupError("a lane's number is gone")
         self._sender, self._pace = sender, Pace(1)
-        if orphans := await decide.orphan(self.desk.pool, self.lease):
+        if orphans := await self.desk.book.orphan(self.lease):
             logger("sending").warning("sends whose outcome was lost are unknown now", count=orphans)
         await self._look_at_number()
         return self._pace
@@ -92,15 +89,13 @@ class Dispatch:
         """Return the next message of each due conversation, unless the number is paused."""
         if not await self._look_at_number():
             return ()
-        ready, idle = await outbox.sends(self.desk.pool, self.lease.key, busy=busy, most=_MOST)
-        if idle:
-            await turns.rest(self.desk.pool, self.lease.key, idle, PAIR_PACE)
+        ready = await self.desk.book.due(self.lease.key, busy=busy, most=_MOST)
         return [Due(one.id, one.conversation_id, one, is_high=one.rank > 0) for one in ready]
 
     async def perform(self, piece: Due) -> Landing:
         """Hand one message to Meta and settle what became of it."""
         send: Outgoing = piece.load
-        account = await self.desk.book.get(self._sender.account_id)
+        account = await self.desk.accounts.get(self._sender.account_id)
         if not await self._is_lawful(send, account):
             return Landing.MUTE
         picture = await self._picture(send, account)
@@ -115,23 +110,22 @@ class Dispatch:
         if isinstance(outcome, Barred):
             await self._bar(outcome)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
-        await self._settle(Settlement(send.id, attempt, outcome, again_after=_again(send, outcome)))
+        await self._settle(Settlement(send.id, attempt, outcome, again_after=_again(send, outcome, self.desk.chance())))
         return _landing(outcome)
 
     async def _look_at_number(self) -> bool:
         """Follow the number's pace, and tell whether it is sending."""
-        number = (await numbers.numbers(self.desk.pool, [self.lease.key], count_s=0))[self.lease.key]
+        number = await self.desk.book.number(self.lease.key)
         self._pace.per_second = number.per_second
         return number.paused_at is None
 
     async def _is_lawful(self, send: Outgoing, account: Account) -> bool:
         now = self.desk.times.now(account.id)
         if send.expires_at is not None and now >= send.expires_at:
-            await decide.refuse(self.desk.pool, send.id, code="EXPIRED", title="Expired", detail=decide.EXPIRED)
+            await self.desk.book.refuse(send.id, code="EXPIRED", title="Expired", detail=EXPIRED)
             return False
         if not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
-            await decide.refuse(
-                self.desk.pool,
+            await self.desk.book.refuse(
                 send.id,
                 code="131047",
                 title="Re-engagement message",
@@ -158,11 +152,9 @@ class Dispatch:
                 return None
             detail, code, again = error.detail, error.code, error.again
         if again and send.tries + 1 < _UPLOAD_TRIES:
-            await equip.later(self.desk.pool, send.id, backoff(send.tries + 1, chance=chance()))
+            await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()))
         else:
-            await decide.refuse(
-                self.desk.pool, send.id, code=str(code or 131053), title="Media upload error", detail=detail
-            )
+            await self.desk.book.refuse(send.id, code=str(code or 131053), title="Media upload error", detail=detail)
         return None
 
     async def _attempt(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome | None:
@@ -205,7 +197,7 @@ class Dispatch:
 
     async def _bar(self, outcome: Barred) -> None:
         """Pause the number: until somebody puts its token right, all else would be refused too."""
-        if await numbers.pause(self.desk.pool, self._sender.id, "token"):
+        if await self.desk.book.pause(self._sender.id, "token"):
             PAUSES.labels("token").inc()
             logger("sending").error(
                 "WhatsApp refuses the number's token, so the number is paused: store a new token, then it goes on",
@@ -225,11 +217,11 @@ class Dispatch:
                 return
 
 
-def _again(send: Outgoing, outcome: Outcome) -> timedelta:
+def _again(send: Outgoing, outcome: Outcome, chance: float) -> timedelta:
     """Return when to try the message anew, or how long its pair is to rest."""
     if isinstance(outcome, Throttled) and outcome.scope is Scope.PAIR:
         return timedelta(seconds=float(_PAIR_BASE ** min(send.tries, _PAIR_MOST)))
-    return backoff(send.tries + 1, chance=chance())
+    return backoff(send.tries + 1, chance=chance)
 
 
 def _landing(outcome: Outcome) -> Landing:

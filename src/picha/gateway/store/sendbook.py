@@ -1,0 +1,62 @@
+"""All that the send lanes ask of the store, in one place: what the simulation replaces by a model."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.pace import PairPace
+from picha.gateway.store import numbers, outbox, tenants
+from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import decide, equip, turns
+from picha.gateway.store.ledger.begin import Beginning, begin
+from picha.gateway.store.ledger.settle import Settlement, settle
+from picha.gateway.store.numbers import Number, PausedFor
+from picha.gateway.store.outbox import Outgoing
+from picha.gateway.store.pool import Pool
+
+
+class Sendbook:
+    """What waits to be sent, and what became of it. `pace` is that of every pair of a number and a person."""
+
+    def __init__(self, pool: Pool, pace: PairPace) -> None:
+        self._pool, self._pace = pool, pace
+
+    async def sender(self, sender: UUID) -> Sender | None:
+        """Return one sender."""
+        return await tenants.sender(self._pool, sender)
+
+    async def number(self, sender: UUID) -> Number:
+        """Return how a number stands, without counting what waits; raises `LookupError` when it is gone."""
+        return (await numbers.numbers(self._pool, [sender], count_s=0))[sender]
+
+    async def pause(self, sender: UUID, why: PausedFor) -> bool:
+        """Pause a number; tell whether it was sending."""
+        return await numbers.pause(self._pool, sender, why)
+
+    async def orphan(self, lease: Lease) -> int:
+        """Mark what an earlier owner of the lane left in flight as unknown; return how many messages."""
+        return await decide.orphan(self._pool, lease)
+
+    async def due(self, sender: UUID, *, busy: Iterable[UUID], most: int) -> list[Outgoing]:
+        """Return the next message of each due thread; threads in which nothing may go yet rest from here on."""
+        ready, idle = await outbox.sends(self._pool, sender, busy=busy, most=most)
+        if idle:
+            await turns.rest(self._pool, sender, idle, self._pace)
+        return ready
+
+    async def refuse(self, message: UUID, *, code: str, title: str, detail: str) -> None:
+        """Fail a message that has not been handed to Meta."""
+        await decide.refuse(self._pool, message, code=code, title=title, detail=detail)
+
+    async def later(self, message: UUID, after: timedelta) -> None:
+        """Put a message off whose picture could not be uploaded."""
+        await equip.later(self._pool, message, after)
+
+    async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:
+        """Commit attempts; tell which ones may be made."""
+        return await begin(self._pool, beginnings)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[None]:
+        """Record outcomes."""
+        return await settle(self._pool, settlements, self._pace)
