@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from picha.gateway.api.bringing import brought, check_address
-from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
+from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type, refuse_key
 from picha.gateway.domain.admission import Refusal, SendImage
 from picha.gateway.metrics import ACCEPTED
 from picha.karibu import sends
@@ -13,15 +13,13 @@ from picha.karibu.errors import Code
 from picha.karibu.sends import Malformed, SendAccepted
 
 # Choices of the contract that nothing here does yet: said at once rather than accepted and not kept.
-_NOT_YET = {"on_unknown": "resend", "priority": "high"}
+_NOT_YET = {"priority": "high"}
 
 
 async def send_image(call: Call) -> Answer:
     """Accept one image send; when this answers 202 the message is durable."""
     demand_type(call.request, "application/json")
-    if "idempotency-key" in call.request.headers:
-        message = "Idempotency-Key is not supported yet, and ignoring it would send twice; leave it out."
-        raise RefusedError(Code.NOT_IMPLEMENTED, message)
+    refuse_key(call.request)
     try:
         asked = sends.decode_send_image(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
@@ -68,6 +66,7 @@ def _command(call: Call, asked: sends.SendImage) -> SendImage:
         client_reference=asked.client_reference,
         recipient_identity_key_hash=asked.recipient_identity_key_hash,
         expires_at=_utc(asked.expires_at),
+        on_unknown=asked.on_unknown,
     )
 
 

@@ -83,5 +83,6 @@ class Accept:
             recipient_identity_key_hash=command.recipient_identity_key_hash,
             expires_at=command.expires_at,
             created_at=self._clock.now(),
+            on_unknown=command.on_unknown,
         )
         return Accepted(send, lawful.sender)

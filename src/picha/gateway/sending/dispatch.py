@@ -2,7 +2,7 @@
 
 For each: the window read again, the picture's media id ready, the attempt committed, the socket opened, the outcome
 settled. No transaction is open while the socket is, and nothing here sends twice: only a certain "not sent" or
-"not processed" puts a message back into the queue.
+"not processed" puts a message back into the queue, or a decision that is told in its timeline.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.graph import Graph, GraphCallError, image
 from picha.gateway.meta.times import Times
-from picha.gateway.metrics import OUTCOMES
+from picha.gateway.metrics import AGAIN, DUPLICATES, OUTCOMES
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.store import outbox, tenants
 from picha.gateway.store.group import GroupCommit, OverloadedError
@@ -74,11 +74,13 @@ class Desk:
         async def commit(batch: Sequence[Beginning]) -> Sequence[bool]:
             return await begin(pool, batch)
 
-        async def record(batch: Sequence[Settlement]) -> Sequence[None]:
-            return await settle(pool, batch)
+        async def record(batch: Sequence[Settlement]) -> Sequence[bool]:
+            doubled = await settle(pool, batch)
+            DUPLICATES.inc(sum(doubled))
+            return doubled
 
         self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(commit, most=16)
-        self.settlements: GroupCommit[Settlement, None] = GroupCommit(record)
+        self.settlements: GroupCommit[Settlement, bool] = GroupCommit(record)
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class Dispatch:
             return
         attempt = self.desk.ids.uuid()
         try:
-            may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt))
+            may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt, picture.media_id))
         except (*UNREACHABLE, OverloadedError) as error:
             # The attempt may be committed although nobody said so; certain is that nothing was sent.
             outcome: Outcome = NotSent(
@@ -162,6 +164,9 @@ class Dispatch:
         detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
         try:
             if send.digest is not None and send.mime_type is not None:
+                if send.spoilt_media_id is not None:
+                    AGAIN.labels("picture").inc(send.tries == 0)
+                    await self.desk.uploads.forget(self._sender, send.digest, send.spoilt_media_id)
                 media_id = await self.desk.uploads.media_id(account, self._sender, send.digest, send.mime_type)
                 return _Picture(media_id=media_id)
         except BlobMissing:

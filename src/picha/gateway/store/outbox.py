@@ -29,6 +29,7 @@ class Outgoing:
     recipient_identity_key_hash: str | None
     expires_at: datetime | None
     window_until: datetime | None
+    spoilt_media_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ SELECT message.id, message.workspace_id, conversation_id, tries,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'wa_id') AS phone,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'bsuid') AS user_id,
     file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
-    window_until
+    window_until, spoilt_media_id
 FROM message LEFT JOIN file ON file.id = file_id JOIN conversation ON conversation.id = conversation_id
 WHERE message.sender_id = $1 AND phase = 'queued' AND due_at <= now() AND conversation_id <> ALL($2::uuid[])
 ORDER BY due_at, message.id LIMIT $3

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from picha.gateway.domain.outcomes import OnUnknown
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.images.plan import Policy
 
@@ -32,6 +33,7 @@ class NewSend:
     recipient_identity_key_hash: str | None
     expires_at: datetime | None
     created_at: datetime
+    on_unknown: OnUnknown = "hold"
 
 
 # A send with a file, or whose link Meta fetches, is ready for its number's lane; any other waits for its picture first.
@@ -39,17 +41,17 @@ _ADMIT = """
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
         phase, status, due_at, caption, media_url, file_id, image_policy, image_state, reply_to, client_reference,
-        recipient_identity_key_hash, expires_at, created_at)
+        recipient_identity_key_hash, expires_at, created_at, on_unknown)
     SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, 'image',
         CASE WHEN file_id IS NULL AND NOT is_link THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
         caption, media_url, file_id, image_policy,
         CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN NOT is_link THEN 'pending' END, reply_to, client_reference,
-        recipient_identity_key_hash, expires_at, created_at
+        recipient_identity_key_hash, expires_at, created_at, on_unknown
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
         $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[])
+        $16::timestamptz[], $17::text[])
         AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
-        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at)
+        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown)
     ORDER BY id
     RETURNING conversation_id, phase, created_at
 ), threads AS (
@@ -86,6 +88,7 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
             "recipient_identity_key_hash",
             "expires_at",
             "created_at",
+            "on_unknown",
         )
     ]
 

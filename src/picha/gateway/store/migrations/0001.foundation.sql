@@ -53,6 +53,8 @@ CREATE TABLE sender (
     is_default boolean NOT NULL DEFAULT false,
     is_active boolean NOT NULL DEFAULT true,
     image_policy text NOT NULL DEFAULT 'auto' CHECK (image_policy IN ('auto', 'strict')),
+    -- When a status of one of its messages last came in: silence about others means something only since then.
+    heard_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (environment, phone_number_id)
 );
@@ -151,6 +153,7 @@ CREATE TABLE message (
     due_at timestamptz,
     tries smallint NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
+    on_unknown text NOT NULL DEFAULT 'hold' CHECK (on_unknown IN ('hold', 'resend')),
     -- what it says
     caption text,
     media_url text,
@@ -162,11 +165,17 @@ CREATE TABLE message (
     recipient_identity_key_hash text,
     expires_at timestamptz,
     facts jsonb,
+    -- Meta's id of the picture with which it failed, so that it is uploaded anew
+    spoilt_media_id text,
     -- what became of it
     provider_message_id text,
     error_code text,
     error_message text,
     error_detail text,
+    -- A failure that was told although it arrived, and how many attempts beyond one Meta took.
+    warning_code text,
+    warning_detail text,
+    duplicates smallint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     sent_at timestamptz,
     delivered_at timestamptz,
@@ -199,7 +208,9 @@ CREATE TABLE attempt (
     finished_at timestamptz,
     outcome text CHECK (outcome IN ('accepted', 'rejected', 'throttled', 'not_sent', 'ambiguous')),
     wamid text,
+    media_id text,
     code text,
+    title text,
     detail text,
     UNIQUE (message_id, number)
 );
