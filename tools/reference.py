@@ -15,7 +15,7 @@ from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.messages import LIMIT_MAX, OFFSET_MAX
 from picha.gateway.api.routes import ROUTES
-from picha.gateway.domain.outcomes import GIVE_UP_AFTER
+from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
@@ -135,6 +135,7 @@ def limits_page() -> str:
         ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),
         ("Life of a signed link", span(LINK_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Unknown outcome", span(GIVE_UP_AFTER), "failed SEND_OUTCOME_UNKNOWN"),
+        ("Unknown outcome before it is sent once more", span(SOFT_WAIT), "409 NOT_RESENDABLE"),
         ("Lease of a lane", f"{lanes.LEASE_SECONDS} s, nothing begun with under {lanes.MARGIN_SECONDS} s left", ""),
         ("Fetching media_url: redirects", LIVE.max_redirects, "failed 131052"),
         (

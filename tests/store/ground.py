@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
-from picha.gateway.domain.outcomes import Outcome
+from picha.gateway.domain.outcomes import OnUnknown, Outcome
 from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import files, lanes, outbox, tenants, views
 from picha.gateway.store.files import File
@@ -75,9 +75,16 @@ class Ground:
         await files.add(self.pool, file, nothing)
         return file.id
 
-    async def send(self, *, file: UUID | None = None, media_url: str | None = None, phone: str = "16505551234") -> UUID:
+    async def send(
+        self,
+        *,
+        file: UUID | None = None,
+        media_url: str | None = None,
+        phone: str = "16505551234",
+        on_unknown: OnUnknown = "hold",
+    ) -> UUID:
         message = await self.new_send(file=file, media_url=media_url, phone=phone)
-        await admit(self.pool, [message])
+        await admit(self.pool, [replace(message, on_unknown=on_unknown)])
         return message.id
 
     async def new_send(
@@ -133,19 +140,44 @@ class Ground:
         assert len(taken) == 1
         return taken[0]
 
-    async def begin(self, lease: Lease, message: UUID) -> UUID:
+    async def begin(self, lease: Lease, message: UUID, *, media_id: str | None = "1003383421387256") -> UUID:
         attempt = self.ids.uuid()
-        assert await begin(self.pool, [Beginning(lease, message, attempt)]) == [True]
+        assert await begin(self.pool, [Beginning(lease, message, attempt, media_id)]) == [True]
         return attempt
 
     async def settle(
         self, message: UUID, attempt: UUID, outcome: Outcome, again_after: timedelta = timedelta(0)
-    ) -> None:
-        await settle(self.pool, [Settlement(message, attempt, outcome, again_after)], PAIR_PACE)
+    ) -> bool:
+        """Settle, and tell whether the message turned out to be at Meta twice."""
+        (is_doubled,) = await settle(self.pool, [Settlement(message, attempt, outcome, again_after)], PAIR_PACE)
+        return is_doubled
+
+    async def time_passes(self, length: timedelta) -> None:
+        """Move what was begun and what is waited for so far into the past."""
+        await self.pool.execute(
+            "UPDATE message SET due_at = due_at - $1::interval, held_until = held_until - $1::interval", length
+        )
+        await self.pool.execute(
+            "UPDATE pair SET next_due = next_due - $1::interval, opens_at = opens_at - $1::interval", length
+        )
+        await self.pool.execute("UPDATE decision SET at = at - $1::interval", length)
+        await self.pool.execute(
+            "UPDATE attempt SET started_at = started_at - $1::interval, finished_at = finished_at - $1::interval",
+            length,
+        )
+
+    async def meta_is_heard(self) -> None:
+        """Let a status of some other message come in now."""
+        await witness.heard(self.pool, {self.sender: await self.pool.fetchval("SELECT clock_timestamp()")})
+
+    async def story(self, message: UUID) -> list[str]:
+        """Return what happened to a message, in order: `started`, outcomes, statuses, decisions."""
+        return [moment.what for moment in await views.story(self.pool, message)]
 
     async def meta_says(
         self, wamid: str, *statuses: str, code: int = 0, attempt: UUID | None = None, seconds: float = 0
-    ) -> None:
+    ) -> int:
+        """Let statuses of a message come in, and tell how many messages turned out to be at Meta twice."""
         seen = [
             StatusSeen(
                 workspace_id=self.app.workspace_id,
@@ -161,7 +193,7 @@ class Ground:
             )
             for n, status in enumerate(statuses)
         ]
-        await in_transaction(self.pool, lambda connection: witness.statuses(connection, seen))
+        return await in_transaction(self.pool, lambda connection: witness.statuses(connection, seen))
 
     async def see(self, message: UUID) -> MessageView:
         view = await views.message(self.pool, self.app.workspace_id, "test", message)

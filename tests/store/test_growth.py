@@ -19,7 +19,7 @@ from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.store.ledger.settle import Settlement, settle
 from picha.gateway.store.pool import Connection, Pool
-from picha.gateway.store.raw import Raw
+from picha.gateway.store.raw import Raw, Verified
 
 FEW, MANY = 100, 20_000
 BATCH = 20
@@ -157,7 +157,7 @@ async def tell(ground: Ground, name: str, wamids: Sequence[str]) -> None:
 
 
 async def keep(ground: Ground, body: str) -> None:
-    await raw.keep(ground.pool, [Raw(ground.ids.uuid(), "670843887433847", body.encode(), NOON)], [body.encode()])
+    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "670843887433847", body.encode(), body.encode())])
 
 
 async def pages(pool: Pool) -> Counter[str]:

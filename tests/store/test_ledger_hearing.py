@@ -12,7 +12,7 @@ from picha.gateway.store import raw
 from picha.gateway.store.ledger import equip, receive
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import in_transaction
-from picha.gateway.store.raw import Raw
+from picha.gateway.store.raw import Verified
 from picha.gateway.store.views import Filter, messages
 
 
@@ -112,9 +112,9 @@ async def test_a_picture_that_cannot_be_fetched_loses_neither_message_nor_captio
 
 
 async def test_the_same_webhook_body_is_kept_once_an_app(ground: Ground) -> None:
-    raws = [Raw(ground.ids.uuid(), app, b"{}", NOON) for app in ("app-1", "app-1", "app-2")]
+    verified = [Verified(ground.ids.uuid(), app, b"d" * 32, b"{}") for app in ("app-1", "app-1", "app-2")]
 
-    await raw.keep(ground.pool, raws, [b"d" * 32] * 3)
+    await raw.keep(ground.pool, verified)
 
     assert await ground.pool.fetchval("SELECT count(*) FROM raw_webhook") == 2
 

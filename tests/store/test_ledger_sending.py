@@ -165,10 +165,10 @@ async def test_a_failure_that_meta_reports_later_is_shown_with_its_detail(ground
     attempt = await ground.begin(await ground.lease(), message)
     await ground.settle(message, attempt, Accepted(WAMID))
 
-    await ground.meta_says(WAMID, "failed", code=131053)
+    await ground.meta_says(WAMID, "failed", code=131026)
 
     view = await ground.see(message)
-    assert (view.status, view.phase, view.error_code) == ("failed", "failed", "131053")
+    assert (view.status, view.phase, view.error_code) == ("failed", "failed", "131026")
     assert view.error_detail == "It could not be read."
 
 

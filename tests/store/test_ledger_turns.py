@@ -9,7 +9,7 @@ from tests.store.ground import Ground
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, NotSent, Outcome, Rejected, Scope, Throttled
 from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes, numbers, outbox
-from picha.gateway.store.ledger import decide, equip
+from picha.gateway.store.ledger import equip, withdraw
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.ledger.begin import Beginning, begin
 
@@ -206,7 +206,7 @@ async def test_a_flush_cancels_what_was_not_begun_and_nothing_else(ground: Groun
     pictured = await ground.send(phone=OTHER, media_url="https://shop.example/a.jpg")
     await ground.begin(await ground.lease(), begun)
 
-    assert await decide.flush(ground.pool, ground.sender) == 2
+    assert await withdraw.flush(ground.pool, ground.sender) == 2
 
     assert [(await ground.see(one)).phase for one in (begun, waiting, pictured)] == [
         "sending",

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.gateway.api.links import LINK_LIFE, Links
+from picha.gateway.run import open_ground
 from picha.gateway.settings import Settings, SettingsError, load
 from picha.gateway.store.vault import Vault, VaultError, ensure_ring, read_ring
 from picha.kit.clock import ManualClock
@@ -45,6 +46,15 @@ def test_a_public_url_wins_for_links() -> None:
 def test_a_wrong_setting_is_named_by_its_variable(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load(environment)
+
+
+async def test_a_code_that_nobody_can_doubt_is_told_before_the_database_is_asked(tmp_path: Path) -> None:
+    ensure_ring(tmp_path / "keys")
+    settings = Settings(database_url="postgresql://nowhere.invalid/x", home=tmp_path, ambiguous_codes="190")
+
+    with pytest.raises(SettingsError, match="PICHA_AMBIGUOUS_CODES: '190' is none of 2, 131016, 131057, 133004"):
+        async with open_ground(settings):
+            pass
 
 
 @given(st.text())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Rejected, Throttled
 from picha.gateway.meta import tokens
-from picha.gateway.meta.classify import classify
+from picha.gateway.meta.classify import classify, read_doubted
 
 KEY = b"k" * 32
 
@@ -58,6 +58,27 @@ def test_codes_that_say_not_processed_are_sent_again_whatever_the_status(status:
 
     assert isinstance(outcome, Throttled)
     assert outcome.code == str(code)
+
+
+@pytest.mark.parametrize("code", [2, 131016, 131057, 133004])
+def test_a_code_that_is_doubted_is_ambiguous_and_the_others_are_not(code: int) -> None:
+    outcome = classify(503, graph_error(code), doubted=frozenset({code}))
+
+    assert isinstance(outcome, Ambiguous)
+    assert outcome.code == str(code)
+    for other in {2, 131016, 131057, 133004} - {code}:
+        assert isinstance(classify(503, graph_error(other), doubted=frozenset({code})), Throttled)
+
+
+@pytest.mark.parametrize(("text", "codes"), [("", set()), ("131016", {131016}), (" 2, 133004,", {2, 133004})])
+def test_the_doubted_codes_are_read_between_commas(text: str, codes: set[int]) -> None:
+    assert read_doubted(text) == codes
+
+
+@pytest.mark.parametrize("text", ["130429", "131026", "two", "02", "131016;2", "999999"])
+def test_only_what_is_taken_for_not_processed_can_be_doubted(text: str) -> None:
+    with pytest.raises(ValueError, match="is none of 2, 131016, 131057, 133004"):
+        read_doubted(text)
 
 
 @pytest.mark.parametrize("code", [1, 131000])

@@ -24,10 +24,10 @@ from picha.gateway.hearing.intake import Intake
 from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
 from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.classify import read_doubted
 from picha.gateway.meta.graph import open_graph
 from picha.gateway.meta.limits import IMAGE_MAX_BYTES, PAIR_PACE
 from picha.gateway.meta.times import Times, follow_times
-from picha.gateway.metrics import GIVEN_UP
 from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
@@ -35,12 +35,13 @@ from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.sending.accept import Accept, Write
 from picha.gateway.sending.backlog import Backlog
+from picha.gateway.sending.confirming import Confirming
 from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
 from picha.gateway.store.lanes import Lease, Leases
-from picha.gateway.store.ledger import decide
+from picha.gateway.store.ledger import withdraw, witness
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
@@ -51,7 +52,7 @@ from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
 
 _DRAIN_SECONDS = 10
-_GIVE_UP_SECONDS = 5
+_CONFIRM_SECONDS = 5
 _SWEEP_SECONDS = 60
 _SWEEP_PASSES = 20
 _ORPHAN_POLL_SECONDS = 1
@@ -72,6 +73,7 @@ class Ground:
     times: Times
     album: Album
     policies: Policies
+    doubted: frozenset[int]
 
 
 @asynccontextmanager
@@ -79,11 +81,11 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """Open what both roles stand on.
 
     Raises:
-        SettingsError: the key ring cannot be read, or the blob store or the media networks make no sense.
+        SettingsError: the key ring cannot be read, or the blob store, media networks or ambiguous codes make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
-    blobs, policies = open_blobs(settings), _policies(settings)
+    blobs, policies, doubted = open_blobs(settings), _policies(settings), _doubted(settings)
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
         async with follow_times(book, clock) as times, Workshop() as workshop:
@@ -96,7 +98,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
                 max_bytes=IMAGE_MAX_BYTES,
                 keeps_originals=settings.keep_originals,
             )
-            yield Ground(pool, vault, clock, ids, book, times, album, policies)
+            yield Ground(pool, vault, clock, ids, book, times, album, policies, doubted)
 
 
 def _policies(settings: Settings) -> Policies:
@@ -104,6 +106,13 @@ def _policies(settings: Settings) -> Policies:
         return POLICIES.admitting(settings.media_networks)
     except ValueError as error:
         raise SettingsError(f"PICHA_MEDIA_NETWORKS: {error}; write networks as 10.1.0.0/16.") from error
+
+
+def _doubted(settings: Settings) -> frozenset[int]:
+    try:
+        return read_doubted(settings.ambiguous_codes)
+    except ValueError as error:
+        raise SettingsError(f"PICHA_AMBIGUOUS_CODES: {error}.") from error
 
 
 def _ring(settings: Settings) -> str:
@@ -151,7 +160,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
     """Open what the API's handlers work with; their group commits run inside."""
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
     accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog, write=write)
-    intake = Intake(ground.pool, ground.book, ground.clock, ground.ids)
+    intake = Intake(ground.pool, ground.book, ground.ids)
     async with accept.group, intake.group, Fetcher(at_once=32) as fetcher:
         yield Services(
             pool=ground.pool,
@@ -206,7 +215,7 @@ async def _worker(settings: Settings) -> None:
         bell = await stack.enter_async_context(
             doorbell(settings.database_url, [*lanes.CHANNELS.values(), "picha_digest"])
         )
-        graph = await stack.enter_async_context(open_graph())
+        graph = await stack.enter_async_context(open_graph(doubted=ground.doubted))
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
@@ -215,13 +224,14 @@ async def _worker(settings: Settings) -> None:
             graph=graph,
             accounts=ground.book,
             times=ground.times,
-            uploads=Uploads(ground.pool, ground.album.blobs, graph, ground.times),
+            uploads=Uploads(ground.pool, ground.album.blobs, graph, ground.times, ground.clock),
             ids=ground.ids,
             token_key=token_key,
         )
         await stack.enter_async_context(desk.settlements)
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
+        digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         workers: list[Keeper | Digest] = [
             _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64, slots=_SENDS),
             _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16, slots=_FETCHES),
@@ -233,10 +243,10 @@ async def _worker(settings: Settings) -> None:
                 room=8,
                 slots=_FETCHES,
             ),
-            Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key),
+            digest,
         ]
         logger("run").info("working")
-        await _work(workers, desk, ground, settings.parent_pid)
+        await _work(workers, digest, desk, ground, settings.parent_pid)
     logger("run").info("stopped")
 
 
@@ -247,10 +257,10 @@ def _keeper(
     return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots)
 
 
-async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, parent: int) -> None:
+async def _work(workers: Sequence[Keeper | Digest], digest: Digest, desk: Desk, ground: Ground, parent: int) -> None:
     """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    sweeping = [asyncio.create_task(_give_up(ground)), asyncio.create_task(_sweep(ground))]
+    sweeping = [asyncio.create_task(_confirm(ground, digest)), asyncio.create_task(_sweep(ground))]
     told = asyncio.create_task(_told_to_stop(parent))
     await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
     desk.stopping.set()
@@ -265,16 +275,18 @@ async def _work(workers: Sequence[Keeper | Digest], desk: Desk, ground: Ground, 
             raise error
 
 
-async def _give_up(ground: Ground) -> None:
-    """Give up, every few seconds, what stayed unknown for too long, and what waits past its own time."""
+async def _confirm(ground: Ground, digest: Digest) -> None:
+    """Look, every few seconds, after sends of which nobody knows what became, and those past their own time."""
+    confirming = Confirming(ground.pool)
     while True:
-        await asyncio.sleep(_GIVE_UP_SECONDS)
+        await asyncio.sleep(_CONFIRM_SECONDS)
         try:
-            GIVEN_UP.inc(await decide.give_up(ground.pool))
+            await witness.heard(ground.pool, digest.take_heard())
+            await confirming.once()
             for account in await ground.book.all():
-                await decide.expire(ground.pool, account.id, ground.times.now(account.id))
+                await withdraw.expire(ground.pool, account.id, ground.times.now(account.id))
         except Exception as error:  # noqa: BLE001 - what stays unknown must be given up some day
-            logger("run").warning("giving up put off", error=str(error))
+            logger("run").warning("unknown sends looked after later", error=str(error))
 
 
 async def _sweep(ground: Ground) -> None:

@@ -66,6 +66,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys_file: Annotated[
         Path | None, Meta(description="File with the master key ring, mode 0600.", examples=["/etc/picha/keys"])
     ] = None
+    ambiguous_codes: Annotated[
+        str,
+        Meta(
+            description="Codes of Meta's, between commas, that are not believed to mean that a message was not "
+            "processed: 2, 131016, 131057 or 133004. A send answered with one is unknown, and not tried again.",
+            examples=["131016,133004"],
+        ),
+    ] = ""
     host: Annotated[str, Meta(description="Address the API listens on.", examples=["192.0.2.10"])] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")] = 8080
     public_url: Annotated[

@@ -69,6 +69,13 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     body: str | None = None
 
 
+class Warned(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be known about a message that did not fail: `DUPLICATE_CONFIRMED`, or Meta's number of a failure."""
+
+    code: str
+    text: str
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message, as a list item and by itself.
 
@@ -96,6 +103,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error_message: str | None = None
     error_detail: str | None = None
+    warnings: list[Warned] = []
     client_reference: str | None = None
     created_at: datetime
     sent_at: datetime | None = None

@@ -1,5 +1,6 @@
 """GET /v1/whatsapp/messages, one message, and its story."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -35,14 +36,19 @@ _WORDS = {
     "failed": "WhatsApp gave it up",
     "barred": "WhatsApp refused the number's token; the number is paused and the message waits",
     Kind.REFUSED: "Failed",
-    Kind.CANCELLED: "Cancelled",
     Kind.GIVEN_UP: "Given up",
+    Kind.CANCELLED: "Cancelled",
+    Kind.RESENT: "To be sent once more, as on_unknown asks",
+    Kind.SENT_AGAIN: "To be sent once more, as a person asks",
+    Kind.HEALING: "To be sent once more with a new upload, because WhatsApp could not use the picture",
+    Kind.DUPLICATE: "Confirmed: WhatsApp took it more than once",
 }
+_LATE_FAILURE = "WhatsApp also reported a failure, although it had arrived"
 
 
 async def get_message(call: Call) -> Answer:
     """Tell all about one message."""
-    view = await _find(call)
+    view = await find(call)
     shown = show(view, call.services.links, call.caller.workspace_id)
     if view.paired_id is None or not view.is_outbound:
         return Answer(shown)
@@ -68,13 +74,15 @@ async def list_messages(call: Call) -> Answer:
 
 async def get_timeline(call: Call) -> Answer:
     """Tell one message's story: decisions of ours, attempts, evidence from WhatsApp."""
-    view = await _find(call)
+    view = await find(call)
     story = await views.story(call.services.pool, view.id)
-    items = [*_beginnings(view), *map(_moment, story)]
+    arrived = {moment.attempt for moment in story if moment.what in {"delivered", "read"}}
+    items = [*_beginnings(view), *(_moment(moment, arrived) for moment in story)]
     return Answer(Timeline(items=sorted(items, key=lambda item: item.at)))
 
 
-async def _find(call: Call) -> MessageView:
+async def find(call: Call) -> MessageView:
+    """Return the message that the path names; raises `RefusedError`."""
     message = call.path_id("message_id", Code.MESSAGE_NOT_FOUND, _NOT_FOUND)
     view = await views.message(call.services.pool, call.caller.workspace_id, call.caller.environment, message)
     if view is None:
@@ -95,8 +103,11 @@ def _beginnings(view: MessageView) -> list[TimelineItem]:
     return items
 
 
-def _moment(moment: Moment) -> TimelineItem:
+def _moment(moment: Moment, arrived: Collection[int | None]) -> TimelineItem:
+    """Put one moment into words; `arrived` are the attempts whose picture the customer got."""
     text = _WORDS.get(moment.what, f"WhatsApp said: {moment.what}")
+    if moment.what == "failed" and moment.attempt in arrived:
+        text = _LATE_FAILURE
     kind: Any = moment.kind
     if moment.detail:
         text = f"{text}: {moment.detail}"

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from picha.gateway.api import about, conversations, media, messages, senders, sends, webhooks
+from picha.gateway.api import about, afterwards, conversations, media, messages, senders, sends, webhooks
 from picha.gateway.api.calls import Answer, Call
 from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
 from picha.karibu.reads import Message, Page, Timeline
+from picha.karibu.resend import Resend
 from picha.karibu.senders import Sender, SenderChange, SenderState
 from picha.karibu.sends import SendAccepted, SendImage
 
@@ -79,6 +80,21 @@ ROUTES = (
         messages.get_timeline,
         answer=Timeline,
         codes=(Code.MESSAGE_NOT_FOUND,),
+    ),
+    Route(
+        "POST",
+        f"{_MESSAGES}/{{message_id}}/cancel",
+        afterwards.cancel,
+        answer=Message,
+        codes=(Code.MESSAGE_NOT_FOUND, Code.NOT_CANCELLABLE),
+    ),
+    Route(
+        "POST",
+        f"{_MESSAGES}/{{message_id}}/resend",
+        afterwards.resend,
+        body=Resend,
+        answer=Message,
+        codes=(*_JSON, Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED, Code.NOT_IMPLEMENTED),
     ),
     Route(
         "GET",

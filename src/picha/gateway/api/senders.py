@@ -6,7 +6,7 @@ import msgspec
 
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
 from picha.gateway.store import numbers, tenants, threads
-from picha.gateway.store.ledger import decide
+from picha.gateway.store.ledger import withdraw
 from picha.karibu.errors import Code
 from picha.karibu.senders import Sender, SenderState, State, decode_change
 from picha.karibu.sends import ImagePolicy
@@ -63,7 +63,7 @@ async def resume_sender(call: Call) -> Answer:
 async def flush_sender(call: Call) -> Answer:
     """Cancel all that waits for a number and was not begun."""
     sender: Sender = (await get_sender(call)).data
-    count = await decide.flush(call.services.pool, sender.id)
+    count = await withdraw.flush(call.services.pool, sender.id)
     return Answer(msgspec.structs.replace(await _state(call, sender.id), cancelled=count))
 
 

@@ -5,23 +5,18 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from picha.gateway.api.bringing import brought, check_address
-from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
+from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type, refuse_key
 from picha.gateway.domain.admission import Refusal, SendImage
 from picha.gateway.metrics import ACCEPTED
 from picha.karibu import sends
 from picha.karibu.errors import Code
 from picha.karibu.sends import Malformed, SendAccepted
 
-# Choices of the contract that nothing here does yet: said at once rather than accepted and not kept.
-_NOT_YET = {"on_unknown": "resend"}
-
 
 async def send_image(call: Call) -> Answer:
     """Accept one image send; when this answers 202 the message is durable."""
     demand_type(call.request, "application/json")
-    if "idempotency-key" in call.request.headers:
-        message = "Idempotency-Key is not supported yet, and ignoring it would send twice; leave it out."
-        raise RefusedError(Code.NOT_IMPLEMENTED, message)
+    refuse_key(call.request)
     try:
         asked = sends.decode_send_image(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
@@ -43,9 +38,6 @@ async def send_image(call: Call) -> Answer:
 
 
 def _command(call: Call, asked: sends.SendImage) -> SendImage:
-    for name, value in _NOT_YET.items():
-        if getattr(asked, name) == value:
-            raise RefusedError(Code.NOT_IMPLEMENTED, f"{name}={value!r} is not supported yet; leave it out.", name)
     if asked.preflight and asked.media_mode == "link":
         message = "With media_mode link WhatsApp fetches the picture, so preflight cannot look at it; leave one out."
         raise RefusedError(Code.VALIDATION_ERROR, message, "preflight")
@@ -69,6 +61,7 @@ def _command(call: Call, asked: sends.SendImage) -> SendImage:
         recipient_identity_key_hash=asked.recipient_identity_key_hash,
         expires_at=_utc(asked.expires_at),
         is_high=asked.priority == "high",
+        on_unknown=asked.on_unknown,
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from picha.gateway.api.links import Links
 from picha.gateway.store.views import MessageView
-from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral
+from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral, Warned
 
 
 def show(view: MessageView, links: Links, workspace: UUID) -> Message:
@@ -31,6 +31,7 @@ def show(view: MessageView, links: Links, workspace: UUID) -> Message:
             "error_code": view.error_code,
             "error_message": view.error_message,
             "error_detail": view.error_detail,
+            "warnings": _warnings(view),
             "client_reference": view.client_reference,
             "created_at": view.created_at,
             "sent_at": view.sent_at,
@@ -41,6 +42,17 @@ def show(view: MessageView, links: Links, workspace: UUID) -> Message:
         },
         Message,
     )
+
+
+def _warnings(view: MessageView) -> list[Warned]:
+    found = []
+    if view.warning_code is not None:
+        text = f"WhatsApp also reported a failure, although it had arrived: {view.warning_detail}"
+        found.append(Warned(code=view.warning_code, text=text))
+    if view.duplicates:
+        text = f"WhatsApp took this message {view.duplicates + 1} times: the customer may have it as often."
+        found.append(Warned(code="DUPLICATE_CONFIRMED", text=text))
+    return found
 
 
 def _content(view: MessageView, links: Links, workspace: UUID) -> Content:

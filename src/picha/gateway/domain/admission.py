@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain import window
+from picha.gateway.domain.outcomes import OnUnknown
 from picha.images.plan import Policy
 
 
@@ -33,6 +34,7 @@ class SendImage:
     recipient_identity_key_hash: str | None = None
     expires_at: datetime | None = None
     is_high: bool = False
+    on_unknown: OnUnknown = "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +177,5 @@ def admit(command: SendImage, known: Known, now: Mapping[UUID, datetime]) -> Adm
             "reply_to",
         )
     if thread is None or not window.is_open(thread.window_until, now[sender.account_id]):
-        return Refusal(
-            "WINDOW_CLOSED",
-            "The 24-hour window with this customer is closed: a picture may go out only within 24 hours of what the "
-            "customer last wrote. Wait for the customer to write, or open the conversation with a template.",
-        )
+        return Refusal("WINDOW_CLOSED", window.CLOSED)
     return Admitted(sender, thread, known.replied_to)

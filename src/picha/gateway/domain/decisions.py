@@ -8,7 +8,19 @@ class Kind(StrEnum):
 
     REFUSED = "refused"
     """It fails without having been handed to Meta: expired, its window closed, no picture."""
-    CANCELLED = "cancelled"
-    """Somebody took it back before it was handed to Meta."""
     GIVEN_UP = "given_up"
     """Nothing told for too long whether Meta took it."""
+    CANCELLED = "cancelled"
+    """Somebody took it back before it was handed to Meta."""
+    RESENT = "resent"
+    """Nothing tells that Meta took it, while Meta tells of other messages: it is sent once more, as was asked for."""
+    SENT_AGAIN = "sent_again"
+    """A person wants it sent once more, although nobody knows whether Meta took it."""
+    HEALING = "healing"
+    """Meta could not use the uploaded picture: it is uploaded once more, and sent with that."""
+    DUPLICATE = "duplicate"
+    """Evidence shows that Meta took more than one attempt."""
+
+
+# These call for another attempt: what the newest one failed with is no failure of the message.
+ANOTHER = frozenset({Kind.RESENT, Kind.SENT_AGAIN, Kind.HEALING})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,15 @@ NAMES: dict[type[Outcome], str] = {
     Ambiguous: "ambiguous",
 }
 
-# An ambiguous send shows as unknown; without evidence it is given up after this long (policy `hold`).
+# What becomes of a message whose outcome stays unknown: it is held (at most once) or sent once more (at least once).
+OnUnknown = Literal["hold", "resend"]
+
+# An ambiguous send shows as unknown; without evidence it is given up after this long. Before the soft wait is over
+# nobody may conclude anything from the silence: evidence comes within seconds, but Meta's webhooks may be late.
 GIVE_UP_AFTER = timedelta(minutes=15)
+SOFT_WAIT = timedelta(seconds=120)
 UNKNOWN = "SEND_OUTCOME_UNKNOWN"
+CANCELLED = "CANCELLED"
 
 # A message that was begun, or waits for its picture, holds what follows it in its conversation for this long at most,
 # and one whose outcome is unknown no longer than that.

@@ -67,14 +67,44 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One attempt as Meta told of it: the id that it gave, once that is known, and what its statuses say."""
+
+    wamid: str | None = None
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the customer has what it sent."""
+        return self.standing.reached >= Reached.DELIVERED
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether Meta gave it up before it arrived."""
+        return self.standing.failure is not None and not self.has_arrived
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether Meta has it and did not give it up."""
+        return self.wamid is not None and not self.is_dead
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """The status the world is shown, with its times: pending, sent, delivered, read or failed."""
+    """The status the world is shown, with its times: pending, sent, delivered, read or failed.
+
+    `wamid` is that of the attempt that speaks. `warning` is a failure that Meta told although the message arrived, and
+    `duplicates` counts the attempts beyond one that Meta took and did not give up.
+    """
 
     status: str
+    wamid: str | None = None
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     failure: Failure | None = None
+    warning: Failure | None = None
+    duplicates: int = 0
 
 
 def standing(evidence: Iterable[Evidence]) -> Standing:
@@ -89,22 +119,41 @@ def standing(evidence: Iterable[Evidence]) -> Standing:
     return Standing(times, min(failures, default=None))
 
 
-def view(attempts: Sequence[Standing]) -> View:
-    """Show a message by its attempts' standings, oldest attempt first.
+def view(attempts: Sequence[Told], *, is_superseded: bool = False) -> View | None:
+    """Show a message by its attempts, oldest first; None where the evidence is silent and what we know ourselves shows.
 
-    Delivered or read of any attempt wins; otherwise the newest attempt speaks, and a superseded one adds no failure.
-    Delivered beats failed, failed beats sent, and read implies delivered.
+    Delivered or read of any attempt wins; otherwise the newest attempt speaks. One that is superseded, by another
+    attempt or (the newest) by the decision to make another, adds no failure, but still tells that Meta has the message.
+    Delivered beats failed, failed beats sent, and read implies delivered at that moment at the latest.
     """
-    arrived = [one for one in attempts if one.reached >= Reached.DELIVERED]
-    if arrived:
-        best = arrived[0]
-        for one in arrived[1:]:
-            best = best.join(one)
-        read = best.times.get(Reached.READ)
-        delivered = best.times.get(Reached.DELIVERED, read)
-        return View("read" if read else "delivered", best.times.get(Reached.SENT), delivered, read)
-    newest = attempts[-1] if attempts else Standing()
-    sent = newest.times.get(Reached.SENT)
-    if newest.failure:
-        return View("failed", sent, failure=newest.failure)
-    return View("sent" if sent else "pending", sent)
+    alive = [one for one in attempts if one.is_alive]
+    duplicates = max(0, len(alive) - 1)
+    if arrived := [one for one in attempts if one.has_arrived]:
+        return _arrived(arrived, duplicates)
+    newest = attempts[-1] if attempts else Told()
+    if newest.is_dead and not is_superseded:
+        return View("failed", newest.wamid, _sent_at(newest), failure=newest.standing.failure, duplicates=duplicates)
+    if not alive:
+        return None
+    sent = _sent_at(alive[-1])
+    return View("sent" if sent else "pending", alive[-1].wamid, sent, duplicates=duplicates)
+
+
+def _arrived(attempts: Sequence[Told], duplicates: int) -> View:
+    best = attempts[0].standing
+    for one in attempts[1:]:
+        best = best.join(one.standing)
+    read = best.times.get(Reached.READ)
+    return View(
+        "read" if read else "delivered",
+        attempts[0].wamid,
+        best.times.get(Reached.SENT),
+        min(best.times[stage] for stage in (Reached.DELIVERED, Reached.READ) if stage in best.times),
+        read,
+        warning=best.failure,
+        duplicates=duplicates,
+    )
+
+
+def _sent_at(attempt: Told) -> datetime | None:
+    return attempt.standing.times.get(Reached.SENT)

@@ -2,6 +2,11 @@
 
 from datetime import datetime, timedelta
 
+CLOSED = (
+    "The 24-hour window with this customer is closed: a picture may go out only within 24 hours of what the customer "
+    "last wrote. Wait for the customer to write, or open the conversation with a template."
+)
+
 
 def closes_at(provider_at: datetime, received_at: datetime, length: timedelta) -> datetime:
     """Return when the window opened by one inbound message ends.

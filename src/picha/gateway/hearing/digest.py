@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +14,7 @@ from picha.gateway.domain.facts import MessageReceived, StatusSeen
 from picha.gateway.hearing import translate
 from picha.gateway.lanes.doorbell import Doorbell, pause
 from picha.gateway.meta.times import Times
-from picha.gateway.metrics import SET_ASIDE
+from picha.gateway.metrics import DUPLICATES, SET_ASIDE
 from picha.gateway.store import raw, tenants
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.pool import UNREACHABLE, Connection, Pool
@@ -57,6 +58,7 @@ class _Harvest:
 
     heard: list[_Heard] = field(default_factory=list)
     aside: list[Quarantined] = field(default_factory=list)
+    doubled: int = 0
 
 
 class Digest:
@@ -66,6 +68,7 @@ class Digest:
         self._pool, self._bell, self._times, self._ids = pool, bell, times, ids
         self._token_key = token_key
         self._stopping = False
+        self._heard: dict[UUID, datetime] = {}
         self._log = logger("hearing")
 
     def stop(self) -> None:
@@ -106,36 +109,44 @@ class Digest:
     async def _digest(
         self, write: Callable[[Connection, _Harvest], Awaitable[None]], most: int, *, is_caught_up: bool
     ) -> int:
-        count = 0
+        harvest = _Harvest()
 
         async def understand(connection: Connection, raws: list[Raw]) -> None:
-            nonlocal count
+            nonlocal harvest
             harvest = await self._gather(connection, raws, is_caught_up=is_caught_up)
             await write(connection, harvest)
             await raw.quarantine(connection, harvest.aside)
-            count = len(harvest.aside)
 
         digested = await raw.digest(self._pool, understand, most=most)
-        SET_ASIDE.inc(count)
+        SET_ASIDE.inc(len(harvest.aside))
+        DUPLICATES.inc(harvest.doubled)
+        for fact in (one.fact for one in harvest.heard):
+            if isinstance(fact, StatusSeen):
+                self._heard[fact.sender_id] = max(fact.received_at, self._heard.get(fact.sender_id, fact.received_at))
         return digested
 
+    def take_heard(self) -> dict[UUID, datetime]:
+        """Return when a status of each number last came in, of all that was taken in since this was last asked."""
+        heard, self._heard = self._heard, {}
+        return heard
+
     async def _together(self, connection: Connection, harvest: _Harvest) -> None:
-        await self._write(connection, harvest.heard)
+        harvest.doubled = await self._write(connection, harvest.heard)
 
     async def _singly(self, connection: Connection, harvest: _Harvest) -> None:
         """Write each fact by itself; one that does not fit is put aside, and its neighbours stay."""
         for one in harvest.heard:
             try:
                 async with connection.transaction():
-                    await self._write(connection, [one])
+                    harvest.doubled += await self._write(connection, [one])
             except _UNFIT as error:
                 self._put_aside(harvest, one.raw_id, "$", f"It cannot be stored: {type(error).__name__}.", one.item)
 
-    async def _write(self, connection: Connection, heard: Sequence[_Heard]) -> None:
+    async def _write(self, connection: Connection, heard: Sequence[_Heard]) -> int:
         facts = [one.fact for one in heard]
         messages = [fact for fact in facts if isinstance(fact, MessageReceived)]
         await receive.messages(connection, messages, self._ids)
-        await witness.statuses(connection, [fact for fact in facts if isinstance(fact, StatusSeen)])
+        return await witness.statuses(connection, [fact for fact in facts if isinstance(fact, StatusSeen)])
 
     async def _gather(self, connection: Connection, raws: Sequence[Raw], *, is_caught_up: bool) -> _Harvest:
         """Turn every item into a fact, or put it aside."""

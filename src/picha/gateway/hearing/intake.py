@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from picha.cloudapi import signature
@@ -11,8 +10,7 @@ from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.store import raw
 from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.pool import Pool
-from picha.gateway.store.raw import Raw
-from picha.kit.clock import Clock
+from picha.gateway.store.raw import Verified
 from picha.kit.ids import Ids
 
 SIGNATURE_HEADER = signature.HEADER
@@ -25,23 +23,17 @@ class Taken(Enum):
     REFUSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    raw: Raw
-    digest: bytes
-
-
 class Intake:
     """Receives webhooks. Enter it as a context: its group commit runs inside."""
 
-    def __init__(self, pool: Pool, book: AccountBook, clock: Clock, ids: Ids) -> None:
-        self._book, self._clock, self._ids = book, clock, ids
+    def __init__(self, pool: Pool, book: AccountBook, ids: Ids) -> None:
+        self._book, self._ids = book, ids
 
-        async def keep(verified: Sequence[_Verified]) -> Sequence[None]:
-            await raw.keep(pool, [one.raw for one in verified], [one.digest for one in verified])
+        async def keep(verified: Sequence[Verified]) -> Sequence[None]:
+            await raw.keep(pool, verified)
             return [None] * len(verified)
 
-        self.group: GroupCommit[_Verified, None] = GroupCommit(keep)
+        self.group: GroupCommit[Verified, None] = GroupCommit(keep)
 
     async def take(self, body: bytes, header: str | None) -> Taken:
         """Verify `body` against the app secrets and keep it; the same bytes again change nothing.
@@ -51,8 +43,8 @@ class Intake:
         """
         for meta_app_id, secret in await self._book.app_secrets():
             if signature.verify([secret.reveal()], body, header):
-                kept = Raw(self._ids.uuid(), meta_app_id, body, self._clock.now())
-                await self.group.submit(_Verified(kept, hashlib.sha256(body).digest()))
+                digest = hashlib.sha256(body).digest()
+                await self.group.submit(Verified(self._ids.uuid(), meta_app_id, digest, body))
                 return Taken.KEPT
         return Taken.REFUSED
 

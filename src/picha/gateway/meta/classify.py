@@ -3,7 +3,7 @@
 import msgspec
 
 from picha.cloudapi.error_kinds import OutcomeClass
-from picha.cloudapi.errors import GraphError, decode_error, lookup
+from picha.cloudapi.errors import TABLE, GraphError, decode_error, lookup
 from picha.cloudapi.messages import decode_send_answer
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, Outcome, Rejected, Scope, Throttled
 
@@ -16,14 +16,28 @@ _UNKNOWN_MEDIA = "media attachment ID"
 _WAMID_MAX_CHARS = 512
 
 
-def classify(status: int, body: bytes) -> Outcome:
+def read_doubted(codes: str) -> frozenset[int]:
+    """Read the codes, between commas, that are not to be taken for "not processed".
+
+    Raises:
+        ValueError: one of them is no code that is taken so.
+    """
+    unprocessed = {str(code) for code, row in TABLE.items() if row.outcome is OutcomeClass.NOT_PROCESSED}
+    named = {code for text in codes.split(",") if (code := text.strip())}
+    if unknown := sorted(named - unprocessed):
+        raise ValueError(f"{unknown[0][:20]!r} is none of {', '.join(sorted(unprocessed, key=int))}")
+    return frozenset(map(int, named))
+
+
+def classify(status: int, body: bytes, *, doubted: frozenset[int] = frozenset()) -> Outcome:
     """Return the outcome that a completely read answer tells.
 
-    A Graph error object decides by its code, whatever the HTTP status; a 2xx answer must name the message.
+    A Graph error object decides by its code, whatever the HTTP status; a 2xx answer must name the message. That a code
+    of a service that is not there means "not processed" is an assumption of ours, except for the `doubted` ones.
     """
     error = decode_error(body)
     if error is not None:
-        return _by_code(error)
+        return _by_code(error, doubted)
     if status not in _OK:
         return Ambiguous(f"WhatsApp answered HTTP {status} without saying what became of the message.")
     try:
@@ -41,9 +55,11 @@ def is_unknown_media(outcome: Outcome) -> bool:
     return isinstance(outcome, Rejected) and outcome.code == "100" and _UNKNOWN_MEDIA in outcome.detail
 
 
-def _by_code(error: GraphError) -> Outcome:
+def _by_code(error: GraphError, doubted: frozenset[int]) -> Outcome:
     code = str(error.code)
     detail = explain(error.code, error.details or error.message)
+    if error.code in doubted:
+        return Ambiguous(detail, code)
     match lookup(error.code).outcome:
         case OutcomeClass.THROTTLED:
             return Throttled(code, detail, Scope.PAIR if error.code == _PAIR_LIMIT else Scope.NUMBER)

@@ -56,8 +56,8 @@ def _nothing() -> None:
 class Graph:
     """Speaks Meta's language for every account; make it with `open_graph`."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, session: aiohttp.ClientSession, doubted: frozenset[int]) -> None:
+        self._session, self._doubted = session, doubted
 
     async def send(
         self, account: Credentials, phone_number_id: str, message: ImageSend, *, on_left: Callable[[], None] = _nothing
@@ -77,7 +77,7 @@ class Graph:
                 trace_request_ctx=trace,
             ) as response:
                 body = await _read(response, _ANSWER_MAX)
-                return classify(response.status, body)
+                return classify(response.status, body, doubted=self._doubted)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = type(error).__name__
             if trace.left:
@@ -229,10 +229,13 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 @asynccontextmanager
-async def open_graph(*, patience: aiohttp.ClientTimeout = _TIMEOUT) -> AsyncIterator[Graph]:
+async def open_graph(
+    *, patience: aiohttp.ClientTimeout = _TIMEOUT, doubted: frozenset[int] = frozenset()
+) -> AsyncIterator[Graph]:
     """Open the process's client: no proxy from the environment, no redirects, no cookies, no retries.
 
-    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise.
+    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise. For
+    `doubted` see `classify`.
     """
 
     async def left(_session: object, context: Any, _params: object) -> None:
@@ -249,4 +252,4 @@ async def open_graph(*, patience: aiohttp.ClientTimeout = _TIMEOUT) -> AsyncIter
         trust_env=False,
         trace_configs=[trace],
     ) as session:
-        yield Graph(session)
+        yield Graph(session, doubted)

@@ -14,8 +14,11 @@ from picha.gateway.store import files
 from picha.gateway.store.files import MediaId
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.tenants import Account
+from picha.kit.clock import Clock
 
 _MOST_KNOWN = 10_000
+# An id that one worker forgets, because Meta cannot use it, is forgotten by all within this time.
+_FRESH_SECONDS = 1.0
 # An id is not used in its last day: a message that waits for its turn must not outlive it.
 _RENEWED_BEFORE = timedelta(days=1)
 
@@ -23,9 +26,10 @@ _RENEWED_BEFORE = timedelta(days=1)
 class Uploads:
     """Finds or makes Meta's media id for bytes on a number; those who want the same wait for one upload."""
 
-    def __init__(self, pool: Pool, blobs: Blobs, graph: Graph, times: Times) -> None:
-        self._pool, self._blobs, self._graph, self._times = pool, blobs, graph, times
-        self._known: dict[tuple[UUID, bytes], MediaId] = {}
+    def __init__(self, pool: Pool, blobs: Blobs, graph: Graph, times: Times, clock: Clock) -> None:
+        self._pool, self._blobs, self._graph, self._times, self._clock = pool, blobs, graph, times, clock
+        # With the steady moment up to which each is believed without a look into the database.
+        self._known: dict[tuple[UUID, bytes], tuple[MediaId, float]] = {}
         self._busy: defaultdict[tuple[UUID, bytes], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: defaultdict[tuple[UUID, bytes], int] = defaultdict(int)
 
@@ -37,7 +41,8 @@ class Uploads:
             BlobMissing: the bytes are no longer kept.
         """
         alive_at, key = self._times.now(account.id) + _RENEWED_BEFORE, (sender.id, digest)
-        if (known := self._known.get(key)) and known.expires_at > alive_at:
+        known, until = self._known.get(key, (None, 0.0))
+        if known and known.expires_at > alive_at and self._clock.monotonic() < until:
             return known.media_id
         self._waiting[key] += 1
         try:
@@ -53,16 +58,16 @@ class Uploads:
 
     async def forget(self, sender: Sender, digest: bytes, media_id: str) -> None:
         """Use `media_id` no more, because Meta does not know it; the next who wants these bytes there uploads them."""
-        known = self._known.get((sender.id, digest))
+        known, _ = self._known.get((sender.id, digest), (None, 0.0))
         if known and known.media_id == media_id:
             del self._known[sender.id, digest]
         await files.forget_media_id(self._pool, sender.id, digest, media_id)
 
     def _remember(self, key: tuple[UUID, bytes], found: MediaId) -> None:
         """Keep the newest ids at hand, so that a picture to many costs one look into the database."""
-        if len(self._known) >= _MOST_KNOWN:
+        if len(self._known) >= _MOST_KNOWN and key not in self._known:
             del self._known[next(iter(self._known))]
-        self._known[key] = found
+        self._known[key] = found, self._clock.monotonic() + _FRESH_SECONDS
 
     async def _upload(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> MediaId:
         now = self._times.now(account.id)

@@ -93,5 +93,6 @@ class Accept:
             expires_at=command.expires_at,
             created_at=self._clock.now(),
             priority=int(command.is_high),
+            on_unknown=command.on_unknown,
         )
         return Accepted(send, lawful.sender)

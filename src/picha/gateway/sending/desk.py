@@ -1,12 +1,13 @@
 """What all send lanes of a process share, and the berths in which their sends put to sea."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph
 from picha.gateway.meta.times import Times
+from picha.gateway.metrics import DUPLICATES
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.ledger.begin import Beginning
@@ -37,7 +38,12 @@ class Desk:
         self.ids, self.token_key, self.chance = ids, token_key, chance
         self.stopping = asyncio.Event()
         self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(book.begin)
-        self.settlements: GroupCommit[Settlement, None] = GroupCommit(book.settle)
+        self.settlements: GroupCommit[Settlement, bool] = GroupCommit(self._settle)
+
+    async def _settle(self, batch: Sequence[Settlement]) -> Sequence[bool]:
+        doubled = await self.book.settle(batch)
+        DUPLICATES.inc(sum(doubled))
+        return doubled
 
 
 class Berths:

@@ -2,7 +2,7 @@
 
 For each: the window read again, the picture's media id ready, the attempt committed, the socket opened, the outcome
 settled. No transaction is open while the socket is, and nothing here sends twice: only a certain "not sent" or
-"not processed" puts a message back into the queue.
+"not processed" puts a message back into the queue, or a decision that is told in its timeline.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
 from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.graph import GraphCallError, image
-from picha.gateway.metrics import OUTCOMES, PAUSES
+from picha.gateway.metrics import AGAIN, OUTCOMES, PAUSES
 from picha.gateway.sending.desk import Berths, Desk
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger.begin import Beginning
-from picha.gateway.store.ledger.decide import EXPIRED
 from picha.gateway.store.ledger.settle import Settlement
+from picha.gateway.store.ledger.withdraw import EXPIRED
 from picha.gateway.store.outbox import Outgoing
 from picha.gateway.store.pool import UNREACHABLE
 from picha.gateway.store.tenants import Account
@@ -122,7 +122,8 @@ class Dispatch:
     async def _is_lawful(self, send: Outgoing, account: Account) -> bool:
         now = self.desk.times.now(account.id)
         if send.expires_at is not None and now >= send.expires_at:
-            await self.desk.book.refuse(send.id, code="EXPIRED", title="Expired", detail=EXPIRED)
+            code, title, detail = EXPIRED
+            await self.desk.book.refuse(send.id, code=code, title=title, detail=detail)
             return False
         if not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
             await self.desk.book.refuse(
@@ -142,6 +143,9 @@ class Dispatch:
         detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
         try:
             if send.digest is not None and send.mime_type is not None:
+                if send.spoilt_media_id is not None:
+                    AGAIN.labels("picture").inc(send.tries == 0)
+                    await self.desk.uploads.forget(self._sender, send.digest, send.spoilt_media_id)
                 media_id = await self.desk.uploads.media_id(account, self._sender, send.digest, send.mime_type)
                 return _Picture(media_id=media_id)
         except BlobMissing:
@@ -161,7 +165,7 @@ class Dispatch:
         """Commit the attempt and make it; None when it may not be made."""
         async with self._berths.berth() as leave:
             try:
-                may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt))
+                may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt, picture.media_id))
             except (*UNREACHABLE, OverloadedError) as error:
                 # The attempt may be committed although nobody said so; certain is that nothing was sent.
                 what = type(error).__name__

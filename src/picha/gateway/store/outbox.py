@@ -33,6 +33,7 @@ class Outgoing:
     recipient_identity_key_hash: str | None
     expires_at: datetime | None
     window_until: datetime | None
+    spoilt_media_id: str | None
     rank: int
 
 
@@ -64,7 +65,7 @@ SELECT due.conversation_id AS thread, phase = 'queued' AND due_at <= now() AS is
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'wa_id') AS phone,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'bsuid') AS user_id,
     file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
-    window_until, rank
+    window_until, spoilt_media_id, rank
 FROM due
 LEFT JOIN LATERAL (
     SELECT * FROM message

@@ -10,7 +10,7 @@ from picha.gateway.store.pool import Connection, Pool, in_transaction
 _KEEP = """
 WITH kept AS (
     INSERT INTO raw_webhook (id, meta_app_id, digest, body, received_at)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bytea[], $5::timestamptz[])
+    SELECT *, clock_timestamp() FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bytea[])
     ON CONFLICT (meta_app_id, digest) DO NOTHING RETURNING id
 )
 SELECT count(*), pg_notify('picha_digest', '') FROM kept HAVING count(*) > 0
@@ -30,8 +30,18 @@ SELECT *, clock_timestamp() FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """A webhook body that is to be kept; `meta_app_id` is the app whose secret verified it, `digest` its SHA-256."""
+
+    id: UUID
+    meta_app_id: str
+    digest: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Raw:
-    """One verified webhook body; `meta_app_id` is the app whose secret verified it."""
+    """A webhook body that was kept; `received_at` is by the database's clock, as an attempt's times are."""
 
     id: UUID
     meta_app_id: str
@@ -50,15 +60,14 @@ class Quarantined:
     item: bytes
 
 
-async def keep(pool: Pool, raws: Sequence[Raw], digests: Sequence[bytes]) -> None:
+async def keep(pool: Pool, verified: Sequence[Verified]) -> None:
     """Store bodies durably, each content once; when it returns they may be answered 200."""
     await pool.execute(
         _KEEP,
-        [raw.id for raw in raws],
-        [raw.meta_app_id for raw in raws],
-        list(digests),
-        [raw.body for raw in raws],
-        [raw.received_at for raw in raws],
+        [one.id for one in verified],
+        [one.meta_app_id for one in verified],
+        [one.digest for one in verified],
+        [one.body for one in verified],
     )
 
 

@@ -57,6 +57,6 @@ class Sendbook:
         """Commit attempts; tell which ones may be made."""
         return await begin(self._pool, beginnings)
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[None]:
-        """Record outcomes."""
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Record outcomes; tell of which messages it turned out that Meta took them twice."""
         return await settle(self._pool, settlements, self._pace)

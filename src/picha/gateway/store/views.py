@@ -37,6 +37,9 @@ class MessageView:
     error_code: str | None
     error_message: str | None
     error_detail: str | None
+    warning_code: str | None
+    warning_detail: str | None
+    duplicates: int
     created_at: datetime
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -63,7 +66,8 @@ SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, s
             AND id < m.id AND (held_until IS NULL OR held_until > now()) ORDER BY id DESC LIMIT 1
     ) END AS waiting_for, attempts, caption, media_url,
     file_id, image_state, coalesce(facts, '{{}}') AS facts, provider_message_id, reply_to, client_reference, error_code,
-    error_message, error_detail, m.created_at, sent_at, delivered_at, read_at, failed_at,
+    error_message, error_detail, warning_code, warning_detail, duplicates, m.created_at, sent_at, delivered_at,
+    read_at, failed_at,
     sender.display_number AS sender, contact.profile_name AS contact_name,
     (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = m.contact_id AND kind = 'wa_id') AS recipient,
     file.digest, file.mime_type, file.size_bytes, file.width, file.height, file.changes,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.domain.outcomes import HOLD
+from picha.gateway.domain.outcomes import HOLD, OnUnknown
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.images.plan import Policy
 
@@ -34,6 +34,7 @@ class NewSend:
     expires_at: datetime | None
     created_at: datetime
     priority: int = 0
+    on_unknown: OnUnknown = "hold"
 
 
 # A send with a file, or whose link Meta fetches, is ready for its number's lane; any other waits for its picture first.
@@ -41,18 +42,19 @@ _ADMIT = """
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
         phase, status, due_at, held_until, priority, caption, media_url, file_id, image_policy, image_state, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at)
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown)
     SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, 'image',
         CASE WHEN file_id IS NULL AND NOT is_link THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
-        CASE WHEN file_id IS NULL AND NOT is_link THEN clock_timestamp() + $17::interval END, priority, caption,
+        CASE WHEN file_id IS NULL AND NOT is_link THEN clock_timestamp() + $19::interval END, priority, caption,
         media_url, file_id, image_policy,
         CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN NOT is_link THEN 'pending' END, reply_to, client_reference,
-        recipient_identity_key_hash, expires_at, created_at
+        recipient_identity_key_hash, expires_at, created_at, on_unknown
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
         $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[], $18::smallint[])
+        $16::timestamptz[], $17::smallint[], $18::text[])
         AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
-        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, priority)
+        image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, priority,
+        on_unknown)
     ORDER BY id
     RETURNING conversation_id, sender_id, phase, priority, created_at
 ), threads AS (
@@ -98,10 +100,12 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
             "recipient_identity_key_hash",
             "expires_at",
             "created_at",
+            "priority",
+            "on_unknown",
         )
     ]
 
     async def work(connection: Connection) -> None:
-        await connection.execute(_ADMIT, *columns, HOLD, [send.priority for send in sends])
+        await connection.execute(_ADMIT, *columns, HOLD)
 
     await in_transaction(pool, work)

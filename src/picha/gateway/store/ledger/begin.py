@@ -19,30 +19,32 @@ ORDER BY lane.key FOR SHARE OF lane
 
 _BEGIN = """
 WITH due AS (
-    SELECT message.id, begun.attempt, begun.fence FROM message
-    JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) AS begun (message, attempt, sender, fence)
+    SELECT message.id, begun.attempt, begun.fence, begun.media_id FROM message
+    JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[])
+        AS begun (message, attempt, sender, fence, media_id)
         ON message.id = begun.message AND message.sender_id = begun.sender
     WHERE phase = 'queued'
     ORDER BY message.id FOR NO KEY UPDATE OF message
 ), sending AS (
     UPDATE message SET phase = 'sending', attempts = attempts + 1, due_at = NULL,
-        held_until = coalesce(held_until, clock_timestamp() + $5::interval)
+        held_until = coalesce(held_until, clock_timestamp() + $6::interval)
     FROM due WHERE message.id = due.id
-    RETURNING message.id, workspace_id, sender_id, attempts, attempt, fence
+    RETURNING message.id, workspace_id, sender_id, attempts, attempt, fence, media_id
 )
-INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, started_at)
-SELECT attempt, workspace_id, id, sender_id, attempts, fence, clock_timestamp() FROM sending
+INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, media_id, started_at)
+SELECT attempt, workspace_id, id, sender_id, attempts, fence, media_id, clock_timestamp() FROM sending
 RETURNING id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """A message about to be sent under a lease, and the id its attempt will have."""
+    """A message about to be sent under a lease, the id its attempt will have, and Meta's id of an uploaded picture."""
 
     lease: Lease
     message: UUID
     attempt: UUID
+    media_id: str | None = None
 
 
 async def begin(pool: Pool, beginnings: Sequence[Beginning]) -> list[bool]:
@@ -64,6 +66,7 @@ async def begin(pool: Pool, beginnings: Sequence[Beginning]) -> list[bool]:
             [one.attempt for one in lawful],
             [one.lease.key for one in lawful],
             [one.lease.fence for one in lawful],
+            [one.media_id for one in lawful],
             HOLD,
         )
         attempts = {row["id"] for row in begun}

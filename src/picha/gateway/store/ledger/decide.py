@@ -1,19 +1,27 @@
-"""What we conclude by ourselves, without evidence: expiry, a closing window, a lost owner, giving up.
+"""What we conclude by ourselves, without evidence: expiry, a closing window, a lost owner, giving up, sending again.
 
 Such a decision is shown only while no evidence is bound; evidence that comes later overrides it.
 """
 
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID
 
-from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN, UNKNOWN
+from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN, SOFT_WAIT, UNKNOWN
 from picha.gateway.store.lanes import Lease
+from picha.gateway.store.ledger import standing
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+# What of the time until a message is given up is left when its soft wait is over.
+_SILENT_FOR = GIVE_UP_AFTER - SOFT_WAIT
+# A webhook that nobody has read for so long may hold the very status whose absence would be concluded from.
+_READ_WITHIN = timedelta(seconds=10)
 
 _REFUSE = """
 WITH refused AS (
     UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-        error_code = $2, error_message = $3, error_detail = $4
+        error_code = $2, error_message = $3, error_detail = $4 || CASE WHEN EXISTS
+            (SELECT FROM attempt WHERE message_id = $1 AND outcome = 'ambiguous' AND wamid IS NULL)
+            THEN ' It was not sent again, but nobody knows whether WhatsApp took it the first time.' ELSE '' END
     WHERE id = $1 AND phase IN ('queued', 'image_wait') RETURNING *
 )
 INSERT INTO decision (message_id, kind, attempt, code, title, detail)
@@ -53,39 +61,34 @@ SELECT id, 'given_up', attempts, error_code, error_message, error_detail FROM gi
 RETURNING message_id
 """
 
-_FLUSH = """
-WITH waiting AS (
-    SELECT id FROM message WHERE is_outbound AND sender_id = $1 AND phase IN ('image_wait', 'queued')
-    ORDER BY id LIMIT 1000 FOR NO KEY UPDATE
-), flushed AS (
-    UPDATE message SET phase = 'cancelled', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-        error_code = 'CANCELLED', error_message = 'Cancelled',
-        error_detail = 'The number''s queue was flushed before the message was sent.'
-    FROM waiting WHERE message.id = waiting.id
-    RETURNING message.*
+# Silence means something only while WhatsApp is heard and what it says is read: a status of another message of this
+# number came in after the attempt began. The database's clock counts both.
+_RESEND = """
+WITH silent AS (
+    SELECT message.id, attempts FROM message
+    JOIN attempt ON attempt.message_id = message.id AND number = attempts JOIN sender ON sender.id = message.sender_id
+    WHERE phase = 'unknown' AND on_unknown = 'resend' AND due_at <= clock_timestamp() + $1::interval
+        AND due_at > clock_timestamp() AND heard_at > started_at
+        AND NOT EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'resent')
+        AND NOT EXISTS (SELECT FROM raw_webhook WHERE digested_at IS NULL
+            AND received_at < clock_timestamp() - $2::interval)
+    ORDER BY message.id LIMIT 500 FOR NO KEY UPDATE OF message SKIP LOCKED
 )
-INSERT INTO decision (message_id, kind, attempt, code, title, detail)
-SELECT id, 'cancelled', attempts, error_code, error_message, error_detail FROM flushed
+INSERT INTO decision (message_id, kind, attempt, detail)
+SELECT id, 'resent', attempts, 'WhatsApp tells of other messages of this number, but not of this one.' FROM silent
 RETURNING message_id
 """
 
-# Seconds of the account's own time decide, as they did when the message was accepted.
-_EXPIRE = """
-WITH late AS (
-    SELECT message.id FROM message JOIN sender ON sender.id = sender_id
-    WHERE account_id = $1 AND message.expires_at <= $2 AND phase IN ('image_wait', 'queued')
-    ORDER BY message.id LIMIT 500 FOR NO KEY UPDATE OF message SKIP LOCKED
-), expired AS (
-    UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-        error_code = 'EXPIRED', error_message = 'Expired', error_detail = $3
-    FROM late WHERE message.id = late.id
-    RETURNING message.*
+_SEND_AGAIN = """
+WITH doubtful AS (
+    SELECT id, attempts FROM message WHERE id = $1
+        AND (phase = 'failed' AND error_code = $2 OR phase = 'unknown' AND due_at <= clock_timestamp() + $3::interval)
+    FOR NO KEY UPDATE
 )
-INSERT INTO decision (message_id, kind, attempt, code, title, detail)
-SELECT id, 'refused', attempts, error_code, error_message, error_detail FROM expired
+INSERT INTO decision (message_id, kind, attempt, detail)
+SELECT id, 'sent_again', attempts, 'If WhatsApp took it before, the customer gets it twice.' FROM doubtful
 RETURNING message_id
 """
-EXPIRED = "The message's expires_at passed before it could be sent."
 
 
 async def refuse(pool: Pool, message: UUID, *, code: str, title: str, detail: str) -> None:
@@ -107,14 +110,26 @@ async def give_up(pool: Pool) -> int:
     return len(await pool.fetch(_GIVE_UP, UNKNOWN))
 
 
-async def flush(pool: Pool, sender: UUID) -> int:
-    """Cancel all that waits for a number and was not begun; return how many messages."""
-    count = 0
-    while flushed := len(await pool.fetch(_FLUSH, sender)):
-        count += flushed
-    return count
+async def resend(pool: Pool) -> int:
+    """Queue anew what is unknown, was sent under `on_unknown: resend`, and shows to be absent; return how many.
+
+    That is done once a message, after its soft wait. Where absence does not show, giving up is what is left.
+    """
+
+    async def work(connection: Connection) -> int:
+        decided = [row[0] for row in await connection.fetch(_RESEND, _SILENT_FOR, _READ_WITHIN)]
+        await standing.ground(connection, decided)
+        return len(decided)
+
+    return await in_transaction(pool, work)
 
 
-async def expire(pool: Pool, account: UUID, now: datetime) -> int:
-    """Fail what waits for an account's numbers past its expires_at, by the account's own time; return how many."""
-    return len(await pool.fetch(_EXPIRE, account, now, EXPIRED))
+async def send_again(pool: Pool, message: UUID) -> bool:
+    """Queue anew, because a person wants it, a message that was given up or whose soft wait is over; tell if it was."""
+
+    async def work(connection: Connection) -> bool:
+        decided = [row[0] for row in await connection.fetch(_SEND_AGAIN, message, UNKNOWN, _SILENT_FOR)]
+        await standing.ground(connection, decided)
+        return bool(decided)
+
+    return await in_transaction(pool, work)

@@ -27,8 +27,9 @@ from picha.gateway.store.pool import Connection, Pool, in_transaction
 # has bound stays.
 _ATTEMPTS = """
 UPDATE attempt SET finished_at = clock_timestamp(), outcome = seen.outcome, wamid = coalesce(attempt.wamid, seen.wamid),
-    code = seen.code, detail = seen.detail
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS seen (id, outcome, wamid, code, detail)
+    code = seen.code, title = seen.title, detail = seen.detail
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    AS seen (id, outcome, wamid, code, title, detail)
 WHERE attempt.id = seen.id
     AND (attempt.outcome IS NULL OR attempt.outcome = 'ambiguous' AND seen.outcome <> 'ambiguous')
 RETURNING attempt.id, message_id, number, attempt.wamid
@@ -48,6 +49,21 @@ FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::interval[], $5::text[], 
 WHERE message.id = moved.id AND message.phase IN ('sending', 'unknown') AND message.attempts = moved.number
 """
 
+# An attempt that could not be recorded was not made. Its commit may still lie in a connection that broke and be carried
+# out after this: the row that it would insert is there then, so that it fails as a whole and the message stays queued.
+_NEVER_BEGUN = """
+WITH counted AS (
+    UPDATE message SET attempts = attempts + 1, tries = tries + 1, due_at = clock_timestamp() + after
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::interval[]) AS lost (message, attempt, detail, after)
+    WHERE message.id = lost.message AND phase = 'queued'
+        AND NOT EXISTS (SELECT FROM attempt WHERE attempt.id = lost.attempt)
+    RETURNING attempt, workspace_id, id, sender_id, attempts, detail
+)
+INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, started_at, finished_at, outcome, detail)
+SELECT attempt, workspace_id, id, sender_id, attempts, 0, clock_timestamp(), clock_timestamp(), 'not_sent', detail
+FROM counted
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
@@ -61,14 +77,21 @@ class Settlement:
     outcome: Outcome
     again_after: timedelta = timedelta(0)
 
+    @property
+    def is_not_sent(self) -> bool:
+        """Whether it is certain that nothing left us."""
+        return isinstance(self.outcome, NotSent)
 
-async def settle(pool: Pool, settlements: Sequence[Settlement], pace: PairPace) -> list[None]:
+
+async def settle(pool: Pool, settlements: Sequence[Settlement], pace: PairPace) -> list[bool]:
     """Write a batch of outcomes in one transaction.
 
     That is: attempts, messages, the fold of evidence that came early, and whose turn it is in each thread.
+
+    Answers in order whether a message turned out to have been taken by Meta twice.
     """
 
-    async def work(connection: Connection) -> list[None]:
+    async def work(connection: Connection) -> list[bool]:
         by_attempt = {one.attempt: one for one in sorted(settlements, key=lambda one: one.attempt)}
         wamids = [one.outcome.wamid for one in by_attempt.values() if isinstance(one.outcome, Accepted)]
         await standing.lock_wamids(connection, wamids)
@@ -78,11 +101,14 @@ async def settle(pool: Pool, settlements: Sequence[Settlement], pace: PairPace) 
         moves = [_move(row["message_id"], row["number"], by_attempt[row["id"]]) for row in rows if not row["wamid"]]
         if moves:
             await connection.execute(_MESSAGES, *zip(*moves, strict=True), HOLD_UNKNOWN)
+        written = {row["id"] for row in rows}
+        if lost := [_lost(one) for one in by_attempt.values() if one.is_not_sent and one.attempt not in written]:
+            await connection.execute(_NEVER_BEGUN, *zip(*lost, strict=True))
         await standing.bind(connection, wamids)
-        if bound := [row["message_id"] for row in rows if row["wamid"]]:
-            await standing.refold(connection, bound)
+        bound = [row["message_id"] for row in rows if row["wamid"]]
+        doubled = await standing.refold(connection, bound) if bound else set()
         await turns.pass_on(connection, [_turn(one, *threads[one.message]) for one in by_attempt.values()], pace)
-        return [None] * len(settlements)
+        return [one.message in doubled for one in settlements]
 
     return await in_transaction(pool, work)
 
@@ -92,11 +118,18 @@ def _attempt(one: Settlement) -> tuple[object, ...]:
     name = NAMES[type(outcome)]
     match outcome:
         case Accepted(wamid):
-            return one.attempt, name, wamid, None, None
+            return one.attempt, name, wamid, None, None, None
         case NotSent(detail):
-            return one.attempt, name, None, None, detail
-        case Rejected() | Throttled() | Barred() | Ambiguous():
-            return one.attempt, name, None, outcome.code, outcome.detail
+            return one.attempt, name, None, None, None, detail
+        case Rejected(code, title, detail):
+            return one.attempt, name, None, code, title, detail
+        case Throttled() | Barred() | Ambiguous():
+            return one.attempt, name, None, outcome.code, None, outcome.detail
+
+
+def _lost(one: Settlement) -> tuple[object, ...]:
+    assert isinstance(one.outcome, NotSent)  # noqa: S101 - who calls has looked
+    return one.message, one.attempt, one.outcome.detail, one.again_after
 
 
 def _move(message: UUID, number: int, one: Settlement) -> tuple[object, ...]:

@@ -1,12 +1,18 @@
 """Fold messages anew from their evidence and write what changed: the step that settle and witness share."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from uuid import UUID
 
 import asyncpg
 
-from picha.gateway.domain.status import Evidence, View, standing, view
+from picha.gateway.domain.decisions import ANOTHER, Kind
+from picha.gateway.domain.ground import Answered, is_healable
+from picha.gateway.domain.ground import ground as ground_of
+from picha.gateway.domain.status import Evidence, Told, View, standing, view
+from picha.gateway.store.ledger import turns
+from picha.gateway.store.ledger.note import Decision, note
 from picha.gateway.store.pool import Connection
 
 _LOCK_WAMIDS = """
@@ -27,25 +33,67 @@ SELECT id, conversation_id, sender_id FROM message WHERE id = ANY($1::uuid[]) OR
 
 # OFFSET 0 keeps the planner from joining: each attempt's few rows are looked up, whatever it believes of the table.
 _EVIDENCE = """
-SELECT attempt.message_id, attempt.id AS attempt_id, attempt.wamid, seen.status, seen.provider_at, seen.code,
+SELECT attempt.message_id, attempt.number, attempt.wamid, duplicates, seen.status, seen.provider_at, seen.code,
     seen.title, seen.detail
-FROM attempt
+FROM message JOIN attempt ON attempt.message_id = message.id
 LEFT JOIN LATERAL (SELECT * FROM evidence WHERE attempt_id = attempt.id OFFSET 0) AS seen ON true
-WHERE attempt.message_id = ANY($1::uuid[]) AND attempt.wamid IS NOT NULL
+WHERE message.id = ANY($1::uuid[])
 ORDER BY attempt.message_id, attempt.number
 """
 
-# A bound wamid overrides what we decided without evidence: giving up, expiry, cancelling.
+# A bound wamid overrides what we decided without evidence: giving up, expiry, cancelling, another attempt.
 _WRITE = """
 UPDATE message SET
     phase = CASE WHEN new.status = 'failed' THEN 'failed' ELSE 'submitted' END,
     status = new.status, provider_message_id = new.wamid, due_at = NULL, sent_at = new.sent_at,
     delivered_at = new.delivered_at, read_at = new.read_at, failed_at = new.failed_at, error_code = new.error_code,
-    error_message = new.error_message, error_detail = new.error_detail
+    error_message = new.error_message, error_detail = new.error_detail, warning_code = new.warning_code,
+    warning_detail = new.warning_detail, duplicates = new.duplicates
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
-    $7::timestamptz[], $8::text[], $9::text[], $10::text[])
-    AS new (id, status, wamid, sent_at, delivered_at, read_at, failed_at, error_code, error_message, error_detail)
+    $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::smallint[])
+    AS new (id, status, wamid, sent_at, delivered_at, read_at, failed_at, error_code, error_message, error_detail,
+    warning_code, warning_detail, duplicates)
 WHERE message.id = new.id
+"""
+
+# What a fold needs to know where its newest attempt failed, or says nothing: only few messages come here.
+_DOUBTS = """
+SELECT message.id, provider_message_id, tried.media_id, tried.outcome, tried.finished_at, tried.code, tried.title,
+    tried.detail, decided.kind, decided.at, decided.code AS decided_code, decided.title AS decided_title,
+    decided.detail AS decided_detail,
+    EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'healing') AS was_healed
+FROM message JOIN attempt AS tried ON tried.message_id = message.id AND tried.number = message.attempts
+LEFT JOIN LATERAL (
+    SELECT * FROM decision WHERE decision.message_id = message.id AND decision.attempt = message.attempts
+    ORDER BY decision.at DESC LIMIT 1
+) AS decided ON true
+WHERE message.id = ANY($1::uuid[])
+"""
+
+_HEAL = """
+WITH spoilt AS (
+    UPDATE message SET spoilt_media_id = media_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+        AS failed (id, media_id, code, detail)
+    WHERE message.id = failed.id RETURNING failed.id, attempts, failed.code, failed.detail
+)
+INSERT INTO decision (message_id, kind, attempt, code, detail) SELECT id, 'healing', attempts, code, detail FROM spoilt
+"""
+
+_GROUND = """
+WITH grounded AS (
+    UPDATE message SET phase = new.phase,
+        status = CASE WHEN new.phase IN ('failed', 'cancelled') THEN 'failed' ELSE 'pending' END,
+        due_at = CASE new.phase WHEN 'queued' THEN clock_timestamp() ELSE new.due_at END,
+        tries = CASE new.phase WHEN 'queued' THEN 0 ELSE tries END,
+        provider_message_id = NULL, sent_at = NULL, delivered_at = NULL, read_at = NULL, failed_at = new.failed_at,
+        error_code = new.code, error_message = new.title, error_detail = new.detail
+    FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+        AS new (id, phase, due_at, failed_at, code, title, detail)
+    WHERE message.id = new.id
+    RETURNING message.phase, conversation_id, priority
+)
+SELECT conversation_id, priority, pg_notify('picha_send', '') FROM grounded WHERE phase = 'queued'
+ORDER BY conversation_id
 """
 
 
@@ -68,37 +116,97 @@ async def bind(connection: Connection, wamids: Sequence[str]) -> None:
         await connection.execute(_BIND, wamids)
 
 
-async def refold(connection: Connection, messages: Iterable[UUID]) -> None:
-    """Write the folded status of the locked `messages` that have a wamid."""
-    ids = list(set(messages))
-    folded = _views(await connection.fetch(_EVIDENCE, ids))
-    if folded:
-        await connection.execute(_WRITE, *zip(*folded, strict=True))
+async def refold(connection: Connection, messages: Iterable[UUID]) -> set[UUID]:
+    """Write what the locked `messages` show by their evidence, and return those that turned out to be at Meta twice.
+
+    A message whose picture Meta could not use is healed in the same step, so that it is never shown failed meanwhile.
+    """
+    tried = _tried(await connection.fetch(_EVIDENCE, list(set(messages))))
+    views = {message: view(one.told) for message, one in tried.items()}
+    in_doubt = [message for message, shown in views.items() if shown is None or shown.status == "failed"]
+    if in_doubt:
+        await _resolve(connection, in_doubt, tried, views)
+    if rows := [_row(message, shown) for message, shown in views.items() if shown]:
+        await connection.execute(_WRITE, *zip(*rows, strict=True))
+    doubled = {message for message, shown in views.items() if shown and shown.duplicates > tried[message].duplicates}
+    await note(connection, [Decision(message, Kind.DUPLICATE) for message in doubled])
+    return doubled
 
 
-def _views(rows: Iterable[asyncpg.Record]) -> list[tuple[object, ...]]:
-    """Fold the rows of several messages into one row of `_WRITE` each."""
-    attempts: dict[UUID, dict[UUID, list[Evidence]]] = defaultdict(dict)
-    wamids: dict[UUID, str] = {}
-    for row in rows:
-        evidence = attempts[row["message_id"]].setdefault(row["attempt_id"], [])
-        wamids[row["message_id"]] = row["wamid"]
-        if row["status"] is not None:
-            evidence.append(
-                Evidence(row["status"], row["provider_at"], row["code"], row["title"] or "", row["detail"] or "")
-            )
-    return [
-        _row(message, wamids[message], view([standing(items) for items in by_attempt.values()]))
-        for message, by_attempt in attempts.items()
-    ]
+async def ground(connection: Connection, messages: Iterable[UUID]) -> None:
+    """Write what the locked `messages` show while no evidence speaks; for those that are to be sent once more."""
+    await _put(connection, await connection.fetch(_DOUBTS, list(messages)))
 
 
-def _row(message: UUID, wamid: str, seen: View) -> tuple[object, ...]:
-    failure = seen.failure
+@dataclass(slots=True)
+class _Tried:
+    """A message's attempts, oldest first, and how many duplicates were known before."""
+
+    duplicates: int
+    told: list[Told] = field(default_factory=list)
+
+
+def _tried(rows: Iterable[asyncpg.Record]) -> dict[UUID, _Tried]:
+    """Fold the evidence of each attempt."""
+    found: dict[UUID, _Tried] = {}
+    for (message, _), group in groupby(rows, lambda row: (row["message_id"], row["number"])):
+        seen = list(group)
+        evidence = [
+            Evidence(row["status"], row["provider_at"], row["code"], row["title"] or "", row["detail"] or "")
+            for row in seen
+            if row["status"] is not None
+        ]
+        one = found.setdefault(message, _Tried(seen[0]["duplicates"]))
+        one.told.append(Told(seen[0]["wamid"], standing(evidence)))
+    return found
+
+
+async def _resolve(
+    connection: Connection, in_doubt: Sequence[UUID], tried: Mapping[UUID, _Tried], views: dict[UUID, View | None]
+) -> None:
+    """Find out what decisions say about messages whose newest attempt failed or is silent, and amend `views`."""
+    doubts = await connection.fetch(_DOUBTS, in_doubt)
+    sick: list[tuple[UUID, str, str, str]] = []
+    for row in doubts:
+        message, told = row["id"], tried[row["id"]].told
+        shown = views[message] = view(told, is_superseded=row["kind"] in ANOTHER)
+        failure = shown.failure if shown else None
+        if failure and is_healable(failure.code, row["media_id"], was_healed=row["was_healed"]):
+            views[message] = view(told, is_superseded=True)
+            sick.append((message, row["media_id"], str(failure.code), failure.detail))
+    if sick:
+        await connection.execute(_HEAL, *zip(*sick, strict=True))
+        doubts = await connection.fetch(_DOUBTS, in_doubt)
+    healed = {message for message, *_ in sick}
+    # Any other that no evidence had moved stands on its ground already.
+    await _put(
+        connection,
+        [row for row in doubts if views[row["id"]] is None and (row["provider_message_id"] or row["id"] in healed)],
+    )
+
+
+async def _put(connection: Connection, doubts: Iterable[asyncpg.Record]) -> None:
+    if rows := [_grounded(row) for row in doubts]:
+        for queued in await connection.fetch(_GROUND, *zip(*rows, strict=True)):
+            await turns.wake(connection, queued["conversation_id"], queued["priority"])
+
+
+def _grounded(row: asyncpg.Record) -> tuple[object, ...]:
+    answer = Answered(row["outcome"], row["finished_at"], row["code"], row["title"], row["detail"])
+    decision = None
+    if row["kind"]:
+        decision = Answered(row["kind"], row["at"], row["decided_code"], row["decided_title"], row["decided_detail"])
+    found = ground_of(answer, decision)
+    failure = found.failure or Answered(None, None)
+    return row["id"], found.phase, found.due_at, failure.at, failure.code, failure.title, failure.detail
+
+
+def _row(message: UUID, seen: View) -> tuple[object, ...]:
+    failure, warning = seen.failure, seen.warning
     return (
         message,
         seen.status,
-        wamid,
+        seen.wamid,
         seen.sent_at,
         seen.delivered_at,
         seen.read_at,
@@ -106,4 +214,7 @@ def _row(message: UUID, wamid: str, seen: View) -> tuple[object, ...]:
         str(failure.code) if failure else None,
         failure.title if failure else None,
         failure.detail if failure else None,
+        str(warning.code) if warning else None,
+        warning.detail if warning else None,
+        seen.duplicates,
     )

@@ -1,10 +1,12 @@
 """Take in what Meta says: statuses become evidence, messages become rows, both exactly once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from picha.gateway.domain.facts import StatusSeen
 from picha.gateway.store.ledger import standing
-from picha.gateway.store.pool import Connection
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 # The attempt is looked up row by row: an index look-up each, whatever the planner believes of the tables' sizes.
 _EVIDENCE = """
@@ -36,13 +38,33 @@ JOIN unnest($3::uuid[], $2::uuid[]) AS seen (id, sender_id) USING (id, sender_id
 """
 
 
-async def statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
+# Parked evidence is looked through in turns, so that what belongs to nobody costs the same however much there is.
+_PARKED = """
+SELECT evidence.wamid, attempt.message_id FROM
+    (SELECT wamid, sender_id FROM evidence WHERE attempt_id IS NULL AND wamid > $1 ORDER BY wamid LIMIT $2) AS evidence
+LEFT JOIN LATERAL (
+    SELECT message_id FROM attempt
+    WHERE attempt.wamid = evidence.wamid AND attempt.sender_id = evidence.sender_id LIMIT 1
+) AS attempt ON true
+ORDER BY evidence.wamid
+"""
+
+_HEARD = """
+UPDATE sender SET heard_at = greatest(heard_at, at)
+FROM (SELECT sender, at FROM unnest($1::uuid[], $2::timestamptz[]) AS heard (sender, at)
+    JOIN sender ON id = sender ORDER BY id FOR NO KEY UPDATE OF sender) AS heard
+WHERE id = heard.sender
+"""
+
+
+async def statuses(connection: Connection, seen: Sequence[StatusSeen]) -> int:
     """Append a batch of statuses as evidence and fold the messages they speak of, inside the caller's transaction.
 
-    Evidence of a wamid that nobody knows yet is kept and bound when its attempt becomes known.
+    Evidence of a wamid that nobody knows yet is kept and bound when its attempt becomes known. Returns how many
+    messages turned out to have been taken by Meta twice.
     """
     if not seen:
-        return
+        return 0
     wamids = [one.wamid for one in seen]
     await standing.lock_wamids(connection, wamids)
     senders, tokens = [one.sender_id for one in seen], [one.attempt for one in seen]
@@ -62,4 +84,32 @@ async def statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
         [one.title for one in seen],
         [one.detail for one in seen],
     )
-    await standing.refold(connection, touched)
+    return len(await standing.refold(connection, touched))
+
+
+async def bind_parked(pool: Pool, *, after: str, most: int) -> tuple[str, int]:
+    """Bind what is parked although an attempt has its wamid, among the next `most` pieces from `after` on.
+
+    The deeds bind by themselves; this is for what they missed. Returns where to go on ("" is the beginning) and how
+    many messages turned out to have been taken by Meta twice.
+    """
+
+    async def work(connection: Connection) -> tuple[str, int]:
+        rows = await connection.fetch(_PARKED, after, most)
+        found = [row for row in rows if row["message_id"]]
+        doubled = 0
+        if found:
+            wamids, messages = [row["wamid"] for row in found], [row["message_id"] for row in found]
+            await standing.lock_wamids(connection, wamids)
+            await standing.lock_messages(connection, messages)
+            await standing.bind(connection, wamids)
+            doubled = len(await standing.refold(connection, messages))
+        return rows[-1]["wamid"] if len(rows) == most else "", doubled
+
+    return await in_transaction(pool, work)
+
+
+async def heard(pool: Pool, senders: Mapping[UUID, datetime]) -> None:
+    """Record when a status of each number last came in; write it only after that status was taken in."""
+    if senders:
+        await pool.execute(_HEARD, list(senders), list(senders.values()))

@@ -58,6 +58,8 @@ CREATE TABLE sender (
     -- While this is set nothing is sent from it; paused_for is `operator`, or `token` when Meta refused the token.
     paused_at timestamptz,
     paused_for text CHECK (paused_for IN ('operator', 'token')),
+    -- When a status of one of its messages last came in: silence about others means something only since then.
+    heard_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (environment, phone_number_id)
 );
@@ -159,6 +161,7 @@ CREATE TABLE message (
     priority smallint NOT NULL DEFAULT 0,
     tries smallint NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
+    on_unknown text NOT NULL DEFAULT 'hold' CHECK (on_unknown IN ('hold', 'resend')),
     -- what it says
     caption text,
     media_url text,
@@ -170,11 +173,17 @@ CREATE TABLE message (
     recipient_identity_key_hash text,
     expires_at timestamptz,
     facts jsonb,
+    -- Meta's id of the picture with which it failed, so that it is uploaded anew
+    spoilt_media_id text,
     -- what became of it
     provider_message_id text,
     error_code text,
     error_message text,
     error_detail text,
+    -- A failure that was told although it arrived, and how many attempts beyond one Meta took.
+    warning_code text,
+    warning_detail text,
+    duplicates smallint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     sent_at timestamptz,
     delivered_at timestamptz,
@@ -222,7 +231,9 @@ CREATE TABLE attempt (
     finished_at timestamptz,
     outcome text CHECK (outcome IN ('accepted', 'rejected', 'throttled', 'barred', 'not_sent', 'ambiguous')),
     wamid text,
+    media_id text,
     code text,
+    title text,
     detail text,
     UNIQUE (message_id, number)
 );

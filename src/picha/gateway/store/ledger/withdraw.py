@@ -1,0 +1,78 @@
+"""Take back what was not handed to Meta: one message, all that waits for a number, what waits past its own time."""
+
+from datetime import datetime
+from uuid import UUID
+
+from picha.gateway.domain.outcomes import CANCELLED
+from picha.gateway.store.ledger import turns
+from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+# An attempt of which Meta may have taken anything cannot be taken back.
+_IS_OURS = """
+phase IN ('image_wait', 'queued') AND NOT EXISTS
+    (SELECT FROM attempt WHERE message_id = message.id AND (attempt.wamid IS NOT NULL OR outcome = 'ambiguous'))
+"""
+_WITHDRAW = """
+WITH chosen AS (
+    {chosen} FOR NO KEY UPDATE OF message
+), withdrawn AS (
+    UPDATE message SET phase = '{phase}', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
+        image_state = CASE image_state WHEN 'pending' THEN 'unavailable' ELSE image_state END,
+        error_code = $1, error_message = $2, error_detail = $3
+    FROM chosen WHERE message.id = chosen.id
+    RETURNING message.*
+), told AS (
+    INSERT INTO decision (message_id, kind, attempt, code, title, detail)
+    SELECT id, '{kind}', attempts, error_code, error_message, error_detail FROM withdrawn
+)
+SELECT conversation_id FROM withdrawn
+"""
+_CANCEL = _WITHDRAW.format(
+    phase="cancelled",
+    kind="cancelled",
+    chosen=f"SELECT id FROM message WHERE id = $4 AND {_IS_OURS}",  # noqa: S608 - constants of this module only
+)
+_ALL = f"SELECT id FROM message WHERE sender_id = $4 AND is_outbound AND {_IS_OURS} ORDER BY id LIMIT 1000"  # noqa: S608
+_FLUSH = _WITHDRAW.format(phase="cancelled", kind="cancelled", chosen=_ALL)
+# Seconds of the account's own time decide, as they did when the message was accepted.
+_EXPIRE = _WITHDRAW.format(
+    phase="failed",
+    kind="refused",
+    chosen="""SELECT message.id FROM message JOIN sender ON sender.id = sender_id
+    WHERE account_id = $4 AND message.expires_at <= $5 AND phase IN ('image_wait', 'queued')
+    ORDER BY message.id LIMIT 500""",
+)
+
+EXPIRED = ("EXPIRED", "Expired", "The message's expires_at passed before it could be sent.")
+_TAKEN_BACK = (CANCELLED, "Cancelled", "It was taken back before it was handed to WhatsApp.")
+_FLUSHED = (CANCELLED, "Cancelled", "The number's queue was flushed before it was handed to WhatsApp.")
+
+
+async def cancel(pool: Pool, message: UUID) -> bool:
+    """Take a message back that certainly was not handed to Meta; tell if it was."""
+    return await _withdraw(pool, _CANCEL, *_TAKEN_BACK, message) > 0
+
+
+async def flush(pool: Pool, sender: UUID) -> int:
+    """Take back all that waits for a number and was certainly not handed to Meta; return how many messages."""
+    count = 0
+    while flushed := await _withdraw(pool, _FLUSH, *_FLUSHED, sender):
+        count += flushed
+    return count
+
+
+async def expire(pool: Pool, account: UUID, now: datetime) -> int:
+    """Fail what waits for an account's numbers past its expires_at, by the account's own time; return how many."""
+    return await _withdraw(pool, _EXPIRE, *EXPIRED, account, now)
+
+
+async def _withdraw(pool: Pool, statement: str, *arguments: object) -> int:
+    """Withdraw messages, and let what they held up in their threads go."""
+
+    async def work(connection: Connection) -> int:
+        threads = [row[0] for row in await connection.fetch(statement, *arguments)]
+        for thread in sorted(set(threads)):
+            await turns.wake(connection, thread)
+        return len(threads)
+
+    return await in_transaction(pool, work)
