@@ -68,9 +68,11 @@ clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for re
 	@npm install --prefix $(VENV)/clients --no-save --no-audit --no-fund --silent node@22 $(NPM_CLIENTS)
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
 
-SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz
-soak: $(DEVELOPMENT) ## Fuzzing of the sandbox and the image readers, and the sandbox's oracle, for minutes not seconds
-	@$(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/%.py)
+SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz \
+	store/test_simulation
+SEEDS ?= 50000
+soak: $(DEVELOPMENT) ## Fuzzing, the sandbox's oracle and simulated stories, for minutes not seconds: make soak [SEEDS=50000]
+	@SIMULATED_SEEDS=$(SEEDS) $(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/%.py)
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -83,8 +83,8 @@ class Ground:
         phone: str = "16505551234",
         on_unknown: OnUnknown = "hold",
     ) -> UUID:
-        message = await self.new_send(file=file, media_url=media_url, phone=phone)
-        await admit(self.pool, [replace(message, on_unknown=on_unknown)])
+        message = await self.new_send(file=file, media_url=media_url, phone=phone, on_unknown=on_unknown)
+        await admit(self.pool, [message])
         return message.id
 
     async def new_send(
@@ -94,6 +94,7 @@ class Ground:
         media_url: str | None = None,
         phone: str = "16505551234",
         priority: int = 0,
+        on_unknown: OnUnknown = "hold",
     ) -> NewSend:
         thread = await self.pool.fetchrow(
             "SELECT conversation.id, contact_id FROM conversation JOIN contact_address USING (contact_id)"
@@ -119,6 +120,7 @@ class Ground:
             expires_at=None,
             created_at=NOON,
             priority=priority,
+            on_unknown=on_unknown,
         )
 
     async def another_number(self, phone_number_id: str) -> "Ground":

@@ -50,7 +50,7 @@ class Lane:
     @property
     def is_hungry(self) -> bool:
         """Whether another look at the store could start something: there is room and nothing startable is known."""
-        return self._has_room and not self._has_startable
+        return self._has_room and not self._knows_any
 
     @property
     def busy_threads(self) -> frozenset[UUID]:
@@ -65,15 +65,20 @@ class Lane:
     @property
     def opens_at(self) -> float | None:
         """The moment from which on something that is known could start; None when nothing is, or there is no room."""
-        if not self._has_room or not self._has_startable:
+        if not self._has_room or not self._knows_any:
             return None
         return max(self._rest.until, self._pace.opens_at if self._pace else self._rest.until)
 
     def offer(self, due: Iterable[Due]) -> None:
-        """Replace what is known to be due by what the store says now, oldest first; what is in flight is left out."""
+        """Replace what is known to be due by what the store says now, oldest first.
+
+        Of each thread the first piece is kept, and nothing of one that has a piece in flight.
+        """
         self._waiting = {True: deque(), False: deque()}
+        threads = set(self._busy)
         for one in due:
-            if one.id not in self._flying:
+            if one.thread not in threads:
+                threads.add(one.thread)
                 self._waiting[one.is_high].append(one)
 
     def start(self, most: int, now: float) -> list[Due]:
@@ -97,17 +102,11 @@ class Lane:
         return self.in_flight < (1 if self._rest.is_probing else self.room)
 
     @property
-    def _has_startable(self) -> bool:
-        return any(self._drop_busy(queue) for queue in self._waiting.values())
-
-    def _drop_busy(self, queue: deque[Due]) -> bool:
-        """Drop from the front what its thread holds up, and tell whether anything is left: the store offers it anew."""
-        while queue and queue[0].thread in self._busy:
-            queue.popleft()
-        return bool(queue)
+    def _knows_any(self) -> bool:
+        return any(self._waiting.values())
 
     def _next(self) -> Due:
-        has_high, has_normal = (self._drop_busy(self._waiting[is_high]) for is_high in (True, False))
+        has_high, has_normal = bool(self._waiting[True]), bool(self._waiting[False])
         takes_high = has_high and (self._high_in_a_row < _HIGH_IN_A_ROW or not has_normal)
         self._high_in_a_row = self._high_in_a_row + 1 if takes_high and has_normal else 0
         return self._waiting[takes_high].popleft()

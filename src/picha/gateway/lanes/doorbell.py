@@ -17,17 +17,18 @@ class Doorbell:
     """Wakes those who wait on a channel. Clear the waiter, look for work, then wait: no ring in between is missed."""
 
     def __init__(self) -> None:
-        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        # In the order in which they came, as a set would not keep them.
+        self._waiters: dict[str, dict[asyncio.Event, None]] = defaultdict(dict)
 
     @contextmanager
     def waiter(self, channel: str) -> Iterator[asyncio.Event]:
         """Lend an event that each ring of `channel` sets."""
         event = asyncio.Event()
-        self._waiters[channel].add(event)
+        self._waiters[channel][event] = None
         try:
             yield event
         finally:
-            self._waiters[channel].discard(event)
+            del self._waiters[channel][event]
 
     def ring(self, channel: str) -> None:
         """Wake everyone who waits on `channel`."""

@@ -1,0 +1,286 @@
+"""One seeded story: customers' sends, workers that die and lose the database, a Meta in trouble, and then peace.
+
+The workers are the gateway's own: `Keeper`, `Dispatch`, `Lane` and all that they decide with. Only the ledger, Meta and
+the time are models. The same seed tells the same story.
+"""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from tests.simulation.door import Door
+from tests.simulation.meta import HANGS_S, TOKEN_KEY, Line, Meta, NoUploads
+from tests.simulation.model import WAITING, Message, Model
+from tests.simulation.virtual import VirtualClock, VirtualLoop, run
+
+from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.outcomes import GIVE_UP_AFTER
+from picha.gateway.domain.pace import PairPace
+from picha.gateway.lanes.doorbell import Doorbell
+from picha.gateway.lanes.keeper import Keeper
+from picha.gateway.sending.desk import Desk
+from picha.gateway.sending.dispatch import Dispatch
+
+NUMBER, ACCOUNT = UUID(int=10), UUID(int=11)
+PER_SECOND = 20
+PACE = PairPace(timedelta(seconds=6), timedelta(seconds=12))
+TROUBLE_S, PEACE_S = 60.0, 200.0
+CHANNEL = "picha_send"
+
+
+class _Ids:
+    def __init__(self) -> None:
+        self._last = 1000
+
+    def uuid(self) -> UUID:
+        self._last += 1
+        return UUID(int=self._last)
+
+
+class _Accounts:
+    async def get(self, account: UUID) -> Any:
+        return Account(account)
+
+
+@dataclass(frozen=True)
+class Account:
+    """As much of an account as sending looks at."""
+
+    id: UUID
+
+
+class _Times:
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def now(self, _account: UUID) -> Any:
+        return self._clock.now()
+
+
+@dataclass
+class Worker:
+    """One process."""
+
+    door: Door
+    desk: Desk
+    keeper: Keeper
+    task: "asyncio.Task[None]"
+
+
+@dataclass
+class Story:
+    """What happened, for the checks."""
+
+    seed: int
+    model: Model
+    meta: Meta
+    broken_rules: list[str] = field(default_factory=list)
+
+    def effects(self, message: Message) -> int:
+        """Return how often a message reached its customer."""
+        mine = {attempt.id for attempt in self.model.attempts.values() if attempt.message == message.id}
+        return sum(effect.attempt in mine and not effect.is_void for effect in self.meta.effects)
+
+
+class World:
+    """Tells the story of one seed."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, *, model: type[Model] = Model, meta: type[Meta] = Meta) -> None:
+        self.loop, self.chance, self.clock, self.ids = loop, Random(seed), VirtualClock(loop), _Ids()
+        self.model = model(loop.time, PACE)
+        self.model.add_number(
+            Sender(NUMBER, ACCOUNT, "test", "1", "1", is_active=True, image_policy="auto"), PER_SECOND
+        )
+        self.meta = meta(Random(seed + 1), self._hear)
+        self.story = Story(seed, self.model, self.meta)
+        self.bells: list[Doorbell] = []
+        self.workers: list[Worker] = []
+        self.watch()
+
+    def watch(self) -> None:
+        """Look at every attempt that begins: alone for its message, and in its turn."""
+        begin = self.model._begin
+
+        def watched(one: Any) -> bool:
+            message = self.model.messages[one.message]
+            open_before = [a for a in self.model.attempts.values() if a.message == one.message and a.outcome is None]
+            earlier = [e for e in self.model.waiting(message.thread) if e.id < message.id]
+            begun = begin(one)
+            if begun and not Model._holds(self.model, one.lease, 0):
+                self.story.broken_rules.append("an attempt began in a lane that was lost")
+            if begun and open_before:
+                self.story.broken_rules.append("two attempts of one message are in flight")
+            if begun and (early := [e for e in earlier if not self._is_released(e)]):
+                self.story.broken_rules.append(f"{one.message.int} overtook {early[0].id.int} ({early[0].phase})")
+            return begun
+
+        self.model._begin = watched  # type: ignore[method-assign]
+
+    def _is_released(self, one: Message) -> bool:
+        """Say it another way than the model does: whether this message no longer holds others up."""
+        now = self.loop.time() + 1e-6
+        if one.phase == "unknown" and one.unknown_since is not None and now - one.unknown_since >= 10:
+            return True
+        if any(a.outcome == "accepted" for a in self.model.attempts.values() if a.message == one.id):
+            return True
+        since = one.admitted_at if one.had_no_picture else one.begun_at
+        return since is not None and now - since >= 30
+
+    def _hear(self, wamid: str, status: str, code: int, token: UUID | None) -> None:
+        self.model.tell(NUMBER, wamid, status, self.loop.time(), code=code, token=token)
+
+    async def tell(self) -> Story:
+        """Run the story to its end."""
+        workers = [self._start() for _ in range(2)]
+        customers = asyncio.create_task(self._customers())
+        upkeep = asyncio.create_task(self._upkeep())
+        end = self.loop.time() + TROUBLE_S
+        while self.loop.time() < end:
+            await asyncio.sleep(self.chance.uniform(1, 12))
+            await self._strike(workers)
+        await customers
+        self.meta.is_well = True
+        for worker in workers:
+            worker.door.is_broken = worker.door.is_slow = False
+        # What was still on its way may pause the number once more; then its operator resumes it for good.
+        await asyncio.sleep(HANGS_S + 1)
+        self.model.resume(NUMBER)
+        await asyncio.sleep(PEACE_S)
+        await self._stop(workers)
+        # Nothing is left but what nobody knows about; it is given up in time.
+        await asyncio.sleep(GIVE_UP_AFTER.total_seconds())
+        self.model.confirm()
+        if self.model.take(1):
+            await self._finish()
+        upkeep.cancel()
+        return self.story
+
+    async def _finish(self) -> None:
+        """Let a last worker do what the last conclusions asked for."""
+        self.model.lanes[NUMBER].until = -1.0
+        workers = [self._start()]
+        await asyncio.sleep(PEACE_S)
+        await self._stop(workers)
+
+    def _start(self) -> Worker:
+        door, bell = Door(self.model, self.chance), Doorbell()
+        ids: Any = self.ids
+        desk = Desk(
+            door,  # type: ignore[arg-type]
+            graph=Line(self.meta, door.alive),  # type: ignore[arg-type]
+            accounts=_Accounts(),  # type: ignore[arg-type]
+            times=_Times(self.clock),  # type: ignore[arg-type]
+            uploads=NoUploads(),  # type: ignore[arg-type]
+            ids=ids,
+            token_key=TOKEN_KEY,
+            chance=self.chance.random,
+        )
+        keeper = Keeper(
+            door,  # type: ignore[arg-type]
+            bell,
+            self.clock,
+            work=lambda lease: Dispatch(lease, desk),
+            room=8,
+            chance=self.chance.random,
+        )
+        self.bells.append(bell)
+
+        async def work() -> None:
+            async with desk.settlements, desk.beginnings:
+                await keeper.run()
+
+        worker = Worker(door, desk, keeper, asyncio.create_task(work()))
+        # The dead are kept: what they wait for in vain would be collected otherwise.
+        self.workers.append(worker)
+        return worker
+
+    async def _stop(self, workers: list[Worker]) -> None:
+        """End workers as SIGTERM does."""
+        for worker in workers:
+            worker.desk.stopping.set()
+            worker.keeper.stop()
+        await asyncio.gather(*(worker.task for worker in workers))
+
+    async def _strike(self, workers: list[Worker]) -> None:
+        """Kill a worker and start another, or take the database from one, or give it back; mend a refused token."""
+        place = self.chance.randrange(len(workers))
+        match self.chance.randrange(4):
+            case 0:
+                workers[place].door.is_dead = True
+                workers[place] = self._start()
+            case 1:
+                workers[place].door.is_broken = self.chance.random() < 0.5
+                workers[place].door.is_slow = not workers[place].door.is_broken
+            case _:
+                for worker in workers:
+                    worker.door.is_broken = worker.door.is_slow = False
+                self.model.resume(NUMBER)
+
+    async def _customers(self) -> None:
+        people = [UUID(int=100 + n) for n in range(self.chance.randint(2, 5))]
+        for _ in range(self.chance.randint(6, 20)):
+            message, has_picture = self.ids.uuid(), self.chance.random() < 0.85
+            self.model.admit(
+                message,
+                self.chance.choice(people),
+                NUMBER,
+                has_picture=has_picture,
+                priority=int(self.chance.random() < 0.2),
+                resends=self.chance.random() < 0.3,
+            )
+            if not has_picture:
+                self.loop.call_later(self.chance.uniform(0.1, 40), self.model.equip, message)
+            for bell in self.bells:
+                bell.ring(CHANNEL)
+            await asyncio.sleep(self.chance.choice([0.0, 0.05, self.chance.uniform(0, 6)]))
+
+    async def _upkeep(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            self.model.confirm()
+
+
+def told(seed: int, **parts: Any) -> Story:
+    """Return the story of a seed."""
+    loop = VirtualLoop()
+
+    async def tell() -> Story:
+        return await World(loop, seed, **parts).tell()
+
+    return run(loop, tell())
+
+
+def faults(story: Story) -> list[str]:
+    """Return what in a story must never happen; empty when all is well."""
+    found = list(story.broken_rules)
+    for message in story.model.messages.values():
+        effects, name = story.effects(message), message.id.int
+        mine = [one for one in story.model.attempts.values() if one.message == message.id]
+        ambiguous = sum(one.outcome == "ambiguous" for one in mine)
+        if message.phase in WAITING:
+            found.append(f"{name} ended as {message.phase}")
+        if effects > (1 + ambiguous if message.resends else 1):
+            found.append(f"{name} reached its customer {effects} times")
+        if message.status in {"sent", "delivered", "read"} and not any(
+            effect.attempt == one.id for one in mine for effect in story.meta.effects
+        ):
+            found.append(f"{name} is {message.status}, and Meta never took it")
+    return found + _too_fast(story)
+
+
+def _too_fast(story: Story) -> list[str]:
+    found, by_person = [], defaultdict[str, list[float]](list)
+    for effect in sorted(story.meta.effects, key=lambda one: one.at):
+        by_person[effect.person].append(effect.at)
+    interval, burst = PACE.interval.total_seconds(), PACE.credit / PACE.interval + 1
+    for person, times in by_person.items():
+        for i, first in enumerate(times):
+            for j in range(i, len(times)):
+                # A second for the way to Meta, which may be longer for one message than for the next.
+                if j - i + 1 > burst + (times[j] - first + 1) / interval:
+                    found += [f"{j - i + 1} to {person} within {times[j] - first:.1f} s"]
+    return found

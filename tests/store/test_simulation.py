@@ -1,0 +1,141 @@
+"""Thousands of seeded stories in virtual time, told by the gateway's own lanes; and seeded bugs that they find."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+from tests.simulation.meta import Fate, Meta
+from tests.simulation.model import Message, Model, Ready
+from tests.simulation.world import Story, faults, told
+
+from picha.gateway.domain.outcomes import Ambiguous, NotSent
+from picha.gateway.store.lanes import Lease
+
+SEEDS = int(os.environ.get("SIMULATED_SEEDS", "2000"))  # noqa: TID251 - how long to look is the caller's choice
+CHUNKS = 20
+# A seeded bug must show within so many stories.
+WITHIN = 500
+
+
+@pytest.fixture(autouse=True, scope="module")
+def silence() -> Iterator[None]:
+    """Keep the workers from telling of troubles that are made on purpose."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_story_loses_doubles_overtakes_or_rushes_a_message(chunk: int) -> None:
+    """A seed that fails is told again alike by `tests.simulation.world.told(seed)`."""
+    for seed in range(chunk, SEEDS, CHUNKS):
+        assert not (found := faults(told(seed))), (seed, found)
+
+
+def shape(story: Story) -> list[Any]:
+    return [
+        [(effect.at, effect.wamid) for effect in story.meta.effects],
+        [(one.id, one.phase, one.status, one.attempts) for one in story.model.messages.values()],
+    ]
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    assert [shape(told(seed)) for seed in range(10)] == [shape(told(seed)) for seed in range(10)]
+
+
+def test_the_stories_are_eventful() -> None:
+    stories = [told(seed) for seed in range(130)]
+    outcomes = {one.outcome for story in stories for one in story.model.attempts.values()}
+    phases = {one.phase for story in stories for one in story.model.messages.values()}
+
+    assert outcomes == {"accepted", "rejected", "throttled", "barred", "not_sent", "ambiguous"}
+    assert {"submitted", "failed"} <= phases
+    assert any(one.error_code == "SEND_OUTCOME_UNKNOWN" for s in stories for one in s.model.messages.values())
+    assert any(one.duplicates for story in stories for one in story.model.messages.values())
+    assert any(lane.fence > 3 for story in stories for lane in story.model.lanes.values())
+
+
+class LostAnswersAreNotSent(Meta):
+    """Bug: what was lost on the way is taken for never sent."""
+
+    def _fate(self) -> Fate:
+        fate = super()._fate()
+        return replace(fate, answer=NotSent("lost")) if isinstance(fate.answer, Ambiguous) else fate
+
+
+class NoFence(Model):
+    """Bug: an owner that lost its lane may go on."""
+
+    def _holds(self, lease: Lease, margin: float) -> bool:  # noqa: ARG002
+        return True
+
+
+class OrphansAreQueued(Model):
+    """Bug: what an earlier owner left in flight is sent once more."""
+
+    def _lose(self, message: Message, held_until: float) -> None:
+        message.phase, message.due_at, message.held_until = "queued", self.now(), held_until
+
+
+class NoOrphans(Model):
+    """Bug: nobody looks after what an earlier owner left in flight."""
+
+    def orphan(self, lease: Lease) -> int:  # noqa: ARG002
+        return 0
+
+
+class NoOrder(Model):
+    """Bug: whatever may go in a conversation goes."""
+
+    def _let_go(self, one: Message) -> bool:  # noqa: ARG002
+        return True
+
+
+class NoPace(Model):
+    """Bug: a pair's pace is not counted."""
+
+    def _pass_on(self, thread: UUID, rest: float | None) -> None:  # noqa: ARG002
+        super()._pass_on(thread, None)
+
+
+class LostWakeUp(Model):
+    """Bug: a conversation in which nothing may go yet is never looked at again."""
+
+    def due(self, sender: UUID, busy: Iterable[UUID], most: int) -> list[Ready]:
+        found = super().due(sender, busy, most)
+        for thread, pair in self.pairs.items():
+            if pair.next_due is not None and pair.next_due > self.now() and self.waiting(thread):
+                pair.next_due = None
+        return found
+
+
+class NeverGivenUp(Model):
+    """Bug: what is unknown stays so."""
+
+    def confirm(self) -> None:
+        return
+
+
+BUGS: list[Callable[..., Any]] = [
+    LostAnswersAreNotSent,
+    NoFence,
+    OrphansAreQueued,
+    NoOrphans,
+    NoOrder,
+    NoPace,
+    LostWakeUp,
+    NeverGivenUp,
+]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_a_seeded_bug_is_found(bug: type) -> None:
+    part = "meta" if issubclass(bug, Meta) else "model"
+
+    assert any(faults(told(seed, **{part: bug})) for seed in range(WITHIN))
