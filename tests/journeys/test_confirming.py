@@ -300,6 +300,17 @@ async def test_early_doubled_shuffled_and_foreign_statuses_change_nothing(picha:
     assert [len(await effects(picha, one)) for one in people] == [1] * len(people)
 
 
+async def test_an_early_status_outlives_the_loss_of_its_answer(picha: Talk, customer: str) -> None:
+    await picha.control("POST", "/trouble", json={"early_status": True})
+    await spoil(picha, customer, {"drop": "after"})
+
+    message = await picha.becomes(await send(picha, customer), "read")
+
+    assert (message["phase"], message["attempts"], message["warnings"]) == ("submitted", 1, [])
+    await told(picha, message["id"], "No answer tells")
+    assert len(await effects(picha, customer)) == 1
+
+
 async def signed(picha: Talk, wamid: str, customer: str, code: int) -> None:
     """Tell the gateway, as Meta would, that a message failed."""
     error = {"code": code, "title": "Media upload error", "message": "Media upload error"}

@@ -1,14 +1,21 @@
 """One picture is uploaded to Meta once a number, and anew when Meta does not know it any more."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.journeys.running import Talk, picture, until
 
+from picha.gateway.blobs.local import LocalBlobs
+from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.graph import open_graph
+from picha.gateway.meta.times import Times
+from picha.gateway.pictures.upload import Uploads
 from picha.gateway.store import tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.vault import Vault, read_ring
+from picha.kit.clock import ManualClock
 
 MANY = 30
 
@@ -76,3 +83,24 @@ async def test_a_picture_that_meta_forgot_is_uploaded_anew_and_each_customer_get
     assert await counted(picha, uploads) == 2
     reached = [item["to"] for item in await picha.ledger() if item["to"] in people]
     assert sorted(reached) == sorted(people)
+
+
+async def test_what_one_worker_forgets_every_worker_uploads_anew_within_a_second(picha: Talk) -> None:
+    told = (await picha.upload(picture("PNG", shade=145))).data
+    digest, clock = bytes.fromhex(told["sha256"]), ManualClock(datetime(2026, 1, 31, 12, tzinfo=UTC))
+    ring = (picha.house.home / "keys").read_text()
+    async with open_pool(EmbeddedPostgres(picha.house.home).dsn) as pool, open_graph() as graph:
+        book = AccountBook(pool, Vault(read_ring(ring)), clock)
+        (account,) = await book.all()
+        ((sender, *_),) = (await tenants.senders(pool, [account.workspace_id])).values()
+        blobs, times = LocalBlobs(picha.house.home / "blobs"), Times(clock, book)
+        one, other = (Uploads(pool, blobs, graph, times, clock) for _ in range(2))
+        first = await one.media_id(account, sender, digest, "image/png")
+        assert await other.media_id(account, sender, digest, "image/png") == first
+
+        await one.forget(sender, digest, first)
+        clock.advance(timedelta(seconds=1))
+
+        second = await other.media_id(account, sender, digest, "image/png")
+        assert second != first
+        assert await one.media_id(account, sender, digest, "image/png") == second

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.store.ground import Ground
+from tests.store.ground import NOON, Ground
 
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, OnUnknown, Rejected
 from picha.gateway.store import raw
@@ -268,6 +268,22 @@ async def test_a_window_that_closes_before_the_second_attempt_does_not_hide_the_
 
     detail = (await ground.see(message)).error_detail
     assert detail == "It closed. It was not sent again, but nobody knows whether WhatsApp took it the first time."
+
+
+async def test_nor_does_an_end_of_its_own_time(ground: Ground) -> None:
+    message, _ = await lost(ground)
+    await ground.time_passes(SOFT_WAIT)
+    await ground.meta_is_heard()
+    await decide.resend(ground.pool)
+    await ground.pool.execute("UPDATE message SET expires_at = $1", NOON)
+    account = await ground.pool.fetchval("SELECT id FROM account")
+
+    assert await withdraw.expire(ground.pool, account, NOON) == 1
+
+    view = await ground.see(message)
+    assert view.error_code == "EXPIRED"
+    assert view.error_detail
+    assert view.error_detail.endswith("nobody knows whether WhatsApp took it the first time.")
 
 
 @pytest.mark.parametrize("media_url", [None, "https://shop.example/a.jpg"])

@@ -9,6 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.gateway.api.links import LINK_LIFE, Links
+from picha.gateway.api.messages import WORDS
+from picha.gateway.domain.decisions import Kind
+from picha.gateway.domain.outcomes import NAMES
+from picha.gateway.domain.status import KNOWN_STATUSES
 from picha.gateway.run import open_ground
 from picha.gateway.settings import Settings, SettingsError, load
 from picha.gateway.store.vault import Vault, VaultError, ensure_ring, read_ring
@@ -55,6 +59,10 @@ async def test_a_code_that_nobody_can_doubt_is_told_before_the_database_is_asked
     with pytest.raises(SettingsError, match="PICHA_AMBIGUOUS_CODES: '190' is none of 2, 131016, 131057, 133004"):
         async with open_ground(settings):
             pass
+
+
+def test_every_outcome_and_every_decision_has_words_for_the_timeline() -> None:
+    assert {*Kind, *NAMES.values(), "started", *KNOWN_STATUSES} <= set(WORDS)
 
 
 @given(st.text())

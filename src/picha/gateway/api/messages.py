@@ -23,13 +23,13 @@ OFFSET_MAX = 10_000
 _STATUSES = frozenset({"pending", "sent", "delivered", "read", "failed", "received"})
 
 # What each moment of a message's story is called in words.
-_WORDS = {
+WORDS = {
     "started": "Handing it to WhatsApp",
     "accepted": "WhatsApp took it",
     "rejected": "WhatsApp refused it",
     "throttled": "WhatsApp asked for it later",
     "not_sent": "WhatsApp could not be reached; nothing was sent",
-    "ambiguous": "No answer tells whether WhatsApp took it; waiting for evidence",
+    "ambiguous": "No answer tells whether WhatsApp took it; confirming, by what it reports next",
     "sent": "WhatsApp sent it",
     "delivered": "It reached the customer's phone",
     "read": "The customer read it",
@@ -105,7 +105,7 @@ def _beginnings(view: MessageView) -> list[TimelineItem]:
 
 def _moment(moment: Moment, arrived: Collection[int | None]) -> TimelineItem:
     """Put one moment into words; `arrived` are the attempts whose picture the customer got."""
-    text = _WORDS.get(moment.what, f"WhatsApp said: {moment.what}")
+    text = WORDS.get(moment.what, f"WhatsApp said: {moment.what}")
     if moment.what == "failed" and moment.attempt in arrived:
         text = _LATE_FAILURE
     kind: Any = moment.kind

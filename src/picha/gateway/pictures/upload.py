@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.blobs import Blobs
@@ -41,12 +41,13 @@ class Uploads:
             BlobMissing: the bytes are no longer kept.
         """
         alive_at, key = self._times.now(account.id) + _RENEWED_BEFORE, (sender.id, digest)
-        known, until = self._known.get(key, (None, 0.0))
-        if known and known.expires_at > alive_at and self._clock.monotonic() < until:
-            return known.media_id
+        if media_id := self._at_hand(key, alive_at):
+            return media_id
         self._waiting[key] += 1
         try:
             async with self._busy[key]:
+                if media_id := self._at_hand(key, alive_at):
+                    return media_id
                 found = await files.media_id(self._pool, sender.id, digest, alive_at=alive_at)
                 found = found or await self._upload(account, sender, digest, mime_type)
                 self._remember(key, found)
@@ -62,6 +63,11 @@ class Uploads:
         if known and known.media_id == media_id:
             del self._known[sender.id, digest]
         await files.forget_media_id(self._pool, sender.id, digest, media_id)
+
+    def _at_hand(self, key: tuple[UUID, bytes], alive_at: datetime) -> str | None:
+        known, until = self._known.get(key, (None, 0.0))
+        is_fresh = known and known.expires_at > alive_at and self._clock.monotonic() < until
+        return known.media_id if known and is_fresh else None
 
     def _remember(self, key: tuple[UUID, bytes], found: MediaId) -> None:
         """Keep the newest ids at hand, so that a picture to many costs one look into the database."""

@@ -160,7 +160,7 @@ SELECT * FROM (
     FROM evidence JOIN attempt ON attempt.id = attempt_id WHERE message_id = $1
     UNION ALL
     SELECT at, 'decision', kind, NULL, code, detail FROM decision WHERE message_id = $1
-) AS story ORDER BY at, kind
+) AS story ORDER BY at, kind, what <> 'started'
 """
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN, SOFT_WAIT, UNKNOWN
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import standing
+from picha.gateway.store.ledger.withdraw import IN_DOUBT
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 # What of the time until a message is given up is left when its soft wait is over.
@@ -16,17 +17,15 @@ _SILENT_FOR = GIVE_UP_AFTER - SOFT_WAIT
 # A webhook that nobody has read for so long may hold the very status whose absence would be concluded from.
 _READ_WITHIN = timedelta(seconds=10)
 
-_REFUSE = """
+_REFUSE = f"""
 WITH refused AS (
     UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
-        error_code = $2, error_message = $3, error_detail = $4 || CASE WHEN EXISTS
-            (SELECT FROM attempt WHERE message_id = $1 AND outcome = 'ambiguous' AND wamid IS NULL)
-            THEN ' It was not sent again, but nobody knows whether WhatsApp took it the first time.' ELSE '' END
+        error_code = $2, error_message = $3, error_detail = $4 || {IN_DOUBT}
     WHERE id = $1 AND phase IN ('queued', 'image_wait') RETURNING *
 )
 INSERT INTO decision (message_id, kind, attempt, code, title, detail)
 SELECT id, 'refused', attempts, error_code, error_message, error_detail FROM refused
-"""
+"""  # noqa: S608 - constants of the store only
 
 # Attempts that an earlier owner of this lane left open: something may have left, so they are ambiguous.
 _ORPHAN = """

@@ -12,13 +12,18 @@ _IS_OURS = """
 phase IN ('image_wait', 'queued') AND NOT EXISTS
     (SELECT FROM attempt WHERE message_id = message.id AND (attempt.wamid IS NOT NULL OR outcome = 'ambiguous'))
 """
+# Of what fails now, an earlier attempt may yet have reached Meta: that is told with the failure.
+IN_DOUBT = """
+CASE WHEN EXISTS (SELECT FROM attempt WHERE message_id = message.id AND outcome = 'ambiguous' AND wamid IS NULL)
+    THEN ' It was not sent again, but nobody knows whether WhatsApp took it the first time.' ELSE '' END
+"""
 _WITHDRAW = """
 WITH chosen AS (
     {chosen} FOR NO KEY UPDATE OF message
 ), withdrawn AS (
     UPDATE message SET phase = '{phase}', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
         image_state = CASE image_state WHEN 'pending' THEN 'unavailable' ELSE image_state END,
-        error_code = $1, error_message = $2, error_detail = $3
+        error_code = $1, error_message = $2, error_detail = $3 || {in_doubt}
     FROM chosen WHERE message.id = chosen.id
     RETURNING message.*
 ), told AS (
@@ -28,14 +33,16 @@ WITH chosen AS (
 SELECT conversation_id FROM withdrawn
 """
 _CANCEL = _WITHDRAW.format(
+    in_doubt=IN_DOUBT,
     phase="cancelled",
     kind="cancelled",
     chosen=f"SELECT id FROM message WHERE id = $4 AND {_IS_OURS}",  # noqa: S608 - constants of this module only
 )
 _ALL = f"SELECT id FROM message WHERE sender_id = $4 AND is_outbound AND {_IS_OURS} ORDER BY id LIMIT 1000"  # noqa: S608
-_FLUSH = _WITHDRAW.format(phase="cancelled", kind="cancelled", chosen=_ALL)
+_FLUSH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_ALL)
 # Seconds of the account's own time decide, as they did when the message was accepted.
 _EXPIRE = _WITHDRAW.format(
+    in_doubt=IN_DOUBT,
     phase="failed",
     kind="refused",
     chosen="""SELECT message.id FROM message JOIN sender ON sender.id = sender_id
