@@ -2,15 +2,23 @@
 
 import asyncio
 import contextlib
+import hashlib
 import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from picha.sandbox.graph.spoiling import OpenProtocol
+from picha.cloudapi.errors import encode_error
+from picha.sandbox import refusals
+from picha.sandbox.graph.spoiling import TRANSPORT
 
+# Bytes of the path with its query and of the names and values of all headers.
+HEAD_MAX_BYTES = 64 * 1024
+_HEAD_RULE = f"The path and the headers have at most {HEAD_MAX_BYTES:,} bytes."
 _BACKLOG = 2048
 _GRACE_S = 2
 
@@ -35,6 +43,51 @@ def base_url(host: str, door: socket.socket) -> str:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound to
     port = door.getsockname()[1]
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+class OpenProtocol(HttpToolsProtocol):
+    """Uvicorn's own protocol, which shows each request the transport that it came by, and refuses an endless head.
+
+    What is no HTTP request is answered in Graph's form, as everything is.
+    """
+
+    _is_in_head = _is_too_long = False
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless a head without an end has become too long."""
+        super().data_received(data)
+        if self._is_in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > 2 * HEAD_MAX_BYTES:
+                self._is_too_long = True
+                self.send_400_response("The head of the request has no end.")
+
+    def on_message_begin(self) -> None:
+        """Note the transport in the new request's scope."""
+        super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
+        self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
+
+    def on_headers_complete(self) -> None:
+        """Let the request in, unless its head is too long."""
+        self._is_in_head = False
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_MAX_BYTES:
+            self._is_too_long = True
+            raise ValueError("the head is too long")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read as a request, and end the connection; whom it was meant for nobody can tell."""
+        error = refusals.malformed(f"{msg} {_HEAD_RULE}" if self._is_too_long else msg).error
+        trace = hashlib.sha256(f"{self.client}".encode()).hexdigest()[:22]
+        body = encode_error(msgspec.structs.replace(error, fbtrace_id=f"A{trace}"))
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class Front:

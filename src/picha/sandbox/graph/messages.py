@@ -9,6 +9,7 @@ from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.pace import Limits
 from picha.sandbox.person import is_user_id
+from picha.sandbox.phone import country_code_of
 from picha.sandbox.records import MarkedRead, MediaStored, SendAccepted
 from picha.sandbox.rules import Document, ReadMark, Wish
 from picha.sandbox.switches import Switchboard
@@ -55,7 +56,7 @@ class Messages:
 
     def _country_code(self, phone_number_id: str) -> str:
         number = self._world.accounts.number(phone_number_id)
-        return rules.country_code_of("" if number is None else number.display_phone_number)
+        return country_code_of("" if number is None else number.display_phone_number)
 
     async def _mark(self, phone_number_id: str, mark: ReadMark) -> Answer:
         heard, now = self._world.heard.get(mark.message_id), self._clock.now()

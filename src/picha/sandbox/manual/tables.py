@@ -8,8 +8,8 @@ from picha.cloudapi import limits
 from picha.cloudapi.errors import lookup
 from picha.sandbox import control_words, magic, pace, refusals, rules
 from picha.sandbox.deliveries import SETTLED_MAX
+from picha.sandbox.front import HEAD_MAX_BYTES
 from picha.sandbox.graph.calls import BODY_MAX_BYTES
-from picha.sandbox.graph.spoiling import HEAD_MAX_BYTES
 
 MAGIC = """Write to one of these numbers and its error comes, with nothing to set up: `+999 0` and the code in six
 digits for an error in the answer, `+999 1` and the code for a failed status after an accepted send. A send that is
