@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from picha.cloudapi.errors import GraphError, lookup
 from picha.sandbox.switches import Switches
 
-# Codes for which Meta's table and captures give another HTTP status than the table's 400, or none.
-_HTTP = {130429: 429, 104: 401}
+# Codes for which captures give another HTTP status than Meta's table, or where no client would take it for an error.
+_HTTP = {130429: 429, 104: 401, 131201: 400}
 # The switches that say with which HTTP status a rate is refused.
 _RATES = {4: "app_limit_http", 130429: "rate_limit_http", 131056: "pair_limit_http"}
 

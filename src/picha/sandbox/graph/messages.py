@@ -75,9 +75,9 @@ class Messages:
         number = self._world.accounts.number(phone_number_id)
         if number is not None and wish.to == number.display_phone_number:
             raise refusals.of_code(131021)
-        trick = magic.find(wish.to, magic.Moment.ANSWER)
+        trick = magic.code_of(wish.to or wish.recipient, magic.Moment.ANSWER)
         if trick is not None:
-            raise refusals.of_code(trick.code)
+            raise refusals.of_code(trick)
         if wish.group_id is not None:
             self._check_group(phone_number_id, wish.group_id)
         media = None
@@ -125,9 +125,9 @@ class Messages:
 
         `key` is the number of the person written to, their user id without one, or the group's id.
         """
-        trick = magic.find(key, magic.Moment.STATUS)
+        trick = magic.doom_of(key)
         if trick is not None:
-            return trick.doom
+            return trick
         if key in self._world.moved:
             return _NOT_ON_WHATSAPP
         if self._has_window and wish.type != "template" and not self._world.conversations.is_open(phone_number_id, key):

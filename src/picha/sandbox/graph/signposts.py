@@ -103,7 +103,7 @@ _ACCOUNT = {
     "register": Signpost(
         title="Register the number",
         text="It is registered already; nothing changes.",
-        checks="`messaging_product`; a PIN of six digits",
+        checks="`messaging_product`; a PIN of six digits that is no registration error's code",
         takes=Described(
             body=questions.Pin,
             answer=SuccessAnswer,
