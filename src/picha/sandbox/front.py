@@ -20,6 +20,7 @@ from picha.sandbox.graph.spoiling import TRANSPORT
 HEAD_MAX_BYTES = 64 * 1024
 _HEAD_RULE = f"The path and the headers have at most {HEAD_MAX_BYTES:,} bytes."
 _BACKLOG = 2048
+_WITH_BODY = frozenset({"POST", "PUT"})
 _GRACE_S = 2
 
 
@@ -100,8 +101,21 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path: str = scope["path"]
+        if scope["method"] not in _WITH_BODY and not await _read_past(receive):
+            return
         is_own = path in ("/", "/handset") or path.startswith("/_sandbox/")
         await (self._own if is_own else self._graph)(scope, receive, send)
+
+
+async def _read_past(receive: Receive) -> bool:
+    """Read a body that nobody asked for to its end, and tell whether the client is still there.
+
+    A socket that is closed with bytes unread is reset, and takes with it what of a long answer has not left yet.
+    """
+    while (message := await receive())["type"] == "http.request":
+        if not message.get("more_body", False):
+            return True
+    return False
 
 
 class _Server(uvicorn.Server):
