@@ -76,7 +76,7 @@ CALLS = (
     Call("front", "GET", "/"),
     Call("handset", "GET", "/handset"),
     Call("inbound", "POST", "/_sandbox/inbound", body=_SPOKEN),
-    Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_base64": "iVBORw0KGgo="}),
+    Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_base64": "iVBORw0KGgo=", "as_is": True}),
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_url": "http://127.0.0.1:1/a.png"}),
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "type": "text", "text": "Hi"}),
     *(Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON} | kind) for kind in (
