@@ -331,6 +331,20 @@ async def test_pywa_hands_every_failure_to_the_statuses_handler(bot: tuple[Sandb
     assert codes[137000] is errors.RecipientIdentityKeyMismatch
 
 
+async def test_pywa_reads_the_number_the_account_and_the_template_by_all_the_fields_it_knows(
+    bot: tuple[SandboxProgram, Bot],
+) -> None:
+    sandbox, client = bot
+
+    number = await asyncio.to_thread(client.wa.get_business_phone_number)
+    account = await asyncio.to_thread(client.wa.get_business_account, waba_id=sandbox.ready.waba_id)
+    (template,) = await asyncio.to_thread(client.wa.get_templates, waba_id=sandbox.ready.waba_id)
+
+    assert (number.id, number.display_phone_number) == (sandbox.number, "15550783881")
+    assert (account.id, account.name) == (sandbox.ready.waba_id, "Lucky Shrub")
+    assert template.name == "picha_photo"
+
+
 async def test_pywa_hears_that_the_window_is_closed(bot: tuple[SandboxProgram, Bot]) -> None:
     _, client = bot
 

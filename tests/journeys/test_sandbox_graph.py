@@ -67,13 +67,36 @@ async def test_any_version_and_none_are_served(sandbox: SandboxProgram, version:
 
 
 async def test_the_fields_asked_for_are_given(sandbox: SandboxProgram) -> None:
-    fields = "status,platform_type,webhook_configuration,made_up"
+    fields = "status,platform_type,webhook_configuration,account_mode"
 
     _, answer = await sandbox.graph("GET", f"/{sandbox.number}", params={"fields": fields})
 
     assert answer == {
         "id": sandbox.number, "status": "CONNECTED", "platform_type": "CLOUD_API", "webhook_configuration": {}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "node_type"),
+    [
+        ("/{number}", "WhatsAppBusinessPhoneNumber"),
+        ("/{waba}", "WhatsAppBusinessAccount"),
+        ("/{waba}/phone_numbers", "WhatsAppBusinessPhoneNumber"),
+        ("/{waba}/message_templates", "WhatsAppMessageTemplate"),
+    ],
+)
+async def test_a_field_that_no_such_node_has_is_refused_by_name(
+    sandbox: SandboxProgram, path: str, node_type: str
+) -> None:
+    path = path.format(number=sandbox.number, waba=sandbox.ready.waba_id)
+
+    status, answer = await sandbox.graph("GET", path, params={"fields": "id,made_up"})
+
+    assert status == 400
+    assert (answer["error"]["code"], answer["error"]["type"]) == (100, "OAuthException")
+    assert (
+        answer["error"]["message"] == f"(#100) Tried accessing nonexisting field (made_up) on node type ({node_type})"
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,11 @@ def one_of(name: str, choices: Sequence[str], got: str) -> Refusal:
     return parameter(f'Param {name} must be one of {{{", ".join(choices)}}} - got "{got}".')
 
 
+def no_such_field(name: str, node_type: str) -> Refusal:
+    """Return the refusal of a field that nodes of this type do not have."""
+    return parameter(f"Tried accessing nonexisting field ({name[:200]}) on node type ({node_type})")
+
+
 def malformed(reason: str) -> Refusal:
     """Return the refusal of a body that cannot be read at all."""
     return parameter("Invalid parameter", details=reason)

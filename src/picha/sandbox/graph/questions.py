@@ -152,7 +152,9 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """Which fields are answered."""
 
-    fields: Annotated[str, Meta(description="Names with commas between; unknown ones are left out.")] | None = None
+    fields: (
+        Annotated[str, Meta(description="Names with commas between; what holds nothing here is left out.")] | None
+    ) = None
 
 
 class Paged(Fields, frozen=True, kw_only=True):
@@ -167,6 +169,8 @@ class TemplateFilter(Paged, frozen=True, kw_only=True):
     name: str | None = None
     status: str | None = None
     language: str | None = None
+    category: str | None = None
+    summary: Annotated[str, Meta(description="What the summary shall tell, such as total_count.")] | None = None
 
 
 class AppSecret(msgspec.Struct, frozen=True, kw_only=True):

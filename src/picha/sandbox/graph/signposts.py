@@ -94,6 +94,7 @@ _MEDIA = {
 _ACCOUNT = {
     "number": Signpost(
         title="Read a phone number",
+        checks="every name in `fields`",
         takes=Described(
             query=questions.Fields,
             answer=answers.Number,
@@ -112,6 +113,7 @@ _ACCOUNT = {
     ),
     "account": Signpost(
         title="Read the business account",
+        checks="every name in `fields`",
         takes=Described(
             query=questions.Fields,
             answer=answers.BusinessAccount,
@@ -120,13 +122,13 @@ _ACCOUNT = {
     ),
     "phone_numbers": Signpost(
         title="List the account's numbers",
-        checks="`limit` from 1 to 100",
+        checks="`limit` from 1 to 100; every name in `fields`",
         takes=Described(query=questions.Paged, answer=answers.Numbers),
     ),
     "templates": Signpost(
         title="List the approved templates",
         text=f"There is one, `{templates.NAME}` in `{templates.LANGUAGE}`.",
-        checks="`limit` from 1 to 100",
+        checks="`limit` from 1 to 100; every name in `fields`",
         takes=Described(
             query=questions.TemplateFilter, answer=answers.Templates, examples={"By name": {"name": templates.NAME}}
         ),
