@@ -99,7 +99,25 @@ async def test_a_home_is_held_by_one_sandbox(tmp_path: Path) -> None:
     async with running("--home", str(tmp_path)) as sandbox:
         code, said = await failing("--home", str(tmp_path))
         assert code == 1
-        assert str(sandbox.process.pid) in said
+        assert f"process {sandbox.process.pid}. Stop that one first" in said.splitlines()[-1]
+
+
+async def test_who_must_wait_for_a_home_says_so_at_once_and_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        next_one = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "picha.cli", "sandbox", "--json", "--home", str(tmp_path),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        assert next_one.stdout is not None
+        assert next_one.stderr is not None
+        said = json.loads(await asyncio.wait_for(next_one.stderr.readline(), PATIENCE_S))
+        pid = sandbox.process.pid
+    ready = json.loads(await asyncio.wait_for(next_one.stdout.readline(), PATIENCE_S))
+    next_one.terminate()
+    await next_one.communicate()
+
+    assert f"in use by process {pid}; waiting" in said["event"]
+    assert ready["base_url"].startswith("http://127.0.0.1:")
 
 
 async def test_a_taken_port_is_told_in_a_sentence() -> None:

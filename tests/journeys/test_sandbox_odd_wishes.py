@@ -105,3 +105,21 @@ async def test_a_mistyped_query_is_refused_and_does_not_match_everything(sandbox
 
     assert status == 400
     assert "the query has no" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("event=status&status=zz", "status is one of delivered, failed, read, sent, not 'zz'"),
+        ("event=zz", "event is one of delivery, inbound, send, status, not 'zz'"),
+        ("event=send&status=sent", "wait for the event status or delivery"),
+        ("event=inbound&status=read", "wait for the event status or delivery"),
+    ],
+)
+async def test_a_wait_for_what_never_comes_is_refused_at_once_and_names_what_could(
+    sandbox: SandboxProgram, query: str, words: str
+) -> None:
+    status, told = await sandbox.control("GET", f"/wait?{query}")
+
+    assert status == 400
+    assert words in told["error"]

@@ -6,7 +6,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import typer
@@ -187,9 +187,15 @@ def sandbox(
     )
     try:
         _run(settings, as_json=as_json)
-    except (filelock.HeldByOtherError, JournalDamaged, OSError) as why:
-        typer.echo(f"picha sandbox: {why}", err=True)
-        raise typer.Exit(1) from None
+    except filelock.HeldByOtherError as why:
+        _fail(f"{why}. Stop that one first, or choose another folder with --home DIR.")
+    except (JournalDamaged, OSError) as why:
+        _fail(str(why))
+
+
+def _fail(why: str) -> NoReturn:
+    typer.echo(f"picha sandbox: {why}", err=True)
+    raise typer.Exit(1)
 
 
 def _run(settings: "Settings", *, as_json: bool) -> None:

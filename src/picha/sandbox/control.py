@@ -74,6 +74,11 @@ class WaitWish(Search, frozen=True, kw_only=True):
     count: Annotated[int, Meta(ge=1)] = 1
     timeout_s: Annotated[float, Meta(ge=0, le=_WAIT_MAX_S, description="Real seconds.")] = 10.0
 
+    def __post_init__(self) -> None:
+        """Refuse what would never come."""
+        if self.status is not None and self.event not in ("status", "delivery"):
+            raise ValueError(f"nothing that is {self.event} has a status; wait for the event status or delivery")
+
 
 class StatusPage(msgspec.Struct, frozen=True, kw_only=True):
     """Statuses in order."""

@@ -80,10 +80,14 @@ async def serve(settings: Settings, on_ready: Callable[[Ready], None], stop: asy
     async with contextlib.AsyncExitStack() as stack:
         home = stack.enter_context(_home(settings))
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S))
+        stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S, on_wait=_tell_wait))
         door = stack.enter_context(front.listening(settings.host, settings.port))
         app, ready = await stack.enter_async_context(_composed(settings, home, door))
         await front.run(app, door, stop, lambda: on_ready(ready))
+
+
+def _tell_wait(why: filelock.HeldByOtherError) -> None:
+    _log.warning(f"{why}; waiting {_LOCK_PATIENCE_S} seconds for it to end")
 
 
 @contextlib.contextmanager
