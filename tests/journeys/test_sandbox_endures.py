@@ -95,6 +95,28 @@ async def test_a_torn_last_line_is_cut_off_and_a_broken_one_before_it_is_told(tm
     assert "line 1" in said
 
 
+async def test_it_forgets_what_happened_long_ago_says_so_and_still_has_the_ledger(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path), "--ladder", "0,0,0") as sandbox:
+        _, answer = await sandbox.send_image(id=DOCUMENTED_MEDIA)
+        first = answer["messages"][0]["id"]
+        await sandbox.wait("status", wamid=first, status="read")
+    line = (
+        '{"record":"heard","id":"wamid.%d","phone_number_id":"106540352242922","user_id":"US.1","type":"text","at":1}\n'
+    )
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        journal.writelines(line % number for number in range(200_000))
+
+    async with running("--home", str(tmp_path)) as sandbox:
+        sent, found = await sandbox.control("GET", "/wait", params={"event": "send", "wamid": first, "timeout_s": "0"})
+        heard, last = await sandbox.control("GET", "/wait", params={"event": "inbound", "wamid": "wamid.199999"})
+        ledger = await sandbox.ledger()
+
+    # Sheena wrote, and the send was accepted and had three statuses.
+    assert (sent, found) == (408, {"items": [], "forgotten": 5})
+    assert (heard, len(last["items"]), last["forgotten"]) == (200, 1, 5)
+    assert [line["wamid"] for line in ledger] == [first]
+
+
 async def test_a_home_is_held_by_one_sandbox(tmp_path: Path) -> None:
     async with running("--home", str(tmp_path)) as sandbox:
         code, said = await failing("--home", str(tmp_path))

@@ -134,7 +134,7 @@ def seen(world: World) -> dict[str, Any]:
     clock = (world.clock.shift, world.clock.frozen_at, list(world.callbacks.values()))
     shown = msgspec.json.encode(world.deliveries.newest(100_000))
     talks = {name: value for name, value in vars(world.conversations).items() if name != "clock"}
-    fields |= {"happenings": world.chronicle.all, "conversations": talks}
+    fields |= {"happenings": list(world.chronicle.of(None)), "conversations": talks}
     return fields | {"media": alive, "sends": sends, "clock": clock, "deliveries": shown, "chance": world.chance()}
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from picha.cloudapi import limits
 from picha.cloudapi.errors import RANGES, TABLE, lookup
 from picha.sandbox import control_words, magic, pace, refusals, rules
+from picha.sandbox.chronicle import HAPPENINGS_MAX
 from picha.sandbox.deliveries import SETTLED_MAX
 from picha.sandbox.front import HEAD_MAX_BYTES
 from picha.sandbox.graph.calls import BODY_MAX_BYTES
@@ -62,6 +63,7 @@ def sizes() -> Table:
             ("`override_callback_uri`", f"{limits.CALLBACK_OVERRIDE_MAX_CHARS} characters", too_long),
             ("Updates in one webhook", f"{limits.WEBHOOK_MAX_UPDATES:,}", "more webhooks"),
             ("Settled webhooks in the log", f"{SETTLED_MAX:,}", "the oldest are forgotten"),
+            ("Happenings that a wait finds", f"{HAPPENINGS_MAX:,}", "the oldest are forgotten, and it says so"),
         ],
     )
 
