@@ -56,8 +56,8 @@ _OUT = """Beside these, `{"status": "read"}` marks a received message as read, w
 """
 _WEBHOOKS = """Every webhook is signed over its exact bytes, with all that is not ASCII escaped (`X-Hub-Signature-256`).
 One item comes in a POST, unless trouble with `batch` asks for more. The number's address wins over the account's, and
-that over the app's. Anything but 200 is tried again, rarer and rarer. The `field` of an echo is `smb_message_echoes`, that of
-all else `messages`.
+that over the app's. Anything but 200 is tried again, rarer and rarer. The `field` of an echo is `smb_message_echoes`,
+that of all else `messages`.
 
 The members of `value`, by what is told of: `both` is in both dialects, `2026` and `2025` in that one alone.
 """

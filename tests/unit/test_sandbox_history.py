@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from picha.kit.clock import ManualClock
 from picha.sandbox import records
+from picha.sandbox.accounts import DEFAULT, AccountWish, NumberWish
 from picha.sandbox.chance import Place
 from picha.sandbox.clock import SandboxClock
 from picha.sandbox.history import History
@@ -17,6 +18,7 @@ from picha.sandbox.world import World
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW = NOON.timestamp()
+ANOTHER = AccountWish(numbers=(NumberWish(),))
 BODY = '{"object":"whatsapp_business_account","entry":[]}'
 
 names = st.sampled_from(["1", "2"])
@@ -80,6 +82,7 @@ kinds: st.SearchStrategy[records.AnyRecord] = st.one_of(
         previous_user_id=user_ids,
         at=stamps,
     ),
+    st.builds(records.AccountsNamed, accounts=st.sampled_from([(DEFAULT,), (DEFAULT, ANOTHER)])),
     st.just(records.Renewed()),
 )
 

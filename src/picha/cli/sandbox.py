@@ -163,7 +163,6 @@ def sandbox(
     Point a program's Graph base URL at it. What was accepted is on disk in the home before it is answered, and a
     sandbox that was killed goes on where it was.
     """
-    from picha.sandbox.accounts import DEFAULT  # noqa: PLC0415 - as below
     from picha.sandbox.journal import JournalDamaged  # noqa: PLC0415 - as the program's other commands: help is quick
     from picha.sandbox.settings import Settings  # noqa: PLC0415 - as above
     from picha.sandbox.switches import turned  # noqa: PLC0415 - as above
@@ -182,7 +181,7 @@ def sandbox(
         limits=limits is Switch.ON,
         window=window is Switch.ON,
         control_token=control_token,
-        accounts=context.obj or (DEFAULT,),
+        accounts=context.obj,
         switches=turned(dict(pair for positions in switch or () for pair in positions.items())),
     )
     try:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.sandbox.accounts import AccountWish
 from picha.sandbox.chance import Place
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
 
@@ -22,6 +23,12 @@ class Born(Record, frozen=True, kw_only=True, omit_defaults=True, tag="born"):
     """The world began: its seed, from which every credential is derived."""
 
     seed: str
+
+
+class AccountsNamed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="accounts"):
+    """The sandbox was started with these accounts, which it has until it is started with others."""
+
+    accounts: tuple[AccountWish, ...]
 
 
 class ClockPlaced(Record, frozen=True, kw_only=True, omit_defaults=True, tag="clock"):
@@ -218,6 +225,7 @@ class Placed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="placed"
 
 AnyRecord = (
     Born
+    | AccountsNamed
     | ClockPlaced
     | MediaStored
     | MediaDeleted
@@ -241,4 +249,4 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyRecord).decode
 
 # What a renewal leaves standing.
-OUTLIVES_RENEWAL = (Born, CallbackSet)
+OUTLIVES_RENEWAL = (Born, AccountsNamed, CallbackSet)

@@ -20,7 +20,7 @@ from picha.kit.clock import SystemClock
 from picha.kit.ids import base62
 from picha.kit.logs import logger
 from picha.sandbox import first_day, front, pages
-from picha.sandbox.accounts import Accounts, settled
+from picha.sandbox.accounts import DEFAULT, Accounts, settled
 from picha.sandbox.album import Album
 from picha.sandbox.asides import Asides
 from picha.sandbox.blobs import Blobs
@@ -55,7 +55,7 @@ from picha.sandbox.media_urls import MediaUrls
 from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
 from picha.sandbox.ready import Ready, ReadyNumber
-from picha.sandbox.records import Born
+from picha.sandbox.records import AccountsNamed, Born
 from picha.sandbox.renewal import Renewal, Work
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
@@ -170,9 +170,12 @@ async def _ground(stack: contextlib.AsyncExitStack, settings: Settings, home: Pa
     stack.push_async_callback(journal.close)
     seed = await _seed(settings, world, journal)
     ours = derive(seed, settings.verify_token)
-    world.accounts = settled(settings.accounts, seed, ours.access_token)
     chance = Chance(seed)
     chance.put(world.chance())
+    if settings.accounts not in (None, world.named):
+        # After the place of chance is taken: the ids of a first day are those of a sandbox without this line.
+        await journal.append(AccountsNamed(accounts=settings.accounts or ()))
+    world.accounts = settled(world.named or (DEFAULT,), seed, ours.access_token)
     return Ground(world, journal, chance, clock), ours
 
 

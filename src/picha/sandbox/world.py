@@ -10,7 +10,7 @@ from functools import singledispatchmethod
 import msgspec
 
 from picha.sandbox import records
-from picha.sandbox.accounts import Accounts
+from picha.sandbox.accounts import Accounts, AccountWish
 from picha.sandbox.chance import Place
 from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
@@ -29,6 +29,8 @@ class World:
         self.clock = clock
         self.accounts = Accounts()
         self.seed: str | None = None
+        # The accounts that were named at a start, None if none ever were.
+        self.named: tuple[AccountWish, ...] | None = None
         self.record_count = 0
         self.placed: records.Placed | None = None
         self.media: dict[str, records.MediaStored] = {}
@@ -113,7 +115,7 @@ class World:
     def become(self, other: "World") -> None:
         """Be another world from now on, of the same accounts; whoever listens hears what happens in it."""
         self.clock.place(other.clock.shift, other.clock.frozen_at)
-        own = {"clock": self.clock, "accounts": self.accounts}
+        own = {"clock": self.clock, "accounts": self.accounts, "named": self.named}
         other.conversations.clock, other.chronicle.listeners = self.clock, self.chronicle.listeners
         vars(self).update(vars(other) | own)
 
@@ -130,6 +132,10 @@ class World:
     @_apply.register
     def _(self, record: records.Born) -> None:
         self.seed = record.seed
+
+    @_apply.register
+    def _(self, record: records.AccountsNamed) -> None:
+        self.named = record.accounts
 
     @_apply.register
     def _(self, _record: records.Renewed) -> None:
