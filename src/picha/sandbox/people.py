@@ -175,7 +175,7 @@ class People:
 
     def _original(self, spoken: Spoken, writer: Person, within: timedelta) -> MessageHeard:
         original = self._world.heard.get(spoken.original_message_id or "")
-        if original is None or self._world.key_of(original.wa_id, original.user_id) != self._key(writer):
+        if original is None or self._world.writer_of(original) != self._key(writer):
             raise Nonsense("original_message_id is not the id of a message from this person")
         if self._clock.now() - from_stamp(original.at) > within:
             raise Nonsense("this message is too old: one is edited for 15 minutes and revoked for two days")

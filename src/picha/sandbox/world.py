@@ -48,6 +48,8 @@ class World:
         self.callbacks = Subscriptions()
         self.chronicle = Chronicle()
         self._by_user_id: dict[str, str] = {}
+        # What people were known by, and what they were known by next.
+        self._joined: dict[str, str] = {}
 
     # What a decision asks.
 
@@ -61,6 +63,13 @@ class World:
     def key_of(self, wa_id: str | None, user_id: str | None) -> str:
         """Return what a person is known by: the number, also one that was told with the user id, else the user id."""
         return wa_id or self.wa_id_of(user_id or "") or user_id or ""
+
+    def writer_of(self, heard: records.MessageHeard) -> str:
+        """Return what the person who wrote a message is known by now, whatever they were known by then."""
+        key = self.key_of(heard.wa_id, heard.user_id)
+        while key in self._joined:
+            key = self._joined[key]
+        return key
 
     def person(self, key: str) -> Person:
         """Return the person with this number or user id, made up on the spot if they never wrote."""
@@ -175,6 +184,7 @@ class World:
             self._join(record.user_id, key)
         known = self.people.get(key) or hidden
         self.moved.pop(key, None)
+        self._joined.pop(key, None)
         self.people[key] = Person(
             wa_id=None if is_user_id(key) else key,
             user_id=record.user_id,
@@ -196,7 +206,7 @@ class World:
         heard = self.heard.get(record.message_id)
         if heard is None:
             return
-        self.conversations.marked(record, heard, self.key_of(heard.wa_id, heard.user_id))
+        self.conversations.marked(record, heard, self.writer_of(heard))
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
@@ -291,9 +301,13 @@ class World:
             self.chronicle.delivery(owed, to, item)
 
     def _join(self, old: str, new: str) -> None:
-        """Let a person who is known by something else now keep the places they had."""
+        """Let a person who is known by something else now keep the places they had, and whom they block."""
         if old == new:
             return
+        # Whoever is known by `new` is so from now on: no way leads from there to anything else.
+        self._joined.pop(new, None)
+        self._joined[old] = new
+        self.blocked = {(number, new if key == old else key) for number, key in self.blocked}
         self.conversations.rename(old, new)
         for group in self.groups.values():
             group.participants = {new if key == old else key: None for key in group.participants}
