@@ -45,6 +45,15 @@ class Road(NamedTuple):
     object_id: str
     refusal: Refusal | None = None
 
+    def check(self) -> None:
+        """Return if it leads somewhere.
+
+        Raises:
+            Refusal: it does not.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+
 
 def find(method: str, path: str, accounts: Accounts) -> Road:
     """Return the road of a request; HEAD goes the way of GET."""

@@ -185,7 +185,7 @@ _WEBHOOKS = {
     ),
     "subscribe_app": Signpost(
         title="Set the app's webhook address",
-        text="A form is taken as well as JSON, here and everywhere.",
+        text="Both kinds of form are taken as well as JSON, here and everywhere.",
         checks="`object`; the address shakes hands",
         whose="app",
         takes=Described(

@@ -59,7 +59,7 @@ def sizes() -> Table:
             ("Body of any other call of Graph's", f"{BODY_MAX_BYTES:,} bytes", too_long),
             ("Body of a control call", f"{control_words.BODY_MAX_BYTES:,} bytes", "HTTP 413"),
             ("Path and headers", f"{HEAD_MAX_BYTES:,} bytes", too_long),
-            ("Form", "100 fields; an upload 4 files and 32 other parts", too_long),
+            ("Form", "100 fields; a multipart one 32 parts, and for an upload 4 files beside", too_long),
             ("`override_callback_uri`", f"{limits.CALLBACK_OVERRIDE_MAX_CHARS} characters", too_long),
             ("Updates in one webhook", f"{limits.WEBHOOK_MAX_UPDATES:,}", "more webhooks"),
             ("Settled webhooks in the log", f"{SETTLED_MAX:,}", "the oldest are forgotten"),
