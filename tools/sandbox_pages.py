@@ -18,8 +18,7 @@ from tools.sandbox_probe import COLUMNS, Probe, probe
 from tools.tables import table
 
 _NOT_COVERED = {
-    ("POST", "/{phone_number_id}/settings"): "identity key check, storage region, calling",
-    ("GET", "/{phone_number_id}/block_users"): "the business's own block list",
+    ("GET", "/{phone_number_id}/settings"): "storage region, calling",
     ("GET", "/{phone_number_id}/whatsapp_business_profile"): "the business profile",
     ("POST", "/{phone_number_id}/request_code"): "verification codes",
     ("POST", "/{phone_number_id}/deregister"): "deregistration",

@@ -345,6 +345,17 @@ async def test_pywa_reads_the_number_the_account_and_the_template_by_all_the_fie
     assert template.name == "picha_photo"
 
 
+async def test_pywa_blocks_and_unblocks(bot: tuple[SandboxProgram, Bot]) -> None:
+    sandbox, client = bot
+    await write(sandbox)
+
+    blocked = await asyncio.to_thread(client.wa.block_users, users=[ASHA])
+    unblocked = await asyncio.to_thread(client.wa.unblock_users, users=[ASHA])
+
+    assert [user.wa_id for user in blocked.added_users] == [ASHA]
+    assert [user.wa_id for user in unblocked.removed_users] == [ASHA]
+
+
 async def test_pywa_hears_that_the_window_is_closed(bot: tuple[SandboxProgram, Bot]) -> None:
     _, client = bot
 

@@ -16,7 +16,8 @@ Moment = Literal["before", "after"]
 Route = Literal[
     "messages", "media", "describe", "delete", "download", "number", "configure_number", "account", "subscribed_apps",
     "subscribe_account", "unsubscribe_account", "subscriptions", "subscribe_app", "unsubscribe_app", "app_token",
-    "phone_numbers", "templates", "register", "debug_token",
+    "phone_numbers", "templates", "register", "debug_token", "settings", "blocked_users", "block_users",
+    "unblock_users",
 ]  # fmt: skip
 
 

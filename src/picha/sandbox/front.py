@@ -20,7 +20,7 @@ from picha.sandbox.graph.spoiling import TRANSPORT
 HEAD_MAX_BYTES = 64 * 1024
 _HEAD_RULE = f"The path and the headers have at most {HEAD_MAX_BYTES:,} bytes."
 _BACKLOG = 2048
-_WITH_BODY = frozenset({"POST", "PUT"})
+_WITH_BODY = frozenset({"POST", "PUT", "DELETE"})
 _GRACE_S = 2
 
 

@@ -174,6 +174,21 @@ class PersonBlocked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
     phone_number_id: str = PHONE_NUMBER_ID
 
 
+class UserBarred(Record, frozen=True, kw_only=True, omit_defaults=True, tag="barred"):
+    """A number of the business blocked people, each by number or user id, or took that back."""
+
+    phone_number_id: str
+    keys: tuple[str, ...]
+    is_barred: bool
+
+
+class SettingsChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="settings"):
+    """A number of the business is told the hash of people's identity keys from now on, or is not."""
+
+    phone_number_id: str
+    identity_key_check: bool
+
+
 class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="number-changed"):
     """A person moved to another number, and got another business-scoped user id with it."""
 
@@ -238,6 +253,8 @@ AnyRecord = (
     | WebhookSettled
     | CallbackSet
     | PersonBlocked
+    | UserBarred
+    | SettingsChanged
     | NumberChanged
     | UserIdChanged
     | GroupMade

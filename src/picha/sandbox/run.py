@@ -42,6 +42,7 @@ from picha.sandbox.credentials import APP_ID, Credentials, derive
 from picha.sandbox.faults import Faults
 from picha.sandbox.graph.account import Business
 from picha.sandbox.graph.admission import Admission
+from picha.sandbox.graph.block_list import BlockList
 from picha.sandbox.graph.face import Face, handlers
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
@@ -135,6 +136,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
             Messages(ground, limits, switchboard, has_window=settings.window),
             Media(ground, blobs, urls, limits, switchboard),
             Business(ground, session, ours, switchboard),
+            BlockList(ground),
         )
         admission = Admission(ground.world, ours)
         face = Face(answering, courier, faults, ground, admission, switchboard=switchboard)

@@ -39,6 +39,10 @@ class World:
         self.groups: dict[str, Group] = {}
         # Numbers of the business, each with a person who blocks it.
         self.blocked: set[tuple[str, str]] = set()
+        # Numbers of the business, each with a person whom it blocks, in the order they came.
+        self.barred: dict[tuple[str, str], None] = {}
+        # Numbers of the business that have said whether they want the hash of people's identity keys.
+        self.wants_identity: dict[str, bool] = {}
         self.conversations = Conversations(clock)
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
@@ -254,6 +258,17 @@ class World:
                 send.is_withheld = True
 
     @_apply.register
+    def _(self, record: records.UserBarred) -> None:
+        for key in record.keys:
+            self.barred.pop((record.phone_number_id, key), None)
+            if record.is_barred:
+                self.barred[record.phone_number_id, key] = None
+
+    @_apply.register
+    def _(self, record: records.SettingsChanged) -> None:
+        self.wants_identity[record.phone_number_id] = record.identity_key_check
+
+    @_apply.register
     def _(self, record: records.NumberChanged) -> None:
         self.people.pop(record.wa_id, None)
         self.people[record.new_wa_id] = Person(wa_id=record.new_wa_id, user_id=record.user_id, name=record.name)
@@ -301,13 +316,14 @@ class World:
             self.chronicle.delivery(owed, to, item)
 
     def _join(self, old: str, new: str) -> None:
-        """Let a person who is known by something else now keep the places they had, and whom they block."""
+        """Let a person who is known by something else now keep the places they had, and who blocks whom."""
         if old == new:
             return
         # Whoever is known by `new` is so from now on: no way leads from there to anything else.
         self._joined.pop(new, None)
         self._joined[old] = new
         self.blocked = {(number, new if key == old else key) for number, key in self.blocked}
+        self.barred = {(number, new if key == old else key): None for number, key in self.barred}
         self.conversations.rename(old, new)
         for group in self.groups.values():
             group.participants = {new if key == old else key: None for key in group.participants}

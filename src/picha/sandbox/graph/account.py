@@ -18,7 +18,7 @@ from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.graph import onboarding
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
-from picha.sandbox.records import CallbackSet
+from picha.sandbox.records import CallbackSet, SettingsChanged
 from picha.sandbox.rules import Document
 from picha.sandbox.switches import Switchboard
 
@@ -95,6 +95,25 @@ class Business:
             Refusal: the product or the PIN is not right.
         """
         onboarding.check_registration(wanted)
+        return answer(SuccessAnswer(success=True))
+
+    async def configure(self, phone_number_id: str, wanted: Document) -> Answer:
+        """Say whether a number is told the hash of people's identity keys.
+
+        Raises:
+            Refusal: there is no such setting, or it is neither true nor false.
+        """
+        change = wanted.get("user_identity_change")
+        for name in wanted:
+            if name not in ("user_identity_change", "messaging_product"):
+                raise refusals.unexpected(name[:100], "$")
+        if not isinstance(change, dict):
+            raise refusals.missing("user_identity_change")
+        # Meta's phone number page has the first name, its API description the second.
+        wish = change.get("enable_identity_key_check", change.get("enabled"))
+        if not isinstance(wish, bool):
+            raise refusals.wrong_type("user_identity_change['enable_identity_key_check']", "true or false")
+        await self._journal.append(SettingsChanged(phone_number_id=phone_number_id, identity_key_check=wish))
         return answer(SuccessAnswer(success=True))
 
     def _account(self, waba_id: str) -> Account:

@@ -126,6 +126,20 @@ class Subscriptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     data: list[dict[str, Any]]
 
 
+class BlockChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of each who was named; with anybody failed there is an `error` beside it, and HTTP 400."""
+
+    messaging_product: str
+    block_users: dict[str, list[dict[str, Any]]]
+
+
+class BlockedUsers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A page of people who are blocked, each by number, or by user id where that is hidden."""
+
+    data: list[dict[str, Any]]
+    paging: Paging | UnsetType = UNSET
+
+
 class AppToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The token that speaks for the app."""
 

@@ -32,10 +32,11 @@ def answer(document: Any, wamid: str | None = None) -> Answer:
     return Answer(Response(body, media_type="application/json", headers=_HEADERS), wamid)
 
 
-def refused(refusal: Refusal, chance: Chance) -> Response:
-    """Return the response that spells a refusal, with a trace id of its own."""
+def refused(refusal: Refusal, chance: Chance, *, beside: Document | None = None) -> Response:
+    """Return the response that spells a refusal, with a trace id of its own; `beside` is what was done all the same."""
     error = msgspec.structs.replace(refusal.error, fbtrace_id="A" + chance.base62(22))
-    return Response(encode_error(error), refusal.http, media_type="application/json", headers=_HEADERS)
+    body = encode_error(error) if beside is None else msgspec.json.encode(beside | {"error": error})
+    return Response(body, refusal.http, media_type="application/json", headers=_HEADERS)
 
 
 async def read_body(request: Request) -> bytes:

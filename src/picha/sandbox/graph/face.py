@@ -13,6 +13,7 @@ from picha.sandbox.faults import Effect, Faults
 from picha.sandbox.graph import roads
 from picha.sandbox.graph.account import Business
 from picha.sandbox.graph.admission import Admission, header_token
+from picha.sandbox.graph.block_list import BlockList
 from picha.sandbox.graph.calls import Answer, read_body, read_document, refused
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
@@ -38,7 +39,7 @@ class Call(NamedTuple):
 Handlers = Mapping[str, Callable[[Call], Awaitable[Answer]]]
 
 
-def handlers(messages: Messages, media: Media, account: Business) -> Handlers:
+def handlers(messages: Messages, media: Media, account: Business, blocks: BlockList) -> Handlers:
     """Return who answers on each road."""
 
     def owner(call: Call) -> str | None:
@@ -64,6 +65,10 @@ def handlers(messages: Messages, media: Media, account: Business) -> Handlers:
             )
         ),
         "register": _at_once(lambda call: account.register(call.document)),
+        "settings": lambda call: account.configure(call.object_id, call.document),
+        "blocked_users": _at_once(lambda call: blocks.listed(call.object_id, call.document, _here(call.request))),
+        "block_users": lambda call: blocks.change(call.object_id, call.document, is_barred=True),
+        "unblock_users": lambda call: blocks.change(call.object_id, call.document, is_barred=False),
         "app_token": _at_once(lambda call: account.app_token(call.document)),
         "debug_token": _at_once(lambda call: account.debug_token(call.document)),
         "configure_number": lambda call: account.configure_number(call.object_id, call.document),
@@ -193,7 +198,7 @@ class Face:
 
 async def _body(request: Request, road: Road) -> bytes:
     """Return the body of a request that has one, but for an upload's, which is read where it is taken."""
-    if request.method != "POST" or road.name == "media":
+    if road.name != "unblock_users" and (request.method != "POST" or road.name == "media"):
         return b""
     if road.refusal is not None and forms.is_form(request):
         # An upload to nobody is refused for that, whatever its form is.

@@ -87,6 +87,8 @@ class Messages:
                 raise refusals.bad_attachment()
         to = wish.to or self._world.wa_id_of(wish.recipient or "")
         key = wish.group_id or to or wish.recipient or ""
+        if (phone_number_id, key) in self._world.barred:
+            raise refusals.of_code(130403)
         doom = self._doom(phone_number_id, wish, key, media)
         if doom is _WINDOW_CLOSED and self._switchboard.current.window_failure == "sync":
             raise refusals.of_code(*doom)

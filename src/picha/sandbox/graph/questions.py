@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
+from picha.cloudapi.limits import BLOCKS_PER_CALL, CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.cloudapi.messages import MessageContext
 from picha.sandbox.rules import TEXT_MAX_CHARS
 
@@ -163,6 +163,12 @@ class Paged(Fields, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 25
 
 
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """How many are answered."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 25
+
+
 class TemplateFilter(Paged, frozen=True, kw_only=True):
     """Which templates are listed."""
 
@@ -192,6 +198,32 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 
     messaging_product: Product
     pin: Annotated[str, Meta(pattern="^[0-9]{6}$", description="Six digits, any.")]
+
+
+class IdentityChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether webhooks tell the hash of a person's identity key."""
+
+    enable_identity_key_check: Annotated[bool, Meta(description="Or `enabled`. Without a word, hashes are told.")]
+
+
+class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a number; there is this one."""
+
+    user_identity_change: IdentityChange
+
+
+class BlockedUser(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody, by number or by business-scoped user id."""
+
+    user: str | None = None
+    user_id: str | None = None
+
+
+class BlockedUsers(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a change of the block list is about, up to 1,000."""
+
+    messaging_product: Product
+    block_users: Annotated[list[BlockedUser], Meta(min_length=1, max_length=BLOCKS_PER_CALL)]
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

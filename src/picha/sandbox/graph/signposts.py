@@ -58,6 +58,7 @@ _MESSAGES = Signpost(
         },
     ),
 )
+_BLOCKED = {"messaging_product": "whatsapp", "block_users": [{"user": PERSON}]}
 _MEDIA = {
     "media": Signpost(
         title="Upload a file",
@@ -110,6 +111,31 @@ _ACCOUNT = {
             answer=SuccessAnswer,
             examples={"Any PIN": {"messaging_product": "whatsapp", "pin": "123456"}},
         ),
+    ),
+    "settings": Signpost(
+        title="Say whether webhooks tell the hash of people's identity keys",
+        checks="every member and its type",
+        takes=Described(
+            body=questions.NumberSettings,
+            answer=SuccessAnswer,
+            examples={"Yes": {"user_identity_change": {"enable_identity_key_check": True}}},
+        ),
+    ),
+    "blocked_users": Signpost(
+        title="List the people whom the number blocks",
+        checks="`limit` from 1 to 100",
+        takes=Described(query=questions.Page, answer=answers.BlockedUsers),
+    ),
+    "block_users": Signpost(
+        title="Block people",
+        text="The number hears nothing more from them, and what is sent to them is refused with 130403.",
+        checks="they wrote in the last 24 hours (131047); none is the business itself (131021); 1,000 in a call; "
+        "64,000 in all (139101)",
+        takes=Described(body=questions.BlockedUsers, answer=answers.BlockChange, examples={"One person": _BLOCKED}),
+    ),
+    "unblock_users": Signpost(
+        title="Let people write again",
+        takes=Described(body=questions.BlockedUsers, answer=answers.BlockChange, examples={"One person": _BLOCKED}),
     ),
     "account": Signpost(
         title="Read the business account",
