@@ -25,7 +25,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which requests a rule is for; a field left out matches all.
 
     - `route`: the call of the Cloud API.
-    - `phone_number_id`: the object in the path, whatever it is.
+    - `phone_number_id`: the number that the call is about: the one in the path, or whose media it is.
     - `to`: the recipient of a send, a number however it is written or a business-scoped user id.
     """
 

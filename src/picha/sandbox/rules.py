@@ -90,7 +90,7 @@ def _wish(body: Document, switches: Switches, country_code: str) -> Wish:
     if switches.recipient_type == "required" and body.get("recipient_type") is None:
         raise refusals.missing("recipient_type")
     target = _target(body, country_code if switches.country_code == "prefix" else "")
-    kind = _type(body)
+    kind = _type(body, switches)
     content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))
     context_id = None if context is None else _text(context, "message_id", "context['message_id']")
@@ -130,10 +130,12 @@ def _group(given: str | None) -> str:
     return given
 
 
-def _type(body: Document) -> str:
+def _type(body: Document, switches: Switches) -> str:
     kind = _text(body, "type")
     if kind is None and body.get("image") is not None:
-        raise refusals.missing("type")
+        if switches.image_type == "required":
+            raise refusals.missing("type")
+        kind = "image"
     kind = kind or "text"
     if kind not in _TYPES:
         raise refusals.one_of("type", _TYPES, kind)
