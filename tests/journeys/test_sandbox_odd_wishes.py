@@ -99,12 +99,23 @@ async def test_a_state_with_an_impossible_date_is_refused_and_changes_nothing(
     assert (await sandbox.control("GET", "/deliveries"))[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/wait?event=send&bogus=1&timeout_s=0", "/ledger?befor=x", "/deliveries?abuot=x"])
+@pytest.mark.parametrize(
+    "path",
+    ["/wait?event=send&bogus=1&timeout_s=0", "/ledger?befor=x", "/deliveries?abuot=x", "/people/16505551234?number=1"],
+)
 async def test_a_mistyped_query_is_refused_and_does_not_match_everything(sandbox: SandboxProgram, path: str) -> None:
     status, told = await sandbox.control("GET", path)
 
     assert status == 400
     assert "the query has no" in told["error"]
+
+
+@pytest.mark.parametrize("deed", ["read", "deliver", "block", "unblock"])
+async def test_a_mistyped_query_does_nothing_to_anybody(sandbox: SandboxProgram, deed: str) -> None:
+    status, told = await sandbox.control("POST", f"/people/16505551234/{deed}?phone_number=1")
+
+    assert status == 400
+    assert "the query has no 'phone_number'" in told["error"]
 
 
 @pytest.mark.parametrize(
