@@ -117,6 +117,21 @@ async def test_it_forgets_what_happened_long_ago_says_so_and_still_has_the_ledge
     assert [line["wamid"] for line in ledger] == [first]
 
 
+async def test_its_log_of_webhooks_says_how_many_it_has_forgotten(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        _, before = await sandbox.control("GET", "/deliveries")
+    queued = '{"record":"queued","id":"%d","url":"u","body":"{}","at":1,"about":"wamid.x","kind":"status"}\n'
+    settled = '{"record":"settled","id":"%d","at":1,"attempts":1,"taken":true,"http":200}\n'
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        journal.writelines((queued + settled) % (number, number) for number in range(5_003))
+
+    async with running("--home", str(tmp_path)) as sandbox:
+        _, after = await sandbox.control("GET", "/deliveries", params={"limit": "1"})
+
+    assert before == {"items": []}
+    assert ([item["id"] for item in after["items"]], after["forgotten"]) == (["5002"], 3)
+
+
 async def test_a_home_is_held_by_one_sandbox(tmp_path: Path) -> None:
     async with running("--home", str(tmp_path)) as sandbox:
         code, said = await failing("--home", str(tmp_path))

@@ -174,6 +174,7 @@ def test_no_line_of_the_ledger_is_left_out_and_webhooks_settled_long_ago_are() -
     assert len(settled) == 5000
     # 600 are still owed, and of the 5,400 settled ones the first 400 are forgotten.
     assert len(queued) == 5600
+    assert world_of(life).deliveries.forgotten == 400
     assert world_of(short).deliveries.newest(10_000) == world_of(life).deliveries.newest(10_000)
 
 

@@ -82,7 +82,9 @@ class WaitWish(Search, frozen=True, kw_only=True):
 
 
 class _Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    forgotten: Annotated[int, Meta(description=f"How many came before the last {HAPPENINGS_MAX:,} of all.")] = 0
+    forgotten: Annotated[
+        int, Meta(description=f"How many came before the last {HAPPENINGS_MAX:,} of all, as far as the journal tells.")
+    ] = 0
 
 
 class SendPage(_Happened, frozen=True, kw_only=True):
