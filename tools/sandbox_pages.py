@@ -18,8 +18,7 @@ from tools.sandbox_probe import COLUMNS, Probe, probe
 from tools.tables import table
 
 _NOT_COVERED = {
-    ("POST", "/{phone_number_id}/settings"): "identity key check, storage region, calling",
-    ("GET", "/{phone_number_id}/block_users"): "the business's own block list",
+    ("GET", "/{phone_number_id}/settings"): "storage region, calling",
     ("GET", "/{phone_number_id}/whatsapp_business_profile"): "the business profile",
     ("POST", "/{phone_number_id}/request_code"): "verification codes",
     ("POST", "/{phone_number_id}/deregister"): "deregistration",
@@ -56,7 +55,8 @@ _OUT = """Beside these, `{"status": "read"}` marks a received message as read, w
 """
 _WEBHOOKS = """Every webhook is signed over its exact bytes, with all that is not ASCII escaped (`X-Hub-Signature-256`).
 One item comes in a POST, unless trouble with `batch` asks for more. The number's address wins over the account's, and
-that over the app's. Anything but 200 is tried again, rarer and rarer.
+that over the app's. Anything but 200 is tried again, rarer and rarer. The `field` of an echo is `smb_message_echoes`,
+that of all else `messages`.
 
 The members of `value`, by what is told of: `both` is in both dialects, `2026` and `2025` in that one alone.
 """
@@ -131,9 +131,10 @@ def _members(found: Probe) -> list[tuple[str, ...]]:
     def cell(dialects: set[str]) -> str:
         return "both" if len(dialects) > 1 else next(iter(dialects), "")
 
+    parts = list(dict.fromkeys(member.partition(".")[0] for member in found.members))
     return [
         (f"`{member}`", *(cell(columns.get(column, set())) for column in COLUMNS))
-        for member, columns in found.members.items()
+        for member, columns in sorted(found.members.items(), key=lambda row: parts.index(row[0].partition(".")[0]))
     ]
 
 

@@ -13,7 +13,10 @@ from picha.testing import Sandbox, SandboxOptions, running
 Members = dict[str, dict[str, set[str]]]
 """For each member of a webhook, in which of the columns it is there, and there in which dialects."""
 
-COLUMNS = ("image", "number change", "sent", "delivered", "read", "failed")
+COLUMNS = (
+    "image", "image in a group", "number change", "echo", "error", "sent", "delivered", "read", "failed",
+    "status in a group",
+)  # fmt: skip
 # Nobody listens on the discard port: webhooks stay in the log, which is all that is wanted.
 _NOWHERE = "http://127.0.0.1:9/"
 _UNDELIVERABLE = "9991131026"
@@ -106,12 +109,31 @@ def _gather(sandbox: Sandbox, dialect: str, members: Members) -> None:
     for to, last in ((PERSON, "read"), (_UNDELIVERABLE, "failed")):
         _call(path, "POST", _send("image") | image | {"to": to}, sandbox.access_token)
         _control(sandbox, "GET", f"/wait?event=status&to={to}&status={last}&timeout_s=60")
+    group = _control(sandbox, "POST", "/groups", {"participants": [PERSON]})["group_id"]
+    _control(sandbox, "POST", "/inbound", {"from": PERSON, "group_id": group})
+    _call(path, "POST", _send("image") | image | {"to": group, "recipient_type": "group"}, sandbox.access_token)
+    _control(sandbox, "GET", f"/wait?event=status&to={group}&status=read&timeout_s=60")
+    _control(sandbox, "POST", "/echo", {"to": PERSON, "caption": "From the shop's phone"})
+    _control(sandbox, "POST", "/errors", {"code": 130429})
     _control(sandbox, "POST", f"/people/{PERSON}/change-number", {"to": "16505559876"})
     for delivery in reversed(_control(sandbox, "GET", "/deliveries?limit=1000")["items"]):
         value = delivery["body"]["entry"][0]["changes"][0]["value"]
-        column = delivery["status"] or {"system": "number change"}.get(value["messages"][0]["type"], "image")
         for member in _paths(value):
-            members.setdefault(member, {}).setdefault(column, set()).add(dialect)
+            members.setdefault(member, {}).setdefault(_column(delivery["kind"], value), set()).add(dialect)
+
+
+def _column(kind: str, value: dict[str, Any]) -> str:
+    """Return what a webhook of this kind tells of."""
+    match kind:
+        case "status":
+            (status, *_) = value["statuses"]
+            return "status in a group" if status.get("recipient_type") == "group" else str(status["status"])
+        case "inbound":
+            (message,) = value["messages"]
+            in_group = "image in a group" if "group_id" in message else "image"
+            return "number change" if message["type"] == "system" else in_group
+        case _:
+            return kind
 
 
 def _paths(part: Any, path: str = "") -> Iterator[str]:

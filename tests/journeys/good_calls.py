@@ -34,6 +34,9 @@ _TROUBLE = {
     "batch": 3, "duplicate": 0.5, "reorder": 0.5, "delay_ms": [0, 1], "drop": 0.5, "early_status": 0, "seed": "s",
     "skip_delivered": True, "failed_after_delivered": 0.5, "unknown_wamid": 0.5,
 }  # fmt: skip
+_BLOCKED = {
+    "messaging_product": "whatsapp", "block_users": [{"user": PERSON}, {"user_id": "US.13491208655302741918"}],
+}  # fmt: skip
 _SPOKEN = {
     "from": "255712345678", "name": "Asha", "caption": "Habari", "reply_to": "wamid.x", "identity_key_hash": "h=",
     "user_id": "US.13491208655302741918", "referral": {"source_type": "ad", "source_id": "1"},
@@ -61,6 +64,10 @@ CALLS = (
     Call("number", "GET", f"/{NUMBER}", {"fields": "status,health_status"}),
     Call("configure_number", "POST", f"/{NUMBER}/", body={"webhook_configuration": _OVERRIDE}),
     Call("register", "POST", f"/{NUMBER}/register", body={"messaging_product": "whatsapp", "pin": "123456"}),
+    Call("settings", "POST", f"/{NUMBER}/settings", body={"user_identity_change": {"enabled": True}}),
+    Call("blocked_users", "GET", f"/{NUMBER}/block_users", {"limit": "5"}),
+    Call("block_users", "POST", f"/{NUMBER}/block_users", body=_BLOCKED),
+    Call("unblock_users", "DELETE", f"/{NUMBER}/block_users", body=_BLOCKED),
     Call("account", "GET", f"/{ACCOUNT}", {"fields": "name"}),
     Call("phone_numbers", "GET", f"/{ACCOUNT}/phone_numbers", {"limit": "5", "after": "MAZDZD"}),
     Call("templates", "GET", f"/{ACCOUNT}/message_templates", {"name": "picha_photo", "status": "APPROVED"}),
@@ -76,7 +83,7 @@ CALLS = (
     Call("front", "GET", "/"),
     Call("handset", "GET", "/handset"),
     Call("inbound", "POST", "/_sandbox/inbound", body=_SPOKEN),
-    Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_base64": "iVBORw0KGgo="}),
+    Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_base64": "iVBORw0KGgo=", "as_is": True}),
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "image_url": "http://127.0.0.1:1/a.png"}),
     Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON, "type": "text", "text": "Hi"}),
     *(Call("inbound", "POST", "/_sandbox/inbound", body={"from": PERSON} | kind) for kind in (

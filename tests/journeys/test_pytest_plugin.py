@@ -132,10 +132,13 @@ def test_a_picture_may_be_a_file_and_a_text_needs_none(sandbox: Sandbox, tmp_pat
     Image.new("RGB", (32, 24)).save(tmp_path / "photo.jpg")
 
     photo = sandbox.receive_image(STRANGER, image=tmp_path / "photo.jpg")
+    with pytest.raises(RefusedError, match="as_is"):
+        sandbox.receive_image(STRANGER, image=b"no picture")
+    odd = sandbox.receive_image(STRANGER, image=b"no picture", as_is=True)
     text = sandbox.receive_text("Niko hapa", STRANGER)
 
-    heard = sandbox.wait("inbound", to=STRANGER, count=2)
-    assert [(item.message_id, item.type) for item in heard] == [(photo, "image"), (text, "text")]
+    heard = sandbox.wait("inbound", to=STRANGER, count=3)
+    assert [(item.message_id, item.type) for item in heard] == [(photo, "image"), (odd, "image"), (text, "text")]
 
 
 def test_people_send_whatever_people_can(sandbox: Sandbox) -> None:

@@ -33,6 +33,7 @@ from starlette.applications import Starlette
 from tests.journeys.pywa_bot import ASHA, PERSON, picture, served, to_sandbox, write
 from tests.journeys.sandbox_program import PATIENCE_S, SandboxProgram, running
 
+from picha.cloudapi.errors import TABLE
 from picha.sandbox import magic
 
 LADDER = "100,100,100"
@@ -298,16 +299,16 @@ async def test_pywa_sends_on_a_picture_that_it_received(bot: tuple[SandboxProgra
 
 async def test_pywa_raises_every_error_as_the_class_of_its_code(bot: tuple[SandboxProgram, Bot]) -> None:
     _, client = bot
-    rows = [row for row in magic.TABLE.values() if row.moment is magic.Moment.ANSWER]
+    codes = sorted(TABLE)
 
     def raised(number: str) -> errors.WhatsAppError:
         with pytest.raises(errors.WhatsAppError) as refused:
             client.wa.send_image(to=number, image="http://127.0.0.1:1/a.jpg")
         return refused.value
 
-    told = [await asyncio.to_thread(raised, row.number) for row in rows]
+    told = [await asyncio.to_thread(raised, magic.number(code, magic.Moment.ANSWER)) for code in codes]
 
-    assert [error.code for error in told] == [row.code for row in rows]
+    assert [error.code for error in told] == codes
     named = {type(error) for error in told}
     assert {errors.AuthException, errors.RateLimitHit, errors.TooManyMessages, errors.ExpiredAccessToken} <= named
     assert {errors.ReEngagementMessage, errors.ServiceUnavailable, errors.InvalidParameter} <= named
@@ -316,18 +317,43 @@ async def test_pywa_raises_every_error_as_the_class_of_its_code(bot: tuple[Sandb
 
 async def test_pywa_hands_every_failure_to_the_statuses_handler(bot: tuple[SandboxProgram, Bot]) -> None:
     _, client = bot
-    rows = [row for row in magic.TABLE.values() if row.moment is magic.Moment.STATUS]
 
-    for row in rows:
-        await asyncio.to_thread(client.wa.send_image, to=row.number, image="http://127.0.0.1:1/a.jpg")
-    failed = [await asyncio.to_thread(client.next_status) for _ in rows]
+    for code in sorted(TABLE):
+        number = magic.number(code, magic.Moment.STATUS)
+        await asyncio.to_thread(client.wa.send_image, to=number, image="http://127.0.0.1:1/a.jpg")
+    failed = [await asyncio.to_thread(client.next_status) for _ in TABLE]
 
     codes = {status.error.code: type(status.error) for status in failed if status.error}
     assert {status.status for status in failed} == {"failed"}
-    assert set(codes) == {row.code for row in rows}
+    assert set(codes) == set(TABLE)
     assert codes[131053] is errors.MediaUploadError
     assert codes[131047] is errors.ReEngagementMessage
     assert codes[137000] is errors.RecipientIdentityKeyMismatch
+
+
+async def test_pywa_reads_the_number_the_account_and_the_template_by_all_the_fields_it_knows(
+    bot: tuple[SandboxProgram, Bot],
+) -> None:
+    sandbox, client = bot
+
+    number = await asyncio.to_thread(client.wa.get_business_phone_number)
+    account = await asyncio.to_thread(client.wa.get_business_account, waba_id=sandbox.ready.waba_id)
+    (template,) = await asyncio.to_thread(client.wa.get_templates, waba_id=sandbox.ready.waba_id)
+
+    assert (number.id, number.display_phone_number) == (sandbox.number, "15550783881")
+    assert (account.id, account.name) == (sandbox.ready.waba_id, "Lucky Shrub")
+    assert template.name == "picha_photo"
+
+
+async def test_pywa_blocks_and_unblocks(bot: tuple[SandboxProgram, Bot]) -> None:
+    sandbox, client = bot
+    await write(sandbox)
+
+    blocked = await asyncio.to_thread(client.wa.block_users, users=[ASHA])
+    unblocked = await asyncio.to_thread(client.wa.unblock_users, users=[ASHA])
+
+    assert [user.wa_id for user in blocked.added_users] == [ASHA]
+    assert [user.wa_id for user in unblocked.removed_users] == [ASHA]
 
 
 async def test_pywa_hears_that_the_window_is_closed(bot: tuple[SandboxProgram, Bot]) -> None:

@@ -109,6 +109,7 @@ async def test_an_error_that_nobody_would_hear_is_refused() -> None:
         ("/echo", {}), ("/echo", {"to": "x"}), ("/echo", {"user_id": "x"}), ("/echo", {"to": ASHA, "type": "reaction"}),
         ("/echo", {"to": ASHA, "type": "text"}), ("/echo", {"to": ASHA, "text": "x"}), ("/echo", {"surprise": 1}),
         ("/echo", {"to": ASHA, "phone_number_id": "1"}), ("/echo", {"to": ASHA, "image_base64": "%"}),
+        ("/echo", {"to": ASHA, "image_base64": "AAAA"}), ("/echo", {"to": ASHA, "caption": "x" * 1025}),
         ("/errors", {}), ("/errors", {"code": -1}), ("/errors", {"code": "x"}), ("/errors", {"code": 10**9}),
         ("/errors", {"code": 130429, "phone_number_id": "1"}), ("/errors", []),
     ],

@@ -95,11 +95,66 @@ async def test_a_torn_last_line_is_cut_off_and_a_broken_one_before_it_is_told(tm
     assert "line 1" in said
 
 
+async def test_it_forgets_what_happened_long_ago_says_so_and_still_has_the_ledger(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path), "--ladder", "0,0,0") as sandbox:
+        _, answer = await sandbox.send_image(id=DOCUMENTED_MEDIA)
+        first = answer["messages"][0]["id"]
+        await sandbox.wait("status", wamid=first, status="read")
+    line = (
+        '{"record":"heard","id":"wamid.%d","phone_number_id":"106540352242922","user_id":"US.1","type":"text","at":1}\n'
+    )
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        journal.writelines(line % number for number in range(200_000))
+
+    async with running("--home", str(tmp_path)) as sandbox:
+        sent, found = await sandbox.control("GET", "/wait", params={"event": "send", "wamid": first, "timeout_s": "0"})
+        heard, last = await sandbox.control("GET", "/wait", params={"event": "inbound", "wamid": "wamid.199999"})
+        ledger = await sandbox.ledger()
+
+    # Sheena wrote, and the send was accepted and had three statuses.
+    assert (sent, found) == (408, {"items": [], "forgotten": 5})
+    assert (heard, len(last["items"]), last["forgotten"]) == (200, 1, 5)
+    assert [line["wamid"] for line in ledger] == [first]
+
+
+async def test_its_log_of_webhooks_says_how_many_it_has_forgotten(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        _, before = await sandbox.control("GET", "/deliveries")
+    queued = '{"record":"queued","id":"%d","url":"u","body":"{}","at":1,"about":"wamid.x","kind":"status"}\n'
+    settled = '{"record":"settled","id":"%d","at":1,"attempts":1,"taken":true,"http":200}\n'
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        journal.writelines((queued + settled) % (number, number) for number in range(5_003))
+
+    async with running("--home", str(tmp_path)) as sandbox:
+        _, after = await sandbox.control("GET", "/deliveries", params={"limit": "1"})
+
+    assert before == {"items": []}
+    assert ([item["id"] for item in after["items"]], after["forgotten"]) == (["5002"], 3)
+
+
 async def test_a_home_is_held_by_one_sandbox(tmp_path: Path) -> None:
     async with running("--home", str(tmp_path)) as sandbox:
         code, said = await failing("--home", str(tmp_path))
         assert code == 1
-        assert str(sandbox.process.pid) in said
+        assert f"process {sandbox.process.pid}. Stop that one first" in said.splitlines()[-1]
+
+
+async def test_who_must_wait_for_a_home_says_so_at_once_and_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    async with running("--home", str(tmp_path)) as sandbox:
+        next_one = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "picha.cli", "sandbox", "--json", "--home", str(tmp_path),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        assert next_one.stdout is not None
+        assert next_one.stderr is not None
+        said = json.loads(await asyncio.wait_for(next_one.stderr.readline(), PATIENCE_S))
+        pid = sandbox.process.pid
+    ready = json.loads(await asyncio.wait_for(next_one.stdout.readline(), PATIENCE_S))
+    next_one.terminate()
+    await next_one.communicate()
+
+    assert f"in use by process {pid}; waiting" in said["event"]
+    assert ready["base_url"].startswith("http://127.0.0.1:")
 
 
 async def test_a_taken_port_is_told_in_a_sentence() -> None:

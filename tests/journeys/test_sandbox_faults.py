@@ -49,6 +49,16 @@ async def test_an_error_on_purpose_is_graphs_and_processes_nothing(sandbox: Sand
     assert len(await sandbox.ledger()) == before + 1
 
 
+async def test_a_rule_for_a_recipient_is_for_sends_by_form_too(sandbox: SandboxProgram) -> None:
+    await faulty(sandbox, {"error": 130429})
+    form = {"messaging_product": "whatsapp", "to": f"+{PERSON}", "text": '{"body": "Hello"}'}
+
+    struck = await sandbox.graph("POST", f"/{sandbox.number}/messages", data=form)
+    other = await sandbox.graph("POST", f"/{sandbox.number}/messages", data=form | {"to": "16505551234"})
+
+    assert (struck[0], other[0]) == (429, 200)
+
+
 @pytest.mark.parametrize(
     ("effect", "processed"),
     [

@@ -1,15 +1,22 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
-from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, SandboxProgram, running
+from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, SandboxProgram, form_of, running
 
 # One sandbox for all: no test here depends on another's traces.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HELLO = {"messaging_product": "whatsapp", "to": "16505551234", "type": "text", "text": {"body": "Hello"}}
+HELLO: dict[str, Any] = {
+    "messaging_product": "whatsapp",
+    "to": "16505551234",
+    "type": "text",
+    "text": {"body": "Hello"},
+}
 UNKNOWN_TYPE = (
     "(#100) Param type must be one of {audio, contacts, document, image, interactive, location, reaction, sticker, "
     'template, text, video} - got "hologram".'
@@ -67,13 +74,36 @@ async def test_any_version_and_none_are_served(sandbox: SandboxProgram, version:
 
 
 async def test_the_fields_asked_for_are_given(sandbox: SandboxProgram) -> None:
-    fields = "status,platform_type,webhook_configuration,made_up"
+    fields = "status,platform_type,webhook_configuration,account_mode"
 
     _, answer = await sandbox.graph("GET", f"/{sandbox.number}", params={"fields": fields})
 
     assert answer == {
         "id": sandbox.number, "status": "CONNECTED", "platform_type": "CLOUD_API", "webhook_configuration": {}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "node_type"),
+    [
+        ("/{number}", "WhatsAppBusinessPhoneNumber"),
+        ("/{waba}", "WhatsAppBusinessAccount"),
+        ("/{waba}/phone_numbers", "WhatsAppBusinessPhoneNumber"),
+        ("/{waba}/message_templates", "WhatsAppMessageTemplate"),
+    ],
+)
+async def test_a_field_that_no_such_node_has_is_refused_by_name(
+    sandbox: SandboxProgram, path: str, node_type: str
+) -> None:
+    path = path.format(number=sandbox.number, waba=sandbox.ready.waba_id)
+
+    status, answer = await sandbox.graph("GET", path, params={"fields": "id,made_up"})
+
+    assert status == 400
+    assert (answer["error"]["code"], answer["error"]["type"]) == (100, "OAuthException")
+    assert (
+        answer["error"]["message"] == f"(#100) Tried accessing nonexisting field (made_up) on node type ({node_type})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,12 +197,49 @@ async def test_a_body_that_is_no_json_object_is_refused_in_graphs_form(sandbox: 
     assert (status, answer["error"]["code"]) == (400, 100)
 
 
+def multipart(fields: Mapping[str, Any]) -> aiohttp.FormData:
+    form = aiohttp.FormData(default_to_multipart=True)
+    for name, value in fields.items():
+        form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+    return form
+
+
 async def test_a_form_is_as_good_as_json(sandbox: SandboxProgram) -> None:
     form = HELLO | {"text": json.dumps({"body": "Hello"})}
 
     status, _ = await sandbox.graph("POST", f"/{sandbox.number}/messages", data=form)
 
     assert status == 200
+
+
+async def test_a_multipart_form_is_as_good_as_json(sandbox: SandboxProgram) -> None:
+    fields = HELLO | {"type": "image", "image": {"id": DOCUMENTED_MEDIA, "caption": "Habari \U0001f600 a=b&c"}}
+    fields = {name: value for name, value in fields.items() if name != "text"}
+
+    status, answer = await sandbox.graph("POST", f"/v24.0/{sandbox.number}/messages", data=multipart(fields))
+
+    assert status == 200, answer
+    assert (await sandbox.line(answer))["caption"] == fields["image"]["caption"]
+
+
+async def test_a_multipart_form_with_a_file_or_no_form_at_all_is_refused_in_graphs_form(
+    sandbox: SandboxProgram,
+) -> None:
+    form = multipart(HELLO)
+    form.add_field("file", b"x", filename="x.jpg")
+    path, kind = f"/v24.0/{sandbox.number}/messages", {"Content-Type": "multipart/form-data; boundary=b"}
+
+    with_file = await sandbox.graph("POST", path, data=form)
+    torn = await sandbox.graph("POST", path, data=b"--b\r\nContent-Dis", headers=kind)
+    empty = await sandbox.graph("POST", path, data=b"--b--", headers=kind)
+
+    assert [(status, answer["error"]["code"]) for status, answer in (with_file, torn, empty)] == [(400, 100)] * 3
+
+
+async def test_an_upload_to_a_number_that_is_not_there_is_refused_for_that(sandbox: SandboxProgram) -> None:
+    status, answer = await sandbox.graph("POST", "/v24.0/999/media", data=form_of(bytes(2_000_000)))
+
+    assert (status, answer["error"]["code"], answer["error"]["error_subcode"]) == (400, 100, 33)
 
 
 @pytest.mark.parametrize(

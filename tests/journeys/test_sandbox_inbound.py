@@ -33,6 +33,10 @@ STATUS_AD = {name: value for name, value in VIDEO_AD.items() if name != "ctwa_cl
 POST = {"source_url": "https://fb.me/3cr4Wqqkv", "source_id": "77", "source_type": "post", "body": "New stock"}
 
 
+def coded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def newer() -> AsyncIterator[House]:
     """A sandbox that writes this year's superset."""
@@ -296,6 +300,22 @@ async def test_whatever_a_person_sends_opens_the_window(newer: House, kind: str,
     await newer.sandbox.wait("status", wamid=answer["messages"][0]["id"], status="delivered")
 
 
+@pytest.mark.parametrize("data", [b"Habari", picture("JPEG")[:-100]])
+async def test_what_no_phone_sends_comes_when_it_shall_come_as_it_is(house: House, data: bytes) -> None:
+    caption = "x" * 1025
+
+    message, _ = await house.hear(**{"from": ASHA}, image_base64=coded(data), caption=caption, as_is=True)
+
+    assert message["image"]["sha256"] == digest_text(hashlib.sha256(data).digest())
+    assert message["image"]["caption"] == caption
+
+
+async def test_the_longest_caption_of_a_phone_comes(newer: House) -> None:
+    message, _ = await newer.hear(**{"from": ASHA}, caption="\U0001f600" * 1024)
+
+    assert message["image"]["caption"] == "\U0001f600" * 1024
+
+
 KINDS = (
     "image", "text", "reaction", "unsupported", "failed_image", "reply_buttons", "edit", "revoke",
     "user_changed_user_id",
@@ -312,6 +332,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "two pictures": ({"image_base64": "AAAA", "image_url": "http://127.0.0.1/"}, "one of"),
     "no base64": ({"image_base64": "%"}, "base64"),
     "an empty picture": ({"image_base64": ""}, "bytes"),
+    "no picture at all": ({"image_base64": coded(b"Habari")}, "as_is"),
+    "a sticker for a picture": ({"image_base64": coded(picture("WEBP"))}, "as_is"),
+    "a picture that breaks off": ({"image_base64": coded(picture("JPEG")[:-100])}, "as_is"),
+    "too long a caption": ({"caption": "x" * 1025}, "1,024"),
+    "a text as it is": ({"type": "text", "text": "x", "as_is": True}, "no as_is"),
     "an address inside": ({"image_url": "http://10.0.0.1/a.png"}, "image_url"),
     "an image with a text": ({"text": "x"}, "no text"),
     "a text without one": ({"type": "text"}, "text"),

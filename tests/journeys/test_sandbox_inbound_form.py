@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from tests.journeys.hearing_house import House, listening
 from tests.journeys.running import picture
 
@@ -66,6 +67,27 @@ async def test_a_form_says_what_the_same_json_says_and_brings_its_picture(house:
     assert value["contacts"][0]["identity_key_hash"] == "DF2lS5v2W6x="
 
 
+async def test_a_form_can_bring_a_file_as_it_is(house: House) -> None:
+    status, answer = await post(house, data=form_of({"from": ASHA, "as_is": "true"}, b"x"))
+
+    assert status == 200, answer
+    (message,) = (await house.told(answer["message_id"]))["messages"]
+    assert message["image"]["mime_type"] == "text/plain"
+
+
+@pytest.mark.parametrize("kind", ["16 bits a channel", "6 MB"])
+async def test_a_picture_that_could_not_be_sent_on_comes_all_the_same(house: House, kind: str) -> None:
+    deep = io.BytesIO()
+    Image.new("I;16", (8, 8)).save(deep, "PNG")
+    data = picture("PNG") + bytes(6 * MEBIBYTE) if kind == "6 MB" else deep.getvalue()
+
+    status, answer = await post(house, data=form_of({"from": ASHA}, data))
+
+    assert status == 200, answer
+    (message,) = (await house.told(answer["message_id"]))["messages"]
+    assert message["image"]["sha256"] == digest_text(hashlib.sha256(data).digest())
+
+
 @pytest.mark.parametrize(
     ("parts", "kind"),
     [
@@ -93,6 +115,7 @@ REFUSED: dict[str, tuple[dict[str, str], bytes | None, str]] = {
     "a referral too deep": ({"referral": "[" * 100_000}, None, "referral is not JSON"),
     "a code that is no number": ({"type": "unsupported", "code": "x"}, None, "code is not JSON"),
     "an empty file": ({}, b"", "bytes"),
+    "a file that is no picture": ({}, b"x", "as_is"),
     "a file and base64": ({"image_base64": "AAAA"}, b"x", "one of"),
     "a file of a text": ({"type": "text", "text": "x"}, b"x", "no file"),
     "too many parts": ({f"part{number}": "x" for number in range(33)}, None, "Too many fields"),

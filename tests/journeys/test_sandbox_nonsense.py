@@ -74,3 +74,17 @@ async def test_no_bytes_on_the_wire_make_it_fail(sandbox: SandboxProgram, raw: b
 
     assert answer.startswith(b"HTTP/1.1 ")
     assert 200 <= int(answer[9:12]) < 500, answer
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/docs", "/_sandbox/openapi.json"])
+async def test_a_body_that_nobody_asked_for_costs_nothing_of_a_long_answer(sandbox: SandboxProgram, path: str) -> None:
+    async with sandbox.session.get(sandbox.ready.base_url + path) as answer:
+        expected = await answer.read()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.ready.base_url.rsplit(":", 1)[1]))
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n"
+
+    writer.write(head.encode() + bytes(2_000_000))
+    got = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+
+    assert got.partition(b"\r\n\r\n")[2] == expected

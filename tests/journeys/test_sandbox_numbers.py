@@ -130,7 +130,7 @@ async def test_numbers_and_accounts_tell_of_themselves(program: SandboxProgram) 
 
     assert (rose["display_phone_number"], rose["verified_name"]) == (PHONES[ROSE], "Roses")
     assert [entity["id"] for entity in rose["health_status"]["entities"][:2]] == [ROSE, FLOWERS]
-    assert account == {"id": FLOWERS, "name": "Flowers"}
+    assert (account["id"], account["name"]) == (FLOWERS, "Flowers")
     assert [page["data"][0]["name"] for page in templates] == ["picha_photo", "picha_photo"]
     assert templates[0]["data"][0]["id"] != templates[1]["data"][0]["id"]
     assert all(grant["target_ids"] == [FLOWERS, TREES] for grant in token["data"]["granular_scopes"])
@@ -446,10 +446,50 @@ async def test_a_number_that_is_gone_after_a_restart_breaks_nothing(config: Path
         await write(program, OAK)
         sent = await wamid(program, OAK)
 
-    async with running("--ladder", "0,0,0", *home) as program:
+    other = tmp_path / "other.toml"
+    other.write_text("[[accounts]]\n[[accounts.numbers]]\n")
+    async with running("--config", str(other), "--ladder", "0,0,0", *home) as program:
         await program.wait("status", wamid=sent, status="read")
         assert (await send(program, OAK))[1]["error"]["error_subcode"] == 33
         assert (await program.send_image(id="1479537139650973"))[0] == 200
+
+
+async def test_a_home_keeps_its_accounts_until_it_is_started_with_others(config: Path, tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    other = tmp_path / "other.toml"
+    other.write_text(f'[[accounts]]\naccess_token = "{TREES_TOKEN}"\n[[accounts.numbers]]\n')
+
+    async with running("--config", str(config), *home) as program:
+        first = program.ready.numbers
+        await program.control("POST", "/reset")
+        _, state = await program.control("GET", "/state")
+    async with running(*home) as program:
+        kept = program.ready.numbers
+        put, answer = await program.control("PUT", "/state", json=state)
+    async with running(*home) as program:
+        kept_with_another_world = program.ready.numbers
+        assert (await wamid(program, LILY)).startswith("wamid.")
+    async with running("--config", str(other), *home) as program:
+        changed = program.ready.numbers
+    async with running(*home) as program:
+        kept_again = program.ready.numbers
+
+    assert put == 204, answer
+    assert first == kept == kept_with_another_world
+    assert [number.phone_number_id for number in first] == [LILY, ROSE, OAK]
+    assert [number.access_token for number in changed] == [TREES_TOKEN]
+    assert kept_again == changed
+
+
+async def test_the_first_day_of_a_home_with_accounts_is_the_same_after_a_reset(config: Path, tmp_path: Path) -> None:
+    async with running("--config", str(config), "--seed", "7", "--home", str(tmp_path / "home")) as program:
+        (before,) = await program.wait("inbound")
+        first = await wamid(program, LILY)
+        await program.control("POST", "/reset")
+        (after,) = await program.wait("inbound")
+        second = await wamid(program, LILY)
+
+    assert (before["message_id"], first) == (after["message_id"], second)
 
 
 async def test_numbers_under_load_never_mix_their_people(receiver: Receiver, config: Path) -> None:

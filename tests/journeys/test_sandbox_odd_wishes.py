@@ -99,9 +99,38 @@ async def test_a_state_with_an_impossible_date_is_refused_and_changes_nothing(
     assert (await sandbox.control("GET", "/deliveries"))[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/wait?event=send&bogus=1&timeout_s=0", "/ledger?befor=x", "/deliveries?abuot=x"])
+@pytest.mark.parametrize(
+    "path",
+    ["/wait?event=send&bogus=1&timeout_s=0", "/ledger?befor=x", "/deliveries?abuot=x", "/people/16505551234?number=1"],
+)
 async def test_a_mistyped_query_is_refused_and_does_not_match_everything(sandbox: SandboxProgram, path: str) -> None:
     status, told = await sandbox.control("GET", path)
 
     assert status == 400
     assert "the query has no" in told["error"]
+
+
+@pytest.mark.parametrize("deed", ["read", "deliver", "block", "unblock"])
+async def test_a_mistyped_query_does_nothing_to_anybody(sandbox: SandboxProgram, deed: str) -> None:
+    status, told = await sandbox.control("POST", f"/people/16505551234/{deed}?phone_number=1")
+
+    assert status == 400
+    assert "the query has no 'phone_number'" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("event=status&status=zz", "status is one of delivered, failed, read, sent, not 'zz'"),
+        ("event=zz", "event is one of delivery, inbound, send, status, not 'zz'"),
+        ("event=send&status=sent", "wait for the event status or delivery"),
+        ("event=inbound&status=read", "wait for the event status or delivery"),
+    ],
+)
+async def test_a_wait_for_what_never_comes_is_refused_at_once_and_names_what_could(
+    sandbox: SandboxProgram, query: str, words: str
+) -> None:
+    status, told = await sandbox.control("GET", f"/wait?{query}")
+
+    assert status == 400
+    assert words in told["error"]

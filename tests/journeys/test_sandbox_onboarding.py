@@ -115,6 +115,8 @@ async def test_one_approved_template_is_listed_and_can_be_searched(program: Sand
     _, everything = await program.graph("GET", path)
     _, named = await program.graph("GET", path, params={"name": "picha_photo", "fields": "name,status"})
     _, other = await program.graph("GET", path, params={"name": "hello_world"})
+    several = {"status": "PENDING,APPROVED", "category": "UTILITY", "summary": "total_count"}
+    _, summed = await program.graph("GET", path, params=several)
 
     (template,) = everything["data"]
     assert (template["name"], template["status"], template["language"]) == ("picha_photo", "APPROVED", "en_US")
@@ -122,6 +124,8 @@ async def test_one_approved_template_is_listed_and_can_be_searched(program: Sand
     sample = template["components"][0]["example"]["header_handle"][0]
     async with program.session.get(sample) as picture:
         assert (picture.status, picture.content_type) == (200, "image/jpeg")
+    assert (summed["data"], summed["summary"]) == (everything["data"], {"total_count": 1})
+    assert "summary" not in everything
     assert named["data"] == [{"id": template["id"], "name": "picha_photo", "status": "APPROVED"}]
     assert other == {"data": []}
 

@@ -221,6 +221,46 @@ async def test_a_number_change_is_told_and_the_old_number_fails_from_then_on(rec
     assert closed["code"] == 131047
 
 
+@pytest.mark.parametrize("what", ["number", "user id"])
+async def test_what_is_unread_follows_one_who_is_known_by_something_else_now(
+    sandbox: SandboxProgram, what: str
+) -> None:
+    old, new = (PERSON, NEW) if what == "number" else ("US.4321", "US.9876")
+    who = {"from": old} if what == "number" else {"user_id": old}
+    first, second = [(await sandbox.control("POST", "/inbound", json=who))[1]["message_id"] for _ in range(2)]
+
+    await mark(sandbox, first, typing_indicator={"type": "text"})
+    if what == "number":
+        await act(sandbox, "change-number", old, to=new)
+    else:
+        change = {"type": "user_changed_user_id", "new_user_id": new}
+        assert (await sandbox.control("POST", "/inbound", json=who | change))[0] == 200
+    (_, moved), (_, left) = await seen_by(sandbox, new), await seen_by(sandbox, old)
+    await mark(sandbox, second)
+    _, after = await seen_by(sandbox, new)
+    writer = {"from": new} if what == "number" else {"user_id": new}
+    edit = {"type": "edit", "original_message_id": second, "caption": "Habari"}
+    edited, answer = await sandbox.control("POST", "/inbound", json=writer | edit)
+
+    assert ([*moved["unread"], moved["typing"]], [*left["unread"], left["typing"]]) == ([second, True], [False])
+    assert after["unread"] == []
+    assert edited == 200, answer
+
+
+async def test_a_block_follows_one_who_moves_to_another_number(sandbox: SandboxProgram) -> None:
+    await sandbox.control("POST", "/inbound", json={"from": PERSON})
+    await act(sandbox, "block")
+
+    await act(sandbox, "change-number", to=NEW)
+    refused, told = await sandbox.control("POST", "/inbound", json={"from": NEW})
+    stranger, _ = await sandbox.control("POST", "/inbound", json={"from": PERSON})
+
+    (_, moved), (_, left) = await seen_by(sandbox, NEW), await seen_by(sandbox, PERSON)
+
+    assert (refused, "unblock" in told["error"]) == (400, True)
+    assert (stranger, moved["blocked"], left["blocked"]) == (200, True, False)
+
+
 async def test_one_without_a_number_reads_and_blocks_by_user_id(sandbox: SandboxProgram) -> None:
     await sandbox.control("POST", "/inbound", json={"user_id": "US.4321", "name": "Sheena"})
     body = {"messaging_product": "whatsapp", "recipient": "US.4321", "type": "text", "text": {"body": "Hello"}}

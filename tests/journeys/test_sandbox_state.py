@@ -120,7 +120,9 @@ async def test_the_credentials_of_the_one_that_takes_it_stay_and_a_reset_is_its_
 ) -> None:
     await two.control("POST", "/reset")
     first_day = await state(two)
-    await one.control("POST", "/inbound", json={"from": OTHER, "image_base64": base64.b64encode(b"seen").decode()})
+    await one.control(
+        "POST", "/inbound", json={"from": OTHER, "as_is": True, "image_base64": base64.b64encode(b"seen").decode()}
+    )
 
     await put(two, await state(one))
     (*_, media) = [line for line in json.loads(await state(two))["records"] if line["record"] == "media"]

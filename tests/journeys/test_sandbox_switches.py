@@ -115,6 +115,17 @@ async def test_a_read_mark_on_nothing_is_told_in_two_ways(
     assert (status, code_of(answer), answer["error"].get("error_subcode")) == (400, *expected)
 
 
+async def test_the_type_of_an_image_may_be_left_out_or_not(sandbox: SandboxProgram) -> None:
+    required, answer = await send(sandbox, type=None)
+    await turn(sandbox, image_type="optional")
+    optional, told = await send(sandbox, type=None)
+    unknown, _ = await send(sandbox, type="hologram")
+
+    assert (required, answer["error"]["message"]) == (400, "(#100) The parameter type is required.")
+    assert (optional, unknown) == (200, 400)
+    assert (await sandbox.line(told))["type"] == "image"
+
+
 async def test_recipient_type_may_be_left_out_or_not(sandbox: SandboxProgram) -> None:
     optional, _ = await send(sandbox)
     await turn(sandbox, recipient_type="required")

@@ -24,6 +24,18 @@ def test_a_lock_is_refused_with_the_holders_pid_and_free_after_the_block(tmp_pat
         assert path.read_text() == f"{os.getpid()}\n"
 
 
+def test_who_waits_for_a_lock_hears_at_once_for_whom_and_who_need_not_hears_nothing(tmp_path: Path) -> None:
+    path, waits = tmp_path / "lock", list[HeldByOtherError]()
+
+    with held(path, on_wait=waits.append):
+        heard_alone = list(waits)
+        with pytest.raises(HeldByOtherError), held(path, patience_s=0, on_wait=waits.append):
+            pytest.fail("held twice")
+
+    assert heard_alone == []
+    assert [why.pid for why in waits] == [os.getpid()]
+
+
 async def test_a_lock_ends_with_its_killed_holder_though_its_child_lives_on(tmp_path: Path) -> None:
     program = (
         "import subprocess, sys\n"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from picha.kit.clock import ManualClock
 from picha.sandbox import records
+from picha.sandbox.accounts import DEFAULT, AccountWish, NumberWish
 from picha.sandbox.chance import Place
 from picha.sandbox.clock import SandboxClock
 from picha.sandbox.history import History
@@ -17,6 +18,7 @@ from picha.sandbox.world import World
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW = NOON.timestamp()
+ANOTHER = AccountWish(numbers=(NumberWish(),))
 BODY = '{"object":"whatsapp_business_account","entry":[]}'
 
 names = st.sampled_from(["1", "2"])
@@ -80,6 +82,7 @@ kinds: st.SearchStrategy[records.AnyRecord] = st.one_of(
         previous_user_id=user_ids,
         at=stamps,
     ),
+    st.builds(records.AccountsNamed, accounts=st.sampled_from([(DEFAULT,), (DEFAULT, ANOTHER)])),
     st.just(records.Renewed()),
 )
 
@@ -134,7 +137,7 @@ def seen(world: World) -> dict[str, Any]:
     clock = (world.clock.shift, world.clock.frozen_at, list(world.callbacks.values()))
     shown = msgspec.json.encode(world.deliveries.newest(100_000))
     talks = {name: value for name, value in vars(world.conversations).items() if name != "clock"}
-    fields |= {"happenings": world.chronicle.all, "conversations": talks}
+    fields |= {"happenings": list(world.chronicle.of(None)), "conversations": talks}
     return fields | {"media": alive, "sends": sends, "clock": clock, "deliveries": shown, "chance": world.chance()}
 
 
@@ -171,6 +174,7 @@ def test_no_line_of_the_ledger_is_left_out_and_webhooks_settled_long_ago_are() -
     assert len(settled) == 5000
     # 600 are still owed, and of the 5,400 settled ones the first 400 are forgotten.
     assert len(queued) == 5600
+    assert world_of(life).deliveries.forgotten == 400
     assert world_of(short).deliveries.newest(10_000) == world_of(life).deliveries.newest(10_000)
 
 

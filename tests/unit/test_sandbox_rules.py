@@ -9,6 +9,7 @@ from picha.sandbox import rules
 from picha.sandbox.accounts import DEFAULT, settled
 from picha.sandbox.graph import roads
 from picha.sandbox.graph.calls import read_document
+from picha.sandbox.phone import country_code_of
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document, ReadMark, Wish
 from picha.sandbox.switches import turned
@@ -102,7 +103,7 @@ def test_bare_digits_get_the_country_code_by_switch(to: str, digits: str) -> Non
     ],
 )
 def test_a_number_begins_with_its_country_code(number: str, code: str) -> None:
-    assert rules.country_code_of(number) == code
+    assert country_code_of(number) == code
 
 
 @pytest.mark.parametrize("to", ["", "0", "1234567890123456", "+", "65o5551234", "\uff11650555123456", "16505551234\n"])

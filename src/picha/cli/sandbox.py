@@ -6,7 +6,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import typer
@@ -163,7 +163,6 @@ def sandbox(
     Point a program's Graph base URL at it. What was accepted is on disk in the home before it is answered, and a
     sandbox that was killed goes on where it was.
     """
-    from picha.sandbox.accounts import DEFAULT  # noqa: PLC0415 - as below
     from picha.sandbox.journal import JournalDamaged  # noqa: PLC0415 - as the program's other commands: help is quick
     from picha.sandbox.settings import Settings  # noqa: PLC0415 - as above
     from picha.sandbox.switches import turned  # noqa: PLC0415 - as above
@@ -182,14 +181,20 @@ def sandbox(
         limits=limits is Switch.ON,
         window=window is Switch.ON,
         control_token=control_token,
-        accounts=context.obj or (DEFAULT,),
+        accounts=context.obj,
         switches=turned(dict(pair for positions in switch or () for pair in positions.items())),
     )
     try:
         _run(settings, as_json=as_json)
-    except (filelock.HeldByOtherError, JournalDamaged, OSError) as why:
-        typer.echo(f"picha sandbox: {why}", err=True)
-        raise typer.Exit(1) from None
+    except filelock.HeldByOtherError as why:
+        _fail(f"{why}. Stop that one first, or choose another folder with --home DIR.")
+    except (JournalDamaged, OSError) as why:
+        _fail(str(why))
+
+
+def _fail(why: str) -> NoReturn:
+    typer.echo(f"picha sandbox: {why}", err=True)
+    raise typer.Exit(1)
 
 
 def _run(settings: "Settings", *, as_json: bool) -> None:

@@ -37,7 +37,7 @@ def up(
     try:
         raising.prepare_home(home)
         with ExitStack() as stack:
-            stack.enter_context(held(home / "lock"))
+            stack.enter_context(held(home / "lock", on_wait=lambda why: raising.say(f"{why}; waiting for it to end.")))
             server = None if database_url else EmbeddedPostgres(home)
             if server is not None:
                 stack.enter_context(server.lock())

@@ -6,10 +6,10 @@ ROWS: tuple[ErrorCode, ...] = (
     row(
         130403,
         None,
-        Verdict.STOP,
-        "Business blocked by the user",
-        "The person has blocked this business.",
-        "Do not send again; the person must unblock the business first.",
+        Verdict.FIX,
+        "User blocked by the business",
+        "This business has blocked the person on WhatsApp.",
+        "Take the person off the number's block list, in WhatsApp Manager or by the block users call; then send again.",
     ),
     row(
         130472,

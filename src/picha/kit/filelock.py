@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _POLL_S = 0.05
@@ -28,29 +28,37 @@ def _holder(descriptor: int) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _acquire(descriptor: int, path: Path, patience_s: float) -> None:
+def _is_acquired(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _acquire(descriptor: int, path: Path, patience_s: float, on_wait: Callable[[HeldByOtherError], object]) -> None:
+    if _is_acquired(descriptor):
+        return
+    on_wait(HeldByOtherError(path, _holder(descriptor)))
     deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise HeldByOtherError(path, _holder(descriptor)) from None
-            time.sleep(_POLL_S)
-        else:
-            return
+    while not _is_acquired(descriptor):
+        if time.monotonic() >= deadline:
+            raise HeldByOtherError(path, _holder(descriptor))
+        time.sleep(_POLL_S)
 
 
 @contextlib.contextmanager
-def held(path: Path, *, patience_s: float = 10.0) -> Iterator[None]:
+def held(
+    path: Path, *, patience_s: float = 10.0, on_wait: Callable[[HeldByOtherError], object] = lambda _why: None
+) -> Iterator[None]:
     """Hold the lock file `path`, made if missing, for the length of the block.
 
-    Waits up to `patience_s` seconds for another holder. Raises `HeldByOtherError` after that. Programs started inside
-    the block do not inherit the lock.
+    Waits up to `patience_s` seconds for another holder, and calls `on_wait` once before it does. Raises
+    `HeldByOtherError` after that. Programs started inside the block do not inherit the lock.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _acquire(descriptor, path, patience_s)
+        _acquire(descriptor, path, patience_s, on_wait)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

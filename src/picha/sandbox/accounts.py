@@ -17,9 +17,9 @@ from picha.sandbox.credentials import (
     VERIFIED_NAME,
     WABA_ID,
 )
+from picha.sandbox.phone import is_phone
 
 _ID = re.compile(r"[1-9][0-9]{4,19}\Z")
-_PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
 _TOKEN = re.compile(TOKEN_MARK + r"[A-Za-z0-9]{1,400}\Z")
 _NAME_MAX_CHARS = 512
 _ID_DIGITS = 15
@@ -46,7 +46,7 @@ class NumberWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Refuse what Graph would never show."""
         _check_id("phone_number_id", self.phone_number_id)
         _check_name("verified_name", self.verified_name)
-        if self.display_phone_number is not None and not _PHONE.match(self.display_phone_number):
+        if self.display_phone_number is not None and not is_phone(self.display_phone_number):
             raise ValueError("display_phone_number is 7 to 15 digits with the country code, and nothing else")
 
 

@@ -11,6 +11,7 @@ from picha.cloudapi.limits import INBOUND_MEDIA_LIFE, MEDIA_MAX_BYTES
 from picha.cloudapi.media import digest_text
 from picha.egress import TEST, EgressError, Fetcher
 from picha.images.probe import probe
+from picha.sandbox import pictures
 from picha.sandbox.accounts import Number
 from picha.sandbox.ground import Ground
 from picha.sandbox.media_urls import MediaUrls
@@ -41,6 +42,9 @@ class Album:
         data = await self._bytes(wish) if file is None else file
         if not 0 < len(data) <= MEDIA_MAX_BYTES:
             raise Nonsense(f"a picture has 1 to {MEDIA_MAX_BYTES:,} bytes")
+        why = None if wish.as_is else await asyncio.to_thread(pictures.no_picture, data)
+        if why is not None:
+            raise Nonsense(f"no phone sends this as an image, and as_is would: {why}")
         mime_type = probe(data).mime_type or "application/octet-stream"
         media_id = self._chance.of("media").digits(16)
         return await self._shelf.keep(media_id, number.phone_number_id, data, mime_type, INBOUND_MEDIA_LIFE)

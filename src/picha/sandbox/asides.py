@@ -24,6 +24,7 @@ class EchoWish(Pictured, frozen=True, kw_only=True, forbid_unknown_fields=True):
     - `type`: image or text.
     - `to`: whom it is for, by number.
     - `user_id`: whom it is for, where the number is hidden.
+    - `as_is`: takes bytes that are no whole JPEG or PNG, and a caption beyond 1,024 characters, which no phone sends.
     """
 
     to: str | None = None

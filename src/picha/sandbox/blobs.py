@@ -7,6 +7,8 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from picha.kit.disk import sync_folder
+
 _CHUNK = 1 << 20
 
 
@@ -60,16 +62,8 @@ class Blobs:
         home.parent.mkdir(mode=0o700, exist_ok=True)
         Path(name).rename(home)
         for folder in (home.parent, self._folder):
-            self._fsync(folder)
+            sync_folder(folder)
         return home.name
-
-    @staticmethod
-    def _fsync(folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def chunks_of(file: BinaryIO) -> Iterator[bytes]:

@@ -1,24 +1,32 @@
-"""Everything that happened, in order, and those who listen for what happens next."""
+"""What happened last, in order, and those who listen for what happens next."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 
 from picha.sandbox.happenings import DeliveryItem, Happening, Inbound, LedgerItem, StatusItem, inbound_item
 from picha.sandbox.on_the_way import Send
 from picha.sandbox.records import WebhookQueued
 
+# Some seven happen to a send. What is forgotten here is still in the journal, and a send's line in the ledger.
+HAPPENINGS_MAX = 200_000
+
 
 class Chronicle:
-    """Keeps what happened and tells it to every listener at once."""
+    """Keeps the last `most` things that happened, and tells each to every listener at once.
 
-    def __init__(self) -> None:
-        self.all: list[Happening] = []
+    `forgotten` counts those that came before.
+    """
+
+    def __init__(self, most: int = HAPPENINGS_MAX) -> None:
         self.listeners: set[Callable[[Happening], None]] = set()
+        self.forgotten = 0
+        self._most = most
+        self._all: deque[Happening] = deque()
         self._of: defaultdict[str, list[Happening]] = defaultdict(list)
 
-    def of(self, wamid: str | None) -> list[Happening]:
-        """Return everything that happened to one message, or everything at all, in order."""
-        return self.all if wamid is None else self._of.get(wamid, [])
+    def of(self, wamid: str | None) -> Iterable[Happening]:
+        """Return what is remembered of one message, or of all, in order."""
+        return self._all if wamid is None else self._of.get(wamid, ())
 
     def inbound(self, record: Inbound, kind: str, key: str) -> None:
         """A person wrote, or there is news about them."""
@@ -56,7 +64,17 @@ class Chronicle:
         )
 
     def _tell(self, happening: Happening) -> None:
-        self.all.append(happening)
+        self._all.append(happening)
         self._of[happening.wamid].append(happening)
+        if len(self._all) > self._most:
+            self._forget(self._all.popleft())
         for listener in tuple(self.listeners):
             listener(happening)
+
+    def _forget(self, oldest: Happening) -> None:
+        self.forgotten += 1
+        left = self._of[oldest.wamid]
+        # What is the oldest of all is the oldest of its message.
+        del left[0]
+        if not left:
+            del self._of[oldest.wamid]

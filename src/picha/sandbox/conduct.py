@@ -99,7 +99,7 @@ class Conduct:
         """Let a person move to another number and return the ids of the system messages that tell of it.
 
         There is one for each number of the business that they have written to. The old number then is not on WhatsApp,
-        and the new one has yet to write before its window opens.
+        and the new one has yet to write before its window opens. What is unread, and whom they block, goes with them.
 
         Raises:
             Nonsense: the person never wrote, or somebody else has the new number.

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picha.sandbox import photo
+from picha.sandbox.chronicle import HAPPENINGS_MAX
 from picha.sandbox.control_words import asked, read, refused, told
 from picha.sandbox.faults import Fault, Faults, FaultWish
 from picha.sandbox.ground import Ground
@@ -74,20 +75,37 @@ class WaitWish(Search, frozen=True, kw_only=True):
     count: Annotated[int, Meta(ge=1)] = 1
     timeout_s: Annotated[float, Meta(ge=0, le=_WAIT_MAX_S, description="Real seconds.")] = 10.0
 
+    def __post_init__(self) -> None:
+        """Refuse what would never come."""
+        if self.status is not None and self.event not in ("status", "delivery"):
+            raise ValueError(f"nothing that is {self.event} has a status; wait for the event status or delivery")
 
-class StatusPage(msgspec.Struct, frozen=True, kw_only=True):
+
+class _Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    forgotten: Annotated[
+        int, Meta(description=f"How many came before the last {HAPPENINGS_MAX:,} of all, as far as the journal tells.")
+    ] = 0
+
+
+class SendPage(_Happened, frozen=True, kw_only=True):
+    """Accepted sends in order."""
+
+    items: list[LedgerItem]
+
+
+class StatusPage(_Happened, frozen=True, kw_only=True):
     """Statuses in order."""
 
     items: list[StatusItem]
 
 
-class InboundPage(msgspec.Struct, frozen=True, kw_only=True):
+class InboundPage(_Happened, frozen=True, kw_only=True):
     """Messages that people wrote, in order."""
 
     items: list[InboundItem]
 
 
-class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryPage(_Happened, frozen=True, kw_only=True):
     """Webhooks that were taken or given up, in order."""
 
     items: list[DeliveryItem]
@@ -105,7 +123,7 @@ class FaultAdded(msgspec.Struct, frozen=True, kw_only=True):
     id: str
 
 
-_HAPPENED = (LedgerPage, StatusPage, InboundPage, DeliveryPage)
+_HAPPENED = (SendPage, StatusPage, InboundPage, DeliveryPage)
 
 
 class SwitchesTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +227,9 @@ class Control:
     async def _wait(self, request: Request) -> Response:
         """Wait until enough of something has happened, before or after the call.
 
-        The answer is 200 with what was asked for, or 408 with what there was when the time was over.
+        The answer is 200 with what was asked for, or 408 with what there was when the time was over. Some seven things
+        happen to a send, and the last of all are remembered; `forgotten` is there when older ones are gone. The ledger
+        forgets no send.
         """
         wish = asked(request, WaitWish)
         if isinstance(wish, Response):
@@ -222,7 +242,9 @@ class Control:
             is_filled = await collector.filled(wish.timeout_s)
         finally:
             self._world.chronicle.listeners.discard(collector.take)
-        return told({"items": [happening.item for happening in collector.found]}, 200 if is_filled else 408)
+        found = {"items": [happening.item for happening in collector.found]}
+        gone = self._world.chronicle.forgotten
+        return told(found | ({"forgotten": gone} if gone else {}), 200 if is_filled else 408)
 
     @described(answer=SwitchesTold)
     async def _tell_switches(self, _request: Request) -> Response:

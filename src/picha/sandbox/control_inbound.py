@@ -29,7 +29,7 @@ from picha.sandbox.spoken import Spoken
 _FORM_MAX_BYTES = MEDIA_MAX_BYTES + (1 << 20)
 _OBJECTS = frozenset({"referral", "reaction", "unsupported"})
 _NUMBERS = frozenset({"code"})
-_BOOLEANS = frozenset({"forwarded", "frequently_forwarded"})
+_BOOLEANS = frozenset({"forwarded", "frequently_forwarded", "as_is"})
 _TRUTHS = {"true": True, "false": False}
 
 

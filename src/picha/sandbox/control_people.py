@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picha.sandbox.conduct import Conduct, PersonTold
-from picha.sandbox.control_words import read, refused, told
+from picha.sandbox.control_words import asked, read, refused, told
 from picha.sandbox.first_day import PERSON
 from picha.sandbox.manual.described import described
 from picha.sandbox.person import Nonsense
@@ -80,8 +80,11 @@ class PeopleControl:
     @described(path=Named, query=Business, answer=PersonTold)
     async def _look(self, request: Request) -> Response:
         """Tell of a person: who they are, and what there is between them and each number of the business."""
+        ours = asked(request, Business)
+        if isinstance(ours, Response):
+            return ours
         try:
-            return told(self._conduct.look(request.path_params["wa_id"], request.query_params.get("phone_number_id")))
+            return told(self._conduct.look(request.path_params["wa_id"], ours.phone_number_id))
         except Nonsense as why:
             return refused(str(why))
 
@@ -92,7 +95,10 @@ class PeopleControl:
         What is not delivered to a person who blocks, and what is sent to them from then on, stays at `sent` for good.
         """
         wa_id: str = request.path_params["wa_id"]
-        ours = request.query_params.get("phone_number_id")
+        named = asked(request, Business)
+        if isinstance(named, Response):
+            return named
+        ours = named.phone_number_id
         try:
             match request.path_params["deed"]:
                 case "deliver":

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from picha.sandbox.callbacks.postman import Postman
 from picha.sandbox.callbacks.trouble import Trouble, Troubles
 from picha.sandbox.control_words import asked, read, refused, told
-from picha.sandbox.deliveries import Delivery
+from picha.sandbox.deliveries import SETTLED_MAX, Delivery
 from picha.sandbox.ground import Ground
 from picha.sandbox.manual.described import Found, described
 
@@ -25,10 +25,13 @@ class DeliveriesWish(msgspec.Struct, frozen=True, kw_only=True):
     about: Annotated[str, Meta(description="Only what tells of this wamid.")] | None = None
 
 
-class DeliveryLog(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryLog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Webhooks, newest first."""
 
     items: list[Delivery]
+    forgotten: Annotated[
+        int, Meta(description=f"How many were settled before the last {SETTLED_MAX:,}, as far as the journal tells.")
+    ] = 0
 
 
 class Redelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +68,13 @@ class WebhookControl:
     async def _list(self, request: Request) -> Response:
         """Show the log of webhooks, newest first: body, state and every try.
 
-        It keeps what is owed, and the last 5,000 that are settled.
+        It keeps what is owed, and the last 5,000 that are settled; `forgotten` is there when older ones are gone.
         """
         wish = asked(request, DeliveriesWish)
         if isinstance(wish, Response):
             return wish
-        return told(DeliveryLog(items=self._world.deliveries.newest(wish.limit, wish.about)))
+        log = self._world.deliveries
+        return told(DeliveryLog(items=log.newest(wish.limit, wish.about), forgotten=log.forgotten))
 
     @described(answer=Redelivery, status=202, found={"delivery_id": Found("get_deliveries", "/items/0/id")})
     async def _redeliver(self, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """How the control API reads what it is asked and says what it answers: JSON, errors as `{"error": "<a sentence>"}`."""
 
+import functools
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,13 +55,26 @@ async def read(request: Request, kind: type[Wish]) -> Wish | Response:
 
 def asked(request: Request, kind: type[Query]) -> Query | Response:
     """Return what the query asks for, or the refusal of one that asks for nothing that is possible."""
+    names, query = _choices(kind), dict(request.query_params)
+    if unknown := query.keys() - names:
+        return refused(f"the query has no {min(unknown)[:100]!r}; it may have {', '.join(names)}")
+    for name, value in query.items():
+        if names[name] and value not in names[name]:
+            return refused(f"{name} is one of {', '.join(names[name])}, not {value[:100]!r}")
     try:
-        names = [field.encode_name for field in msgspec.structs.fields(kind)]
-        if unknown := set(request.query_params).difference(names):
-            return refused(f"the query has no {min(unknown)[:100]!r}; it may have {', '.join(names)}")
-        return msgspec.convert(dict(request.query_params), kind, strict=False)
+        return msgspec.convert(query, kind, strict=False)
     except msgspec.ValidationError as why:
         return refused(str(why))
+
+
+@functools.cache
+def _choices(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, ...]]:
+    """Return the members of a query, each with the words it may be, none where it may be any."""
+    properties = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+    return {
+        name: tuple(word for choice in (schema, *schema.get("anyOf", ())) for word in choice.get("enum", ()))
+        for name, schema in properties.items()
+    }
 
 
 async def broken(_request: Request, why: Exception) -> Response:

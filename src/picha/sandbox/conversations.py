@@ -17,7 +17,9 @@ class Conversations:
         self.clock = clock
         self._met: dict[_Pair, None] = {}
         self._last_heard: dict[_Pair, float] = {}
-        self._unread: defaultdict[_Pair, list[str]] = defaultdict(list)
+        # Each message by its id, with its place among all that were ever heard.
+        self._unread: defaultdict[_Pair, dict[str, int]] = defaultdict(dict)
+        self._heard_count = 0
         self._typing_since: dict[_Pair, float] = {}
 
     def is_open(self, phone_number_id: str, key: str) -> bool:
@@ -51,14 +53,15 @@ class Conversations:
         self._met[record.phone_number_id, key] = None
         if record.opens_window:
             self._last_heard[place] = record.at
-        self._unread[place].append(record.id)
+        self._heard_count += 1
+        self._unread[place][record.id] = self._heard_count
 
     def marked(self, record: MarkedRead, heard: MessageHeard, key: str) -> None:
         """The number marked what this person wrote as read, and with it all that is earlier there."""
         place = heard.phone_number_id, heard.group_id or key
         unread = self._unread[place]
-        if heard.id in unread:
-            del unread[: unread.index(heard.id) + 1]
+        last = unread.get(heard.id, 0)
+        self._unread[place] = {message: count for message, count in unread.items() if count > last}
         if record.typing:
             self._typing_since[place] = record.at
 
@@ -67,5 +70,11 @@ class Conversations:
         self._typing_since.pop((phone_number_id, key), None)
 
     def rename(self, old: str, new: str) -> None:
-        """Let a person be known by something else; the window is still the old one's."""
+        """Let a person be known by something else, with all but the window, which is still the old one's."""
         self._met = {(number, new if key == old else key): None for number, key in self._met}
+        for number, key in [place for place in self._unread if place[1] == old]:
+            both = self._unread.pop((number, key)) | self._unread[number, new]
+            self._unread[number, new] = dict(sorted(both.items(), key=lambda one: one[1]))
+        for number, key in [place for place in self._typing_since if place[1] == old]:
+            since = self._typing_since.pop((number, key))
+            self._typing_since[number, new] = max(since, self._typing_since.get((number, new), since))

@@ -36,9 +36,10 @@ class Delivery(msgspec.Struct, kw_only=True):
 
 
 class Deliveries:
-    """Every webhook by its id, the oldest first."""
+    """Every webhook by its id, the oldest first; `forgotten` counts those that were settled too long ago."""
 
     def __init__(self) -> None:
+        self.forgotten = 0
         self._queued: dict[str, WebhookQueued] = {}
         self._tries: dict[str, list[Try]] = {}
         self._settled: dict[str, WebhookSettled] = {}
@@ -58,6 +59,7 @@ class Deliveries:
         self._order.append(record.id)
         if len(self._order) > SETTLED_MAX:
             oldest = self._order.popleft()
+            self.forgotten += 1
             for kept in (self._queued, self._tries, self._settled):
                 kept.pop(oldest, None)
 

@@ -10,6 +10,7 @@ from picha.sandbox.callbacks import documents
 from picha.sandbox.chance import Place
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.records import (
+    AccountsNamed,
     AnyRecord,
     Born,
     MediaStored,
@@ -24,7 +25,7 @@ from picha.sandbox.world import World
 # What the control API takes, so that whatever is given can be taken.
 STATE_MAX_BYTES = 192 << 20
 VERSION: Literal[1] = 1
-_NOT_TOLD = (Born, Renewed, Placed)
+_NOT_TOLD = (Born, AccountsNamed, Renewed, Placed)
 _LONGEST_LIFE = timedelta(days=366)
 
 

@@ -16,7 +16,8 @@ Moment = Literal["before", "after"]
 Route = Literal[
     "messages", "media", "describe", "delete", "download", "number", "configure_number", "account", "subscribed_apps",
     "subscribe_account", "unsubscribe_account", "subscriptions", "subscribe_app", "unsubscribe_app", "app_token",
-    "phone_numbers", "templates", "register", "debug_token",
+    "phone_numbers", "templates", "register", "debug_token", "settings", "blocked_users", "block_users",
+    "unblock_users",
 ]  # fmt: skip
 
 
@@ -24,7 +25,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which requests a rule is for; a field left out matches all.
 
     - `route`: the call of the Cloud API.
-    - `phone_number_id`: the object in the path, whatever it is.
+    - `phone_number_id`: the number that the call is about: the one in the path, or whose media it is.
     - `to`: the recipient of a send, a number however it is written or a business-scoped user id.
     """
 

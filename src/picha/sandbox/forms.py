@@ -34,14 +34,14 @@ async def read(request: Request, *, max_bytes: int, max_files: int) -> FormData:
     try:
         return await MultiPartParser(request.headers, counted, max_files=max_files, max_fields=_MAX_FIELDS).parse()
     except MultiPartException as why:
-        await _read_on(stream)
+        await read_on(stream)
         raise UnreadableError(why.message) from None
     except TooLargeError:
-        await _read_on(stream)
+        await read_on(stream)
         raise
 
 
-async def _read_on(stream: AsyncIterator[bytes]) -> None:
+async def read_on(stream: AsyncIterator[bytes]) -> None:
     """Read to the end, so that a client that is still writing hears the answer."""
     async for _ in stream:
         pass

@@ -19,6 +19,7 @@ from picha.sandbox.records import (
 )
 
 Event = Literal["send", "status", "inbound", "delivery"]
+Status = Literal["sent", "delivered", "read", "failed"]
 
 Inbound = MessageHeard | NumberChanged | UserIdChanged
 """What the business hears as a message of a person."""
@@ -148,7 +149,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     wamid: Annotated[str, Meta(description="Id of the message that is sent, told of or written.")] | None = None
     to: Annotated[str, Meta(description="The person's digits or user id, or the group's id.")] | None = None
-    status: Annotated[str, Meta(description="sent, delivered, read or failed.")] | None = None
+    status: Annotated[Status, Meta(description="Of a status, or of a delivery that tells of one.")] | None = None
     callback_data: Annotated[str, Meta(description="The send's biz_opaque_callback_data.")] | None = None
     phone_number_id: Annotated[str, Meta(description="The business's number.")] | None = None
 

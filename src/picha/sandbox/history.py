@@ -33,7 +33,8 @@ def _tags(*kinds: type[records.Record]) -> frozenset[str]:
 
 
 _OUTLIVES = _tags(*records.OUTLIVES_RENEWAL)
-BORN = _tags(records.Born)
+OWN = _tags(records.Born, records.AccountsNamed)
+"""What is of the sandbox itself, and no part of the state that another can take."""
 _CLOCK, _MEDIA = _tags(records.ClockPlaced), _tags(records.MediaStored)
 _RENEWED, _DELETED = _tags(records.Renewed), _tags(records.MediaDeleted)
 _QUEUED, _SETTLED = _tags(records.WebhookQueued), _tags(records.WebhookSettled)

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 
+from picha.kit.disk import sync_folder
 from picha.sandbox.background import in_thread
 from picha.sandbox.records import AnyRecord, decode, encode
 
@@ -69,7 +70,7 @@ class Journal:
         self._something = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
         self._writer.add_done_callback(self._ended)
-        _fsync_folder(path.parent)
+        sync_folder(path.parent)
 
     async def append(self, *records: AnyRecord) -> None:
         """Return once all `records` are on disk and in the world; they stand together and in order.
@@ -205,7 +206,7 @@ class Journal:
             raise
         os.close(self._file)
         self._file, self.size = new, size
-        _fsync_folder(self._path.parent)
+        sync_folder(self._path.parent)
 
 
 class _Entry(NamedTuple):
@@ -253,11 +254,3 @@ def _write_all(file: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

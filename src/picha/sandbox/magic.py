@@ -1,15 +1,17 @@
-"""Numbers that fail on purpose: write to one, and its error comes, with nothing to set up. One table, pure.
+"""Numbers that fail on purpose: write to one, and its error comes, with nothing to set up. Pure.
 
 A magic number is `+999 0` and the code in six digits for an error in the answer, `+999 1` and the code for a failed
-status. The country code 999 is given to nobody. Which errors come when is Meta's error codes page's and what was
-observed; only errors that an image to one person can meet are here.
+status; a user id does the same by those digits, such as US.9990131062. The country code 999 is given to nobody. Every
+code of the table has both, since Meta's error codes page says that any may come either way, or both.
 """
 
 from enum import StrEnum
 
-import msgspec
+from picha.cloudapi.errors import RANGES, TABLE, lookup
 
-from picha.cloudapi.errors import lookup
+_MARK = "999"
+REGISTRATION_CODES = (133000, 133005, 133006, 133008, 133009, 133015, 133016)
+"""Codes that a registration is refused with when its PIN is the code."""
 
 
 class Moment(StrEnum):
@@ -19,38 +21,27 @@ class Moment(StrEnum):
     STATUS = "1"
 
 
-class Magic(msgspec.Struct, frozen=True, kw_only=True):
-    """One magic number, as digits, and the error it gives."""
-
-    number: str
-    code: int
-    moment: Moment
-
-    @property
-    def doom(self) -> tuple[int, str]:
-        """The code and details of the failure."""
-        return self.code, lookup(self.code).meaning
+def number(code: int, moment: Moment) -> str:
+    """Return the digits of the number that gives this error at this moment."""
+    return f"{_MARK}{moment.value}{code:06}"
 
 
-_IN_THE_ANSWER = (
-    0, 1, 2, 3, 4, 10, 33, 100, 190, 200, 368, 80007, 130429, 130497, 131000, 131005, 131008, 131009, 131016, 131021,
-    131030, 131031, 131037, 131042, 131045, 131047, 131048, 131051, 131056, 131057, 131064, 133004, 133010, 134011,
-    135000,
-)  # fmt: skip
-_BY_STATUS = (130403, 130472, 131026, 131042, 131047, 131049, 131050, 131053, 131056, 137000)
+def code_of(to: str | None, moment: Moment) -> int | None:
+    """Return the code that a recipient, by digits or user id, stands for at this moment; None if it is no magic one."""
+    digits = (to or "").rpartition(".")[2]
+    if not digits.startswith(_MARK + moment.value):
+        return None
+    rest = digits[len(_MARK) + 1 :]
+    code = int(rest) if rest.isdecimal() else -1
+    # One number for each code: no further zeros before it.
+    return code if number(code, moment) == digits and _is_published(code) else None
 
 
-def _rows(moment: Moment, codes: tuple[int, ...]) -> list[Magic]:
-    return [Magic(number=f"999{moment.value}{code:06}", code=code, moment=moment) for code in codes]
+def doom_of(to: str | None) -> tuple[int, str] | None:
+    """Return the code and the details of the failed status that a recipient gets by magic, if it does."""
+    code = code_of(to, Moment.STATUS)
+    return None if code is None else (code, lookup(code).meaning)
 
 
-TABLE: dict[str, Magic] = {
-    row.number: row for row in (*_rows(Moment.ANSWER, _IN_THE_ANSWER), *_rows(Moment.STATUS, _BY_STATUS))
-}
-"""Every magic number by its digits, those that answer first."""
-
-
-def find(to: str | None, moment: Moment) -> Magic | None:
-    """Return the magic of a recipient's digits if its error comes at this moment."""
-    magic = TABLE.get(to or "")
-    return magic if magic is not None and magic.moment is moment else None
+def _is_published(code: int) -> bool:
+    return code in TABLE or any(code in family for family in RANGES)

@@ -57,9 +57,12 @@ class People:
             Nonsense: the message cannot be made.
         """
         check(spoken, self._dialect, has_file=file is not None)
-        number, writer = our_number(spoken.phone_number_id, self._world.accounts), self._writer(spoken)
+        number = our_number(spoken.phone_number_id, self._world.accounts)
+        writer = self._writer(spoken, number)
         if (number.phone_number_id, self._key(writer)) in self._world.blocked:
             raise Nonsense("this person has blocked the business and must unblock it first")
+        if (number.phone_number_id, self._key(writer)) in self._world.barred:
+            raise Nonsense("the business has blocked this person, and hears nothing from them until it unblocks them")
         self._check_conversation(spoken, number)
         if spoken.type == "user_changed_user_id":
             news = await self._conduct.change_user_id(self._key(writer), spoken.new_user_id, spoken.phone_number_id)
@@ -81,7 +84,7 @@ class People:
         if group is not None and group.phone_number_id != number.phone_number_id:
             raise Nonsense("group_id is a group of another number")
 
-    def _writer(self, spoken: Spoken) -> Person:
+    def _writer(self, spoken: Spoken, number: Number) -> Person:
         """Return who writes, with what was known of them; a number that is hidden this time is hidden from view."""
         wa_id = None if spoken.from_ is None else number_of(spoken.from_, self._world.accounts)
         people = self._world.people
@@ -92,8 +95,11 @@ class People:
             user_id=spoken.user_id or (known.user_id if known else user_id_of(wa_id or "")),
             name=name or wa_id or spoken.username or spoken.user_id,
             username=spoken.username or (known.username if known else None),
-            identity_key_hash=spoken.identity_key_hash,
+            identity_key_hash=spoken.identity_key_hash if self._hears_identity(number) else None,
         )
+
+    def _hears_identity(self, number: Number) -> bool:
+        return self._world.wants_identity.get(number.phone_number_id, True)
 
     def _heard(self, spoken: Spoken, writer: Person, media: MediaStored | None, number: Number) -> MessageHeard:
         return MessageHeard(
@@ -175,7 +181,7 @@ class People:
 
     def _original(self, spoken: Spoken, writer: Person, within: timedelta) -> MessageHeard:
         original = self._world.heard.get(spoken.original_message_id or "")
-        if original is None or self._world.key_of(original.wa_id, original.user_id) != self._key(writer):
+        if original is None or self._world.writer_of(original) != self._key(writer):
             raise Nonsense("original_message_id is not the id of a message from this person")
         if self._clock.now() - from_stamp(original.at) > within:
             raise Nonsense("this message is too old: one is edited for 15 minutes and revoked for two days")

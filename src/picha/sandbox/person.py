@@ -8,10 +8,9 @@ import re
 
 import msgspec
 
+from picha.sandbox import phone
 from picha.sandbox.accounts import Accounts, Number
 
-_PUNCTUATION = re.compile(r"[ ()+\-]")
-_PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}\Z")
 _GROUP_ID = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_=-]{5,200}\Z")
 
@@ -54,7 +53,7 @@ def is_user_id(text: str) -> bool:
 
 def bare(recipient: str) -> str:
     """Return a number as it is told apart from others, without plus sign and punctuation; a user id as it is."""
-    return recipient if is_user_id(recipient) else _PUNCTUATION.sub("", recipient)
+    return recipient if is_user_id(recipient) else phone.bare(recipient)
 
 
 def is_group_id(text: str) -> bool:
@@ -81,8 +80,8 @@ def number_of(text: str, accounts: Accounts) -> str:
     Raises:
         Nonsense: it is no phone number, or one of the business's own.
     """
-    wa_id = _PUNCTUATION.sub("", text)
-    if not _PHONE.match(wa_id):
+    wa_id = phone.bare(text)
+    if not phone.is_phone(wa_id):
         raise Nonsense("this is not a phone number")
     if accounts.has_phone(wa_id):
         raise Nonsense("this is the business's own number")

@@ -1,8 +1,17 @@
 """Whether WhatsApp would send a file as an image, and what Meta's status says when it would not. No decoder is used."""
 
-from picha.cloudapi.limits import IMAGE_MAX_BYTES, IMAGE_MIME_TYPES
+from picha.cloudapi.limits import IMAGE_MAX_BYTES, IMAGE_MIME_TYPES, MEDIA_MAX_BYTES
 from picha.images.probe import inspect
 from picha.images.rules import verdict
+
+# A phone sends on whatever it can show, in any colours and of any size, but nothing that is no JPEG or PNG to its end.
+_NEVER_FROM_A_PHONE = frozenset({"not_an_image", "wrong_kind", "zero_size", "truncated", "corrupt"})
+
+
+def no_picture(data: bytes) -> str | None:
+    """Return why bytes are nothing that a phone could send as an image, or None when one could."""
+    flaws = verdict(inspect(data), len(data), max_bytes=MEDIA_MAX_BYTES)
+    return next((flaw.message for flaw in flaws if flaw.code in _NEVER_FROM_A_PHONE), None)
 
 
 def flaw_of(data: bytes, mime_type: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.sandbox.accounts import AccountWish
 from picha.sandbox.chance import Place
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
 
@@ -22,6 +23,12 @@ class Born(Record, frozen=True, kw_only=True, omit_defaults=True, tag="born"):
     """The world began: its seed, from which every credential is derived."""
 
     seed: str
+
+
+class AccountsNamed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="accounts"):
+    """The sandbox was started with these accounts, which it has until it is started with others."""
+
+    accounts: tuple[AccountWish, ...]
 
 
 class ClockPlaced(Record, frozen=True, kw_only=True, omit_defaults=True, tag="clock"):
@@ -167,6 +174,21 @@ class PersonBlocked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
     phone_number_id: str = PHONE_NUMBER_ID
 
 
+class UserBarred(Record, frozen=True, kw_only=True, omit_defaults=True, tag="barred"):
+    """A number of the business blocked people, each by number or user id, or took that back."""
+
+    phone_number_id: str
+    keys: tuple[str, ...]
+    is_barred: bool
+
+
+class SettingsChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="settings"):
+    """A number of the business is told the hash of people's identity keys from now on, or is not."""
+
+    phone_number_id: str
+    identity_key_check: bool
+
+
 class NumberChanged(Record, frozen=True, kw_only=True, omit_defaults=True, tag="number-changed"):
     """A person moved to another number, and got another business-scoped user id with it."""
 
@@ -218,6 +240,7 @@ class Placed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="placed"
 
 AnyRecord = (
     Born
+    | AccountsNamed
     | ClockPlaced
     | MediaStored
     | MediaDeleted
@@ -230,6 +253,8 @@ AnyRecord = (
     | WebhookSettled
     | CallbackSet
     | PersonBlocked
+    | UserBarred
+    | SettingsChanged
     | NumberChanged
     | UserIdChanged
     | GroupMade
@@ -241,4 +266,4 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyRecord).decode
 
 # What a renewal leaves standing.
-OUTLIVES_RENEWAL = (Born, CallbackSet)
+OUTLIVES_RENEWAL = (Born, AccountsNamed, CallbackSet)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from picha.cloudapi.errors import GraphError, lookup
 from picha.sandbox.switches import Switches
 
-# Codes for which Meta's table and captures give another HTTP status than the table's 400, or none.
-_HTTP = {130429: 429, 104: 401}
+# Codes for which captures give another HTTP status than Meta's table, or where no client would take it for an error.
+_HTTP = {130429: 429, 104: 401, 131201: 400}
 # The switches that say with which HTTP status a rate is refused.
 _RATES = {4: "app_limit_http", 130429: "rate_limit_http", 131056: "pair_limit_http"}
 
@@ -123,6 +123,11 @@ def unexpected(key: str, name: str) -> Refusal:
 def one_of(name: str, choices: Sequence[str], got: str) -> Refusal:
     """Return the refusal of a value that is none of `choices`."""
     return parameter(f'Param {name} must be one of {{{", ".join(choices)}}} - got "{got}".')
+
+
+def no_such_field(name: str, node_type: str) -> Refusal:
+    """Return the refusal of a field that nodes of this type do not have."""
+    return parameter(f"Tried accessing nonexisting field ({name[:200]}) on node type ({node_type})")
 
 
 def malformed(reason: str) -> Refusal:

@@ -13,6 +13,7 @@ import msgspec
 from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.sandbox import refusals, templates
 from picha.sandbox.person import is_group_id, is_user_id
+from picha.sandbox.phone import bare, is_phone
 from picha.sandbox.switches import Switches
 
 TEXT_MAX_CHARS = 4096
@@ -28,10 +29,6 @@ _KEYS = frozenset(
     }
 )  # fmt: skip
 _READ_KEYS = frozenset({"messaging_product", "status", "message_id", "typing_indicator", "access_token"})
-# The country codes of one and two digits (ITU-T E.164); all others have three.
-_COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}")
-_PUNCTUATION = re.compile(r"[ ()+\-]")
-_PHONE = re.compile(r"[1-9][0-9]{6,14}\Z")
 _NO_PHONE_NUMBER = "Parameter 'to' is not a phone number."
 _NO_PERSON = "Parameter 'to' is not a phone number; a group's id goes with recipient_type group."
 
@@ -93,7 +90,7 @@ def _wish(body: Document, switches: Switches, country_code: str) -> Wish:
     if switches.recipient_type == "required" and body.get("recipient_type") is None:
         raise refusals.missing("recipient_type")
     target = _target(body, country_code if switches.country_code == "prefix" else "")
-    kind = _type(body)
+    kind = _type(body, switches)
     content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))
     context_id = None if context is None else _text(context, "message_id", "context['message_id']")
@@ -107,12 +104,6 @@ def _wish(body: Document, switches: Switches, country_code: str) -> Wish:
     )
 
 
-def country_code_of(number: str) -> str:
-    """Return the country code that a phone number in international digits begins with."""
-    match = _COUNTRY.match(number)
-    return match[0] if match else ""
-
-
 def _target(body: Document, prefix: str) -> Document:
     """Return whom a send is for; `prefix` goes before a `to` without a plus sign, but never before a group's id."""
     recipient_type = _text(body, "recipient_type")
@@ -123,8 +114,8 @@ def _target(body: Document, prefix: str) -> Document:
         raise refusals.missing("to")
     if recipient_type == "group":
         return {"group_id": _group(given)}
-    to = None if given is None else ("" if "+" in given else prefix) + _PUNCTUATION.sub("", given)
-    if to is not None and not _PHONE.match(to):
+    to = None if given is None else ("" if "+" in given else prefix) + bare(given)
+    if to is not None and not is_phone(to):
         raise refusals.of_code(131009, _NO_PHONE_NUMBER if not is_group_id(to) else _NO_PERSON)
     if recipient is not None and not is_user_id(recipient):
         raise refusals.of_code(131009, "Parameter 'recipient' is not a business-scoped user id.")
@@ -139,10 +130,12 @@ def _group(given: str | None) -> str:
     return given
 
 
-def _type(body: Document) -> str:
+def _type(body: Document, switches: Switches) -> str:
     kind = _text(body, "type")
     if kind is None and body.get("image") is not None:
-        raise refusals.missing("type")
+        if switches.image_type == "required":
+            raise refusals.missing("type")
+        kind = "image"
     kind = kind or "text"
     if kind not in _TYPES:
         raise refusals.one_of("type", _TYPES, kind)

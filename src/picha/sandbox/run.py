@@ -20,7 +20,7 @@ from picha.kit.clock import SystemClock
 from picha.kit.ids import base62
 from picha.kit.logs import logger
 from picha.sandbox import first_day, front, pages
-from picha.sandbox.accounts import Accounts, settled
+from picha.sandbox.accounts import DEFAULT, Accounts, settled
 from picha.sandbox.album import Album
 from picha.sandbox.asides import Asides
 from picha.sandbox.blobs import Blobs
@@ -42,6 +42,7 @@ from picha.sandbox.credentials import APP_ID, Credentials, derive
 from picha.sandbox.faults import Faults
 from picha.sandbox.graph.account import Business
 from picha.sandbox.graph.admission import Admission
+from picha.sandbox.graph.block_list import BlockList
 from picha.sandbox.graph.face import Face, handlers
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
@@ -55,7 +56,7 @@ from picha.sandbox.media_urls import MediaUrls
 from picha.sandbox.pace import Limits
 from picha.sandbox.people import People
 from picha.sandbox.ready import Ready, ReadyNumber
-from picha.sandbox.records import Born
+from picha.sandbox.records import AccountsNamed, Born
 from picha.sandbox.renewal import Renewal, Work
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
@@ -80,10 +81,14 @@ async def serve(settings: Settings, on_ready: Callable[[Ready], None], stop: asy
     async with contextlib.AsyncExitStack() as stack:
         home = stack.enter_context(_home(settings))
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S))
+        stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S, on_wait=_tell_wait))
         door = stack.enter_context(front.listening(settings.host, settings.port))
         app, ready = await stack.enter_async_context(_composed(settings, home, door))
         await front.run(app, door, stop, lambda: on_ready(ready))
+
+
+def _tell_wait(why: filelock.HeldByOtherError) -> None:
+    _log.warning(f"{why}; waiting {_LOCK_PATIENCE_S} seconds for it to end")
 
 
 @contextlib.contextmanager
@@ -131,6 +136,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
             Messages(ground, limits, switchboard, has_window=settings.window),
             Media(ground, blobs, urls, limits, switchboard),
             Business(ground, session, ours, switchboard),
+            BlockList(ground),
         )
         admission = Admission(ground.world, ours)
         face = Face(answering, courier, faults, ground, admission, switchboard=switchboard)
@@ -166,9 +172,12 @@ async def _ground(stack: contextlib.AsyncExitStack, settings: Settings, home: Pa
     stack.push_async_callback(journal.close)
     seed = await _seed(settings, world, journal)
     ours = derive(seed, settings.verify_token)
-    world.accounts = settled(settings.accounts, seed, ours.access_token)
     chance = Chance(seed)
     chance.put(world.chance())
+    if settings.accounts not in (None, world.named):
+        # After the place of chance is taken: the ids of a first day are those of a sandbox without this line.
+        await journal.append(AccountsNamed(accounts=settings.accounts or ()))
+    world.accounts = settled(world.named or (DEFAULT,), seed, ours.access_token)
     return Ground(world, journal, chance, clock), ours
 
 

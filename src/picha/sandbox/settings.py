@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from picha.sandbox.accounts import DEFAULT, AccountWish
+from picha.sandbox.accounts import AccountWish
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.switches import Switches
 
@@ -16,6 +16,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     milliseconds, None where the person decides. `port` 0 takes a free one. `callback` is the app's webhook address,
     taken on trust. `limits` makes Meta's rates count, `window` its 24 hours. A `control_token` is what the control API
     wants; without one it wants none on loopback, and one made from the seed elsewhere.
+    Without `accounts` there are those that the home was last started with, or else the one of Meta's documents.
     `switches` say which side is taken where Meta's documents disagree.
     """
 
@@ -30,5 +31,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: bool = True
     window: bool = True
     control_token: str | None = None
-    accounts: tuple[AccountWish, ...] = (DEFAULT,)
+    accounts: tuple[AccountWish, ...] | None = None
     switches: Switches = Switches()

@@ -6,6 +6,7 @@ Sources: Meta's webhook references of the image, reaction, unsupported, edit, re
 import msgspec
 
 from picha.cloudapi import webhooks
+from picha.cloudapi.limits import CAPTION_MAX_CHARS
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.person import Nonsense, is_group_id, is_user_id
 from picha.sandbox.switches import Switches
@@ -13,7 +14,7 @@ from picha.sandbox.switches import Switches
 UNSUPPORTED_CODES = (131051, 131060)
 
 # The members that each kind may have, beside those that tell who writes and where.
-_PICTURE = frozenset({"caption", "image_base64", "image_url"})
+_PICTURE = frozenset({"caption", "image_base64", "image_url", "as_is"})
 _CONTEXT = frozenset({"forwarded", "frequently_forwarded", "reply_to", "referral"})
 _MEMBERS: dict[str, frozenset[str]] = {
     "image": _PICTURE | _CONTEXT,
@@ -22,7 +23,7 @@ _MEMBERS: dict[str, frozenset[str]] = {
     "unsupported": frozenset({"unsupported", "code"}),
     "failed_image": _CONTEXT,
     "reply_buttons": _PICTURE | {"forwarded", "frequently_forwarded"},
-    "edit": frozenset({"original_message_id", "text", "caption"}),
+    "edit": frozenset({"original_message_id", "text", "caption", "as_is"}),
     "revoke": frozenset({"original_message_id"}),
     "user_changed_user_id": frozenset({"new_user_id"}),
 }
@@ -61,6 +62,7 @@ class Pictured(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     caption: str | None = None
     image_base64: str | None = None
     image_url: str | None = None
+    as_is: bool = False
     phone_number_id: str | None = None
 
 
@@ -75,6 +77,7 @@ class Spoken(Pictured, frozen=True, kw_only=True, forbid_unknown_fields=True):
     - `caption`: of an image, or what an edit changes it to.
     - `image_base64`: the picture; without it, without `image_url` and without a file, a built-in photo.
     - `image_url`: where the picture is fetched from, up to 32 MB.
+    - `as_is`: takes bytes that are no whole JPEG or PNG, and a caption beyond 1,024 characters, which no phone sends.
     - `reply_to`: the wamid of the message that is answered.
     - `referral`: the ad or post that an image or text was started from.
     - `reaction`: to which message; without an emoji, one that is taken away.
@@ -146,11 +149,13 @@ def check(spoken: Spoken, dialect: Dialect, *, has_file: bool) -> None:
 
 
 def check_picture(spoken: Pictured, *, has_file: bool) -> None:
-    """See that a message has one picture, if it can have any.
+    """See that a message has one picture, if it can have any, and a caption that a phone would send.
 
     Raises:
-        Nonsense: it has more, or is of a kind without.
+        Nonsense: it has more, is of a kind without, or has too long a caption.
     """
+    if len(spoken.caption or "") > CAPTION_MAX_CHARS and not spoken.as_is:
+        raise Nonsense(f"a caption has at most {CAPTION_MAX_CHARS:,} characters, unless as_is is true")
     sources = has_file + (spoken.image_base64 is not None) + (spoken.image_url is not None)
     if sources > 1:
         raise Nonsense("an image has one of a file, image_base64 and image_url")

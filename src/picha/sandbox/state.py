@@ -19,7 +19,7 @@ from picha.sandbox.blobs import Blobs
 from picha.sandbox.chance import Place
 from picha.sandbox.document import STATE_MAX_BYTES, VERSION, StateDocument, Unfit
 from picha.sandbox.ground import Ground
-from picha.sandbox.history import BORN, History
+from picha.sandbox.history import OWN, History
 
 # A journal is told anew when it has twice the size that was left of it the last time, but not for less than this.
 _WORTHWHILE_BYTES = 16 << 20
@@ -77,12 +77,14 @@ class State:
         Raises:
             OSError: the disk refused; nothing has changed.
         """
-        born = records.Born(seed=self._world.seed or "")
+        own: list[records.AnyRecord] = [records.Born(seed=self._world.seed or "")]
+        if self._world.named is not None:
+            own.append(records.AccountsNamed(accounts=self._world.named))
 
         def tell(out: BinaryIO) -> None:
             for data in document.media.values():
                 self._blobs.keep(iter((data,)))
-            _write(out, map(records.encode, (born, *document.records)), document.placed)
+            _write(out, map(records.encode, (*own, *document.records)), document.placed)
 
         async with self._turn:
             await self._swap(tell, upto=None, then=then)
@@ -145,7 +147,7 @@ class State:
         history = self._history(cut)
         head = {"version": VERSION, "record_count": cut.record_count, "chance": cut.chance}
         yield msgspec.json.encode(head)[:-1] + b',"records":['
-        yield from _listed(line for tag, line in history.lines() if tag not in BORN)
+        yield from _listed(line for tag, line in history.lines() if tag not in OWN)
         yield b'],"media":{'
         yield from _listed(b'"%b":"%b"' % (digest.encode(), self._base64(digest)) for digest in history.digests)
         yield b"}}\n"

@@ -45,6 +45,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     recipient_type: Annotated[
         Literal["optional", "required"], _says("Whether a send without `recipient_type` goes to an individual.")
     ] = "optional"
+    image_type: Annotated[
+        Literal["required", "optional"],
+        _says("Whether an image needs `type`; what has neither `type` nor an image is a text either way."),
+    ] = "required"
     country_code: Annotated[
         Literal["off", "prefix"],
         _says("`prefix` puts the business number's country code before a `to` without `+`, as Meta documents it."),

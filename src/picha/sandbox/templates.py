@@ -5,7 +5,7 @@ Sources: Meta's template messages page and message templates reference; details 
 
 from typing import Any
 
-from picha.sandbox import refusals
+from picha.sandbox import nodes, refusals
 from picha.sandbox.chance import Chance
 from picha.sandbox.credentials import WABA_ID
 
@@ -14,11 +14,18 @@ Document = dict[str, Any]
 NAME = "picha_photo"
 LANGUAGE = "en_US"
 _ID = "1213829506974421"
+_FILTERS = ("name", "status", "language", "category")
 _BODY = "Here is the picture you asked for. Reply to this message to talk to us."
 
 
 def listed(waba_id: str, wanted: Document, sample_url: str) -> list[Document]:
-    """Return an account's templates that fit `name`, `status` and `language`, cut to `fields` if those are named."""
+    """Return an account's templates that fit `name`, `status`, `language` and `category`, cut to `fields` if any.
+
+    All but the name may list several values with commas between.
+
+    Raises:
+        Refusal: `fields` names one that no template has.
+    """
     template: Document = {
         "name": NAME,
         "parameter_format": "POSITIONAL",
@@ -31,13 +38,22 @@ def listed(waba_id: str, wanted: Document, sample_url: str) -> list[Document]:
         "category": "UTILITY",
         "id": _ID if waba_id == WABA_ID else Chance(f"template of {waba_id}").digits(16),
     }
-    if any(key in wanted and wanted[key] != template[key] for key in ("name", "status", "language")):
-        return []
-    fields = wanted.get("fields")
-    if not isinstance(fields, str):
-        return [template]
-    names = ["id", *(name.strip() for name in fields.split(","))]
-    return [{name: template[name] for name in names if name in template}]
+    shown = nodes.chosen(nodes.TEMPLATE, template, wanted.get("fields"))
+    does_fit = all(template[key] in str(wanted.get(key, template[key])).split(",") for key in _FILTERS)
+    return [shown] if does_fit else []
+
+
+def summary(found: int, wanted: Document) -> Document:
+    """Return the `summary` of a list of templates as a member of its page, if it is asked for, with what it names."""
+    everything: Document = {
+        "total_count": found,
+        "message_template_count": 1,
+        "message_template_limit": 6000,
+        "are_translations_complete": True,
+    }
+    named = str(wanted.get("summary") or "").split(",")
+    chosen = {name: value for name, value in everything.items() if name in named}
+    return {"summary": chosen} if chosen else {}
 
 
 def header_of(template: Document) -> Document:

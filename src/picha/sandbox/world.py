@@ -10,7 +10,7 @@ from functools import singledispatchmethod
 import msgspec
 
 from picha.sandbox import records
-from picha.sandbox.accounts import Accounts
+from picha.sandbox.accounts import Accounts, AccountWish
 from picha.sandbox.chance import Place
 from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
@@ -29,6 +29,8 @@ class World:
         self.clock = clock
         self.accounts = Accounts()
         self.seed: str | None = None
+        # The accounts that were named at a start, None if none ever were.
+        self.named: tuple[AccountWish, ...] | None = None
         self.record_count = 0
         self.placed: records.Placed | None = None
         self.media: dict[str, records.MediaStored] = {}
@@ -37,6 +39,10 @@ class World:
         self.groups: dict[str, Group] = {}
         # Numbers of the business, each with a person who blocks it.
         self.blocked: set[tuple[str, str]] = set()
+        # Numbers of the business, each with a person whom it blocks, in the order they came.
+        self.barred: dict[tuple[str, str], None] = {}
+        # Numbers of the business that have said whether they want the hash of people's identity keys.
+        self.wants_identity: dict[str, bool] = {}
         self.conversations = Conversations(clock)
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
@@ -46,6 +52,8 @@ class World:
         self.callbacks = Subscriptions()
         self.chronicle = Chronicle()
         self._by_user_id: dict[str, str] = {}
+        # What people were known by, and what they were known by next.
+        self._joined: dict[str, str] = {}
 
     # What a decision asks.
 
@@ -59,6 +67,13 @@ class World:
     def key_of(self, wa_id: str | None, user_id: str | None) -> str:
         """Return what a person is known by: the number, also one that was told with the user id, else the user id."""
         return wa_id or self.wa_id_of(user_id or "") or user_id or ""
+
+    def writer_of(self, heard: records.MessageHeard) -> str:
+        """Return what the person who wrote a message is known by now, whatever they were known by then."""
+        key = self.key_of(heard.wa_id, heard.user_id)
+        while key in self._joined:
+            key = self._joined[key]
+        return key
 
     def person(self, key: str) -> Person:
         """Return the person with this number or user id, made up on the spot if they never wrote."""
@@ -113,7 +128,7 @@ class World:
     def become(self, other: "World") -> None:
         """Be another world from now on, of the same accounts; whoever listens hears what happens in it."""
         self.clock.place(other.clock.shift, other.clock.frozen_at)
-        own = {"clock": self.clock, "accounts": self.accounts}
+        own = {"clock": self.clock, "accounts": self.accounts, "named": self.named}
         other.conversations.clock, other.chronicle.listeners = self.clock, self.chronicle.listeners
         vars(self).update(vars(other) | own)
 
@@ -130,6 +145,10 @@ class World:
     @_apply.register
     def _(self, record: records.Born) -> None:
         self.seed = record.seed
+
+    @_apply.register
+    def _(self, record: records.AccountsNamed) -> None:
+        self.named = record.accounts
 
     @_apply.register
     def _(self, _record: records.Renewed) -> None:
@@ -169,6 +188,7 @@ class World:
             self._join(record.user_id, key)
         known = self.people.get(key) or hidden
         self.moved.pop(key, None)
+        self._joined.pop(key, None)
         self.people[key] = Person(
             wa_id=None if is_user_id(key) else key,
             user_id=record.user_id,
@@ -190,7 +210,7 @@ class World:
         heard = self.heard.get(record.message_id)
         if heard is None:
             return
-        self.conversations.marked(record, heard, self.key_of(heard.wa_id, heard.user_id))
+        self.conversations.marked(record, heard, self.writer_of(heard))
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
@@ -236,6 +256,17 @@ class World:
                 send.is_withheld = not send.participants
             elif send.key == record.wa_id and send.status in (None, "sent"):
                 send.is_withheld = True
+
+    @_apply.register
+    def _(self, record: records.UserBarred) -> None:
+        for key in record.keys:
+            self.barred.pop((record.phone_number_id, key), None)
+            if record.is_barred:
+                self.barred[record.phone_number_id, key] = None
+
+    @_apply.register
+    def _(self, record: records.SettingsChanged) -> None:
+        self.wants_identity[record.phone_number_id] = record.identity_key_check
 
     @_apply.register
     def _(self, record: records.NumberChanged) -> None:
@@ -285,9 +316,14 @@ class World:
             self.chronicle.delivery(owed, to, item)
 
     def _join(self, old: str, new: str) -> None:
-        """Let a person who is known by something else now keep the places they had."""
+        """Let a person who is known by something else now keep the places they had, and who blocks whom."""
         if old == new:
             return
+        # Whoever is known by `new` is so from now on: no way leads from there to anything else.
+        self._joined.pop(new, None)
+        self._joined[old] = new
+        self.blocked = {(number, new if key == old else key) for number, key in self.blocked}
+        self.barred = {(number, new if key == old else key): None for number, key in self.barred}
         self.conversations.rename(old, new)
         for group in self.groups.values():
             group.participants = {new if key == old else key: None for key in group.participants}

@@ -152,7 +152,8 @@ class Sandbox(Writing):
         """Return the first `count` things that happened, and wait for those that have not happened yet.
 
         A `send` is an accepted send, a `status` one a send reached, an `inbound` a person's message, and a `delivery` a
-        webhook that was taken or given up. The past counts: what happened before the call is found too.
+        webhook that was taken or given up. The past counts: what happened before the call is found too, as far as it is
+        among the last 200,000 things.
 
         Raises:
             TimeoutError: `timeout_s` real seconds were not enough; the message says what was seen.

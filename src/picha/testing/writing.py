@@ -60,9 +60,12 @@ class Writing:
         frequently_forwarded: bool = False,
         reply_to: str | None = None,
         referral: Referral | None = None,
+        as_is: bool = False,
         **writer: Unpack[Writer],
     ) -> str:
         """Let a person send the business a picture; without `image`, a built-in photo.
+
+        `as_is` takes what no phone sends: bytes that are no whole JPEG or PNG, a caption beyond 1,024 characters.
 
         Raises:
             RefusedError: no such message can be; the reason is said.
@@ -77,6 +80,7 @@ class Writing:
             frequently_forwarded=frequently_forwarded,
             reply_to=reply_to,
             referral=referral,
+            as_is=as_is,
         )
 
     def receive_failed_image(self: _Controlled, from_: str | None = PERSON, **writer: Unpack[Writer]) -> str:

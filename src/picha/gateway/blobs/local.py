@@ -14,6 +14,7 @@ from pathlib import Path
 from picha.gateway.blobs import Before, BlobMissing, Kept
 from picha.gateway.blobs.checking import Tally, checked, name_of, surely, verified
 from picha.gateway.blobs.draft import Draft, sweep
+from picha.kit.disk import sync_folder
 
 _ROOM = "writing"
 _PIECE_BYTES = 256 * 1024
@@ -105,7 +106,7 @@ class LocalBlobs:
             _make_folder(path.parent)
             draft.keep(path)
         # Also when the file was there: its writer may have died, or not have come, between rename and sync.
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def _is_whole(self, digest: bytes) -> bool:
         try:
@@ -147,12 +148,4 @@ def _make_folder(path: Path) -> None:
     _make_folder(path.parent)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

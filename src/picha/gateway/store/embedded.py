@@ -6,7 +6,6 @@ command line, which no configuration file overrides.
 """
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,7 @@ import psycopg
 from picha.gateway.store import embedded_place, embedded_remains
 from picha.gateway.store.embedded_place import EmbeddedPostgresError, Place
 from picha.kit import filelock, launch
+from picha.kit.disk import sync_folder
 
 __all__ = ["DATABASE", "ENVIRONMENT", "USER", "EmbeddedPostgres", "EmbeddedPostgresError"]
 
@@ -127,11 +127,7 @@ class EmbeddedPostgres:
         self._run("initdb", f"--pgdata={fresh}", f"--username={USER}", "--no-locale", "--encoding=UTF8", *auth, *tuning)
         self._run("postgres", "--single", "-D", str(fresh), "template1", statement=f"CREATE DATABASE {DATABASE}\n")
         fresh.rename(place.data)
-        descriptor = os.open(place.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(place.folder)
 
     def _run(self, program: str, *arguments: str, statement: str = "") -> None:
         command = self._launched(program, arguments, on_death=signal.SIGKILL)

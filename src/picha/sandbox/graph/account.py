@@ -10,19 +10,19 @@ import aiohttp
 
 from picha.cloudapi.limits import CALLBACK_OVERRIDE_MAX_CHARS
 from picha.cloudapi.media import SuccessAnswer
-from picha.sandbox import refusals, templates
+from picha.sandbox import nodes, refusals, templates
 from picha.sandbox.accounts import Account, Number
 from picha.sandbox.callbacks.handshake import shake
+from picha.sandbox.chance import Chance
 from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.graph import onboarding
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
-from picha.sandbox.records import CallbackSet
+from picha.sandbox.records import CallbackSet, SettingsChanged
 from picha.sandbox.rules import Document
 from picha.sandbox.switches import Switchboard
 
 _APP_LINK = f"https://www.facebook.com/games/?app_id={APP_ID}"
-_NUMBER_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")
 
 
 class Business:
@@ -55,7 +55,7 @@ class Business:
         """Return what Graph tells of a phone number: the usual fields, or those asked for, and always its id.
 
         Raises:
-            Refusal: there is no such number.
+            Refusal: there is no such number, or no such field.
         """
         number = self._world.accounts.number(phone_number_id)
         if number is None:
@@ -66,20 +66,19 @@ class Business:
         """Return a page of an account's numbers, each with the usual fields or those asked for.
 
         Raises:
-            Refusal: there is no such account, or the page's limit or cursor is none.
+            Refusal: there is no such account or field, or the page's limit or cursor is none.
         """
-        given = wanted.get("fields")
-        fields = given if isinstance(given, str) else None
-        numbers = [self._number(number, fields) for number in self._account(waba_id).numbers]
+        numbers = [self._number(number, wanted.get("fields")) for number in self._account(waba_id).numbers]
         return answer(onboarding.page(numbers, wanted, here))
 
     def templates(self, waba_id: str, wanted: Document, here: str, sample_url: str) -> Answer:
         """Return a page of an account's approved templates that fit the filters asked for.
 
         Raises:
-            Refusal: the page's limit or cursor is none.
+            Refusal: there is no such field, or the page's limit or cursor is none.
         """
-        return answer(onboarding.page(templates.listed(waba_id, wanted, sample_url), wanted, here))
+        listed = templates.listed(waba_id, wanted, sample_url)
+        return answer(onboarding.page(listed, wanted, here) | templates.summary(len(listed), wanted))
 
     def debug_token(self, wanted: Document) -> Answer:
         """Return what there is to tell of an access token.
@@ -98,13 +97,32 @@ class Business:
         onboarding.check_registration(wanted)
         return answer(SuccessAnswer(success=True))
 
+    async def configure(self, phone_number_id: str, wanted: Document) -> Answer:
+        """Say whether a number is told the hash of people's identity keys.
+
+        Raises:
+            Refusal: there is no such setting, or it is neither true nor false.
+        """
+        change = wanted.get("user_identity_change")
+        for name in wanted:
+            if name not in ("user_identity_change", "messaging_product"):
+                raise refusals.unexpected(name[:100], "$")
+        if not isinstance(change, dict):
+            raise refusals.missing("user_identity_change")
+        # Meta's phone number page has the first name, its API description the second.
+        wish = change.get("enable_identity_key_check", change.get("enabled"))
+        if not isinstance(wish, bool):
+            raise refusals.wrong_type("user_identity_change['enable_identity_key_check']", "true or false")
+        await self._journal.append(SettingsChanged(phone_number_id=phone_number_id, identity_key_check=wish))
+        return answer(SuccessAnswer(success=True))
+
     def _account(self, waba_id: str) -> Account:
         account = self._world.accounts.account(waba_id)
         if account is None:
             raise refusals.no_such_object(waba_id, "get")
         return account
 
-    def _number(self, number: Number, fields: str | None) -> Document:
+    def _number(self, number: Number, fields: object) -> Document:
         entities = (("PHONE_NUMBER", number.phone_number_id), ("WABA", number.waba_id))
         everything: Document = {
             "id": number.phone_number_id,
@@ -121,20 +139,22 @@ class Business:
             "webhook_configuration": self._webhook_configuration(number),
             "health_status": onboarding.health(*entities, is_able=self._switchboard.current.is_registered),
         }
-        return _chosen(everything, fields, _NUMBER_FIELDS)
+        return nodes.chosen(nodes.NUMBER, everything, fields)
 
     def account(self, waba_id: str, fields: str | None) -> Answer:
         """Return what Graph tells of a business account.
 
         Raises:
-            Refusal: there is no such account.
+            Refusal: there is no such account, or no such field.
         """
         everything: Document = {
             "id": waba_id,
             "name": self._account(waba_id).name,
+            "timezone_id": "0",
+            "message_template_namespace": Chance(f"namespace of {waba_id}").token_hex(16).lower(),
             "health_status": onboarding.health(("WABA", waba_id)),
         }
-        return answer(_chosen(everything, fields, ("id", "name")))
+        return answer(nodes.chosen(nodes.ACCOUNT, everything, fields))
 
     def subscribed_apps(self, waba_id: str) -> Answer:
         """Return the app that hears of an account, if it does, with the address that overrides the app's own."""
@@ -219,8 +239,3 @@ def _text(wanted: Document, key: str) -> str:
     if value is not None and not isinstance(value, str):
         raise refusals.wrong_type(key, "a string")
     return value or ""
-
-
-def _chosen(everything: Document, fields: str | None, usual: tuple[str, ...]) -> Document:
-    names = usual if fields is None else ("id", *(name.strip() for name in fields.split(",")))
-    return {name: everything[name] for name in names if name in everything}

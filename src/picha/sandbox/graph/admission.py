@@ -11,12 +11,12 @@ from starlette.requests import Request
 from picha.kit.secrets import Secret
 from picha.sandbox import refusals
 from picha.sandbox.credentials import Credentials
-from picha.sandbox.graph.roads import Road
+from picha.sandbox.graph.roads import ROADS, Road
 from picha.sandbox.world import World
 
 _BEARER = re.compile(r"(?i)(?:bearer|oauth) +(\S+) *\Z")
 _APP_TOKEN_ROADS = frozenset({"subscriptions", "subscribe_app", "unsubscribe_app", "debug_token"})
-_NUMBER_ROADS = frozenset({"messages", "media", "number", "configure_number", "register"})
+_NUMBER_ROADS = frozenset(road for (_, kind, _), road in ROADS.items() if kind == "number")
 
 
 class Admission:

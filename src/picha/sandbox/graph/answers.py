@@ -65,10 +65,12 @@ class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class BusinessAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A WhatsApp business account; without `fields` its id and name."""
+    """A WhatsApp business account; without `fields` the first four."""
 
     id: str
     name: str | UnsetType = UNSET
+    timezone_id: str | UnsetType = UNSET
+    message_template_namespace: str | UnsetType = UNSET
     health_status: Health | UnsetType = UNSET
 
 
@@ -105,10 +107,11 @@ class TemplateTold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Templates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A page of templates."""
+    """A page of templates, with the summary that was asked for."""
 
     data: list[TemplateTold]
     paging: Paging | UnsetType = UNSET
+    summary: dict[str, Any] | UnsetType = UNSET
 
 
 class SubscribedApps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +124,20 @@ class Subscriptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What an app hears of, and where."""
 
     data: list[dict[str, Any]]
+
+
+class BlockChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of each who was named; with anybody failed there is an `error` beside it, and HTTP 400."""
+
+    messaging_product: str
+    block_users: dict[str, list[dict[str, Any]]]
+
+
+class BlockedUsers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A page of people who are blocked, each by number, or by user id where that is hidden."""
+
+    data: list[dict[str, Any]]
+    paging: Paging | UnsetType = UNSET
 
 
 class AppToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

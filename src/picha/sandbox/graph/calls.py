@@ -1,19 +1,20 @@
 """A request on its way in and an answer on its way out, between the face and the handlers behind it."""
 
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from picha.cloudapi.errors import encode_error
-from picha.sandbox import refusals
+from picha.sandbox import forms, refusals
 from picha.sandbox.chance import Chance
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document
 
 BODY_MAX_BYTES = 1 << 20
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _HEADERS = {"Cache-Control": "private, no-cache, no-store, must-revalidate", "Pragma": "no-cache"}
 
 
@@ -31,24 +32,41 @@ def answer(document: Any, wamid: str | None = None) -> Answer:
     return Answer(Response(body, media_type="application/json", headers=_HEADERS), wamid)
 
 
-def refused(refusal: Refusal, chance: Chance) -> Response:
-    """Return the response that spells a refusal, with a trace id of its own."""
+def refused(refusal: Refusal, chance: Chance, *, beside: Document | None = None) -> Response:
+    """Return the response that spells a refusal, with a trace id of its own; `beside` is what was done all the same."""
     error = msgspec.structs.replace(refusal.error, fbtrace_id="A" + chance.base62(22))
-    return Response(encode_error(error), refusal.http, media_type="application/json", headers=_HEADERS)
+    body = encode_error(error) if beside is None else msgspec.json.encode(beside | {"error": error})
+    return Response(body, refusal.http, media_type="application/json", headers=_HEADERS)
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body of a request that is not an upload.
+    """Return the body of a request that is not an upload; a multipart one as the other kind of form has it.
 
     Raises:
-        Refusal: it is longer than a mebibyte.
+        Refusal: it is longer than a mebibyte, or a multipart form that cannot be read or brings a file.
     """
+    if forms.is_form(request):
+        return await _read_parts(request)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_MAX_BYTES:
-            raise refusals.malformed(f"The request body has more than {BODY_MAX_BYTES:,} bytes.")
+            raise _too_long()
     return bytes(body)
+
+
+async def _read_parts(request: Request) -> bytes:
+    try:
+        form = await forms.read(request, max_bytes=BODY_MAX_BYTES, max_files=0)
+    except forms.TooLargeError:
+        raise _too_long() from None
+    except forms.UnreadableError as why:
+        raise refusals.malformed(f"The request body is not a form: {why}") from None
+    return urlencode(form.multi_items()).encode()
+
+
+def _too_long() -> Refusal:
+    return refusals.malformed(f"The request body has more than {BODY_MAX_BYTES:,} bytes.")
 
 
 def read_document(body: bytes, content_type: str) -> Document:
@@ -59,7 +77,7 @@ def read_document(body: bytes, content_type: str) -> Document:
     """
     if not body.strip():
         return {}
-    if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded" and body[:1] != b"{":
+    if content_type.partition(";")[0].strip().lower() in _FORMS and body[:1] != b"{":
         return _read_form(body)
     document = _read_json(body)
     if not isinstance(document, dict):

@@ -7,12 +7,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from picha.kit.logs import logger
-from picha.sandbox import refusals
+from picha.sandbox import forms, refusals
 from picha.sandbox.courier import Courier
 from picha.sandbox.faults import Effect, Faults
 from picha.sandbox.graph import roads
 from picha.sandbox.graph.account import Business
 from picha.sandbox.graph.admission import Admission, header_token
+from picha.sandbox.graph.block_list import BlockList
 from picha.sandbox.graph.calls import Answer, read_body, read_document, refused
 from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
@@ -38,7 +39,7 @@ class Call(NamedTuple):
 Handlers = Mapping[str, Callable[[Call], Awaitable[Answer]]]
 
 
-def handlers(messages: Messages, media: Media, account: Business) -> Handlers:
+def handlers(messages: Messages, media: Media, account: Business, blocks: BlockList) -> Handlers:
     """Return who answers on each road."""
 
     def owner(call: Call) -> str | None:
@@ -64,6 +65,10 @@ def handlers(messages: Messages, media: Media, account: Business) -> Handlers:
             )
         ),
         "register": _at_once(lambda call: account.register(call.document)),
+        "settings": lambda call: account.configure(call.object_id, call.document),
+        "blocked_users": _at_once(lambda call: blocks.listed(call.object_id, call.document, _here(call.request))),
+        "block_users": lambda call: blocks.change(call.object_id, call.document, is_barred=True),
+        "unblock_users": lambda call: blocks.change(call.object_id, call.document, is_barred=False),
         "app_token": _at_once(lambda call: account.app_token(call.document)),
         "debug_token": _at_once(lambda call: account.debug_token(call.document)),
         "configure_number": lambda call: account.configure_number(call.object_id, call.document),
@@ -126,9 +131,9 @@ class Face:
         road = roads.find(request.method, scope["path"], self._accounts)
         answer: Answer | None
         try:
-            body = await read_body(request) if request.method == "POST" and road.name != "media" else b""
+            body = await _body(request, road)
             number = self._admission.number_of(road, request)
-            effect = self._faults.strike(road.name, number, lambda: _recipients(road, body))
+            effect = self._faults.strike(road.name, number, lambda: _recipients(road, request, body))
             if effect is None or effect.is_processed:
                 answer = await self._answer(request, road, body)
             else:
@@ -180,23 +185,34 @@ class Face:
         number = self._admission.number_of(road, request)
         if token is not None:
             self._admission.check(token, road, number)
+            road.check()
         document = read_document(body, content_type)
         if token is None and road.name != "app_token":
             self._admission.check(document.pop("access_token", None), road, number)
-        if road.refusal is not None:
-            raise road.refusal
+            road.check()
         return document if road.name == "messages" else query | document
 
     def _say(self, refusal: Refusal) -> Answer:
         return Answer(refused(refusals.spelled(refusal, self._switchboard.current), self._chance))
 
 
-def _recipients(road: Road, body: bytes) -> frozenset[str]:
+async def _body(request: Request, road: Road) -> bytes:
+    """Return the body of a request that has one, but for an upload's, which is read where it is taken."""
+    if road.name != "unblock_users" and (request.method != "POST" or road.name == "media"):
+        return b""
+    if road.refusal is not None and forms.is_form(request):
+        # An upload to nobody is refused for that, whatever its form is.
+        await forms.read_on(request.stream())
+        return b""
+    return await read_body(request)
+
+
+def _recipients(road: Road, request: Request, body: bytes) -> frozenset[str]:
     """Return the recipients a send names, for matching rules; a body that cannot be read names none."""
     if road.name != "messages":
         return frozenset()
     try:
-        document = read_document(body, "application/json")
+        document = read_document(body, request.headers.get("content-type", ""))
     except Refusal:
         return frozenset()
     named = (document.get("to"), document.get("recipient"))

@@ -9,6 +9,7 @@ from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.pace import Limits
 from picha.sandbox.person import is_user_id
+from picha.sandbox.phone import country_code_of
 from picha.sandbox.records import MarkedRead, MediaStored, SendAccepted
 from picha.sandbox.rules import Document, ReadMark, Wish
 from picha.sandbox.switches import Switchboard
@@ -55,7 +56,7 @@ class Messages:
 
     def _country_code(self, phone_number_id: str) -> str:
         number = self._world.accounts.number(phone_number_id)
-        return rules.country_code_of("" if number is None else number.display_phone_number)
+        return country_code_of("" if number is None else number.display_phone_number)
 
     async def _mark(self, phone_number_id: str, mark: ReadMark) -> Answer:
         heard, now = self._world.heard.get(mark.message_id), self._clock.now()
@@ -74,9 +75,9 @@ class Messages:
         number = self._world.accounts.number(phone_number_id)
         if number is not None and wish.to == number.display_phone_number:
             raise refusals.of_code(131021)
-        trick = magic.find(wish.to, magic.Moment.ANSWER)
+        trick = magic.code_of(wish.to or wish.recipient, magic.Moment.ANSWER)
         if trick is not None:
-            raise refusals.of_code(trick.code)
+            raise refusals.of_code(trick)
         if wish.group_id is not None:
             self._check_group(phone_number_id, wish.group_id)
         media = None
@@ -86,6 +87,8 @@ class Messages:
                 raise refusals.bad_attachment()
         to = wish.to or self._world.wa_id_of(wish.recipient or "")
         key = wish.group_id or to or wish.recipient or ""
+        if (phone_number_id, key) in self._world.barred:
+            raise refusals.of_code(130403)
         doom = self._doom(phone_number_id, wish, key, media)
         if doom is _WINDOW_CLOSED and self._switchboard.current.window_failure == "sync":
             raise refusals.of_code(*doom)
@@ -124,9 +127,9 @@ class Messages:
 
         `key` is the number of the person written to, their user id without one, or the group's id.
         """
-        trick = magic.find(key, magic.Moment.STATUS)
+        trick = magic.doom_of(key)
         if trick is not None:
-            return trick.doom
+            return trick
         if key in self._world.moved:
             return _NOT_ON_WHATSAPP
         if self._has_window and wish.type != "template" and not self._world.conversations.is_open(phone_number_id, key):

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from picha.cloudapi.errors import lookup
 from picha.kit.secrets import Secret
-from picha.sandbox import refusals
+from picha.sandbox import magic, refusals
 from picha.sandbox.accounts import Accounts
 from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.rules import Document
@@ -54,7 +54,7 @@ def check_registration(wanted: Document) -> None:
     """Look at a registration of the number; it is registered already, and any PIN of six digits is taken.
 
     Raises:
-        Refusal: the product is not WhatsApp, or the PIN is none.
+        Refusal: the product is not WhatsApp, or the PIN is none, or it is a registration error's code.
     """
     if wanted.get("messaging_product") is None:
         raise refusals.missing("messaging_product")
@@ -65,6 +65,8 @@ def check_registration(wanted: Document) -> None:
         raise refusals.missing("pin")
     if not isinstance(pin, str) or not _PIN.match(pin):
         raise refusals.parameter("Param pin must be 6 characters long.")
+    if int(pin) in magic.REGISTRATION_CODES:
+        raise refusals.of_code(int(pin))
 
 
 def page(items: list[Document], wanted: Document, here: str) -> Document:

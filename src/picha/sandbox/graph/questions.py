@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
+from picha.cloudapi.limits import BLOCKS_PER_CALL, CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.cloudapi.messages import MessageContext
 from picha.sandbox.rules import TEXT_MAX_CHARS
 
@@ -152,11 +152,19 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """Which fields are answered."""
 
-    fields: Annotated[str, Meta(description="Names with commas between; unknown ones are left out.")] | None = None
+    fields: (
+        Annotated[str, Meta(description="Names with commas between; what holds nothing here is left out.")] | None
+    ) = None
 
 
 class Paged(Fields, frozen=True, kw_only=True):
     """Which fields are answered, of how many."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 25
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """How many are answered."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 25
 
@@ -167,6 +175,8 @@ class TemplateFilter(Paged, frozen=True, kw_only=True):
     name: str | None = None
     status: str | None = None
     language: str | None = None
+    category: str | None = None
+    summary: Annotated[str, Meta(description="What the summary shall tell, such as total_count.")] | None = None
 
 
 class AppSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +198,32 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 
     messaging_product: Product
     pin: Annotated[str, Meta(pattern="^[0-9]{6}$", description="Six digits, any.")]
+
+
+class IdentityChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether webhooks tell the hash of a person's identity key."""
+
+    enable_identity_key_check: Annotated[bool, Meta(description="Or `enabled`. Without a word, hashes are told.")]
+
+
+class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a number; there is this one."""
+
+    user_identity_change: IdentityChange
+
+
+class BlockedUser(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody, by number or by business-scoped user id."""
+
+    user: str | None = None
+    user_id: str | None = None
+
+
+class BlockedUsers(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a change of the block list is about, up to 1,000."""
+
+    messaging_product: Product
+    block_users: Annotated[list[BlockedUser], Meta(min_length=1, max_length=BLOCKS_PER_CALL)]
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

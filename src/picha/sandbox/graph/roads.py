@@ -20,6 +20,10 @@ ROADS = {
     ("DELETE", "media", ""): "delete",
     ("GET", "whatsapp_business", "attachments"): "download",
     ("POST", "number", "register"): "register",
+    ("POST", "number", "settings"): "settings",
+    ("GET", "number", "block_users"): "blocked_users",
+    ("POST", "number", "block_users"): "block_users",
+    ("DELETE", "number", "block_users"): "unblock_users",
     ("GET", "account", ""): "account",
     ("GET", "account", "phone_numbers"): "phone_numbers",
     ("GET", "account", "message_templates"): "templates",
@@ -44,6 +48,15 @@ class Road(NamedTuple):
     name: str
     object_id: str
     refusal: Refusal | None = None
+
+    def check(self) -> None:
+        """Return if it leads somewhere.
+
+        Raises:
+            Refusal: it does not.
+        """
+        if self.refusal is not None:
+            raise self.refusal
 
 
 def find(method: str, path: str, accounts: Accounts) -> Road:

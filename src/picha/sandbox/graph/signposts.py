@@ -58,6 +58,7 @@ _MESSAGES = Signpost(
         },
     ),
 )
+_BLOCKED = {"messaging_product": "whatsapp", "block_users": [{"user": PERSON}]}
 _MEDIA = {
     "media": Signpost(
         title="Upload a file",
@@ -94,6 +95,7 @@ _MEDIA = {
 _ACCOUNT = {
     "number": Signpost(
         title="Read a phone number",
+        checks="every name in `fields`",
         takes=Described(
             query=questions.Fields,
             answer=answers.Number,
@@ -103,15 +105,41 @@ _ACCOUNT = {
     "register": Signpost(
         title="Register the number",
         text="It is registered already; nothing changes.",
-        checks="`messaging_product`; a PIN of six digits",
+        checks="`messaging_product`; a PIN of six digits that is no registration error's code",
         takes=Described(
             body=questions.Pin,
             answer=SuccessAnswer,
             examples={"Any PIN": {"messaging_product": "whatsapp", "pin": "123456"}},
         ),
     ),
+    "settings": Signpost(
+        title="Say whether webhooks tell the hash of people's identity keys",
+        checks="every member and its type",
+        takes=Described(
+            body=questions.NumberSettings,
+            answer=SuccessAnswer,
+            examples={"Yes": {"user_identity_change": {"enable_identity_key_check": True}}},
+        ),
+    ),
+    "blocked_users": Signpost(
+        title="List the people whom the number blocks",
+        checks="`limit` from 1 to 100",
+        takes=Described(query=questions.Page, answer=answers.BlockedUsers),
+    ),
+    "block_users": Signpost(
+        title="Block people",
+        text="The number hears nothing more from them, and what is sent to them is refused with 130403.",
+        checks="they wrote in the last 24 hours (131047); none is the business itself (131021); 1,000 in a call; "
+        "64,000 in all (139101)",
+        takes=Described(body=questions.BlockedUsers, answer=answers.BlockChange, examples={"One person": _BLOCKED}),
+    ),
+    "unblock_users": Signpost(
+        title="Let people write again",
+        takes=Described(body=questions.BlockedUsers, answer=answers.BlockChange, examples={"One person": _BLOCKED}),
+    ),
     "account": Signpost(
         title="Read the business account",
+        checks="every name in `fields`",
         takes=Described(
             query=questions.Fields,
             answer=answers.BusinessAccount,
@@ -120,13 +148,13 @@ _ACCOUNT = {
     ),
     "phone_numbers": Signpost(
         title="List the account's numbers",
-        checks="`limit` from 1 to 100",
+        checks="`limit` from 1 to 100; every name in `fields`",
         takes=Described(query=questions.Paged, answer=answers.Numbers),
     ),
     "templates": Signpost(
         title="List the approved templates",
         text=f"There is one, `{templates.NAME}` in `{templates.LANGUAGE}`.",
-        checks="`limit` from 1 to 100",
+        checks="`limit` from 1 to 100; every name in `fields`",
         takes=Described(
             query=questions.TemplateFilter, answer=answers.Templates, examples={"By name": {"name": templates.NAME}}
         ),
@@ -183,7 +211,7 @@ _WEBHOOKS = {
     ),
     "subscribe_app": Signpost(
         title="Set the app's webhook address",
-        text="A form is taken as well as JSON, here and everywhere.",
+        text="Both kinds of form are taken as well as JSON, here and everywhere.",
         checks="`object`; the address shakes hands",
         whose="app",
         takes=Described(

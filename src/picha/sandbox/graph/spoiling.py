@@ -1,68 +1,16 @@
 """How trouble on purpose is done to an answer: dropped, reset, cut, delayed, or never given."""
 
 import asyncio
-import hashlib
 import socket
 import struct
 
-import msgspec
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from picha.cloudapi.errors import encode_error
-from picha.sandbox import refusals
 from picha.sandbox.faults import Effect
 
 TRANSPORT = "picha.transport"
-# Bytes of the path with its query and of the names and values of all headers.
-HEAD_MAX_BYTES = 64 * 1024
-_HEAD_RULE = f"The path and the headers have at most {HEAD_MAX_BYTES:,} bytes."
-
-
-class OpenProtocol(HttpToolsProtocol):
-    """Uvicorn's own protocol, which shows each request the transport that it came by, and refuses an endless head.
-
-    What is no HTTP request is answered in Graph's form, as everything is.
-    """
-
-    _is_in_head = _is_too_long = False
-    _head_bytes = 0
-
-    def data_received(self, data: bytes) -> None:
-        """Read on, unless a head without an end has become too long."""
-        super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > 2 * HEAD_MAX_BYTES:
-                self._is_too_long = True
-                self.send_400_response("The head of the request has no end.")
-
-    def on_message_begin(self) -> None:
-        """Note the transport in the new request's scope."""
-        super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
-        self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
-
-    def on_headers_complete(self) -> None:
-        """Let the request in, unless its head is too long."""
-        self._is_in_head = False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_MAX_BYTES:
-            self._is_too_long = True
-            raise ValueError("the head is too long")
-        super().on_headers_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be read as a request, and end the connection; whom it was meant for nobody can tell."""
-        error = refusals.malformed(f"{msg} {_HEAD_RULE}" if self._is_too_long else msg).error
-        trace = hashlib.sha256(f"{self.client}".encode()).hexdigest()[:22]
-        body = encode_error(msgspec.structs.replace(error, fbtrace_id=f"A{trace}"))
-        head = (
-            f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+"""The extension of a request's scope that holds the transport it came by."""
 
 
 async def spoil(effect: Effect, response: Response | None, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,19 +1,23 @@
 """What is true of every sandbox, in rows of Markdown: its limits, and the recipients that fail by magic."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from picha.cloudapi import limits
-from picha.cloudapi.errors import lookup
+from picha.cloudapi.errors import RANGES, TABLE, lookup
 from picha.sandbox import control_words, magic, pace, refusals, rules
+from picha.sandbox.chronicle import HAPPENINGS_MAX
 from picha.sandbox.deliveries import SETTLED_MAX
+from picha.sandbox.front import HEAD_MAX_BYTES
 from picha.sandbox.graph.calls import BODY_MAX_BYTES
-from picha.sandbox.graph.spoiling import HEAD_MAX_BYTES
 
-MAGIC = """Write to one of these numbers and its error comes, with nothing to set up: `+999 0` and the code in six
-digits for an error in the answer, `+999 1` and the code for a failed status after an accepted send. A send that is
-refused is not in the ledger. Rates count for these numbers too."""
+MAGIC = f"""Write to one of these numbers and its error comes, with nothing to set up: `+999 0` and the code in six
+digits for an error in the answer, `+999 1` and the code for a failed status after an accepted send. Meta's page says
+that errors may come either way, so every code has both. A `recipient` does the same: `US.` and these digits, such as
+`US.{magic.number(131062, magic.Moment.ANSWER)}`. A send that is refused is not in the ledger; one that is accepted
+counts for the rates. A registration is refused with one of {", ".join(map(str, magic.REGISTRATION_CODES))}
+when that is its PIN."""
 LIMITS = """Rates follow real time, whatever the sandbox's clock shows, and a restart forgets them. What is refused does
 not count. The messages of a number are those in and out together: people who write are never throttled, but leave less
 for what the number sends. Read marks and the control API do not count. What is sent at once is borrowed and paid back
@@ -55,10 +59,11 @@ def sizes() -> Table:
             ("Body of any other call of Graph's", f"{BODY_MAX_BYTES:,} bytes", too_long),
             ("Body of a control call", f"{control_words.BODY_MAX_BYTES:,} bytes", "HTTP 413"),
             ("Path and headers", f"{HEAD_MAX_BYTES:,} bytes", too_long),
-            ("Form", "100 fields; an upload 4 files and 32 other parts", too_long),
+            ("Form", "100 fields; a multipart one 32 parts, and for an upload 4 files beside", too_long),
             ("`override_callback_uri`", f"{limits.CALLBACK_OVERRIDE_MAX_CHARS} characters", too_long),
             ("Updates in one webhook", f"{limits.WEBHOOK_MAX_UPDATES:,}", "more webhooks"),
             ("Settled webhooks in the log", f"{SETTLED_MAX:,}", "the oldest are forgotten"),
+            ("Happenings that a wait finds", f"{HAPPENINGS_MAX:,}", "the oldest are forgotten, and it says so"),
         ],
     )
 
@@ -82,13 +87,12 @@ def lives() -> Table:
 
 
 def recipients() -> Table:
-    """Return the magic recipients."""
-    when = {magic.Moment.ANSWER: "in the answer", magic.Moment.STATUS: "failed status"}
-    rows = [
-        (f"`+{row.number}`", str(row.code), when[row.moment], _answer(row), lookup(row.code).title)
-        for row in magic.TABLE.values()
-    ]
-    return Table(("number", "code", "when", "HTTP", "title"), rows)
+    """Return the magic recipients: those of each code, and those of each family of codes."""
+    rows = [_magic(range(code, code + 1)) for code in sorted(TABLE)]
+    return Table(
+        ("code", "title", "error in the answer", "HTTP", "failed status"),
+        [*rows, *(_magic(family) for family in RANGES)],
+    )
 
 
 def span(length: timedelta) -> str:
@@ -100,8 +104,17 @@ def span(length: timedelta) -> str:
     return f"{seconds} seconds"
 
 
-def _answer(row: magic.Magic) -> str:
-    return str(refusals.of_code(row.code).http) if row.moment is magic.Moment.ANSWER else "200"
+def _magic(codes: range) -> tuple[str, ...]:
+    def spanned(text: Callable[[int], str]) -> str:
+        return " to ".join(dict.fromkeys(text(code) for code in (codes[0], codes[-1])))
+
+    return (
+        spanned(str),
+        lookup(codes[0]).title,
+        spanned(lambda code: f"`+{magic.number(code, magic.Moment.ANSWER)}`"),
+        str(refusals.of_code(codes[0]).http),
+        spanned(lambda code: f"`+{magic.number(code, magic.Moment.STATUS)}`"),
+    )
 
 
 def _refusal(code: int) -> str:
