@@ -13,3 +13,4 @@ GIVEN_UP = Counter("picha_unknown_given_up_total", "Messages whose outcome staye
 SWEPT = Counter(
     "picha_storage_swept_total", "What nobody refers to any more: files and blobs let go, and failures.", ["what"]
 )
+FORGOTTEN = Counter("picha_forgotten_total", "What was kept long enough and let go, by class.", ["what"])
