@@ -13,7 +13,7 @@ from picha.gateway.domain.facts import MessageReceived, StatusSeen
 from picha.gateway.hearing import translate
 from picha.gateway.lanes.doorbell import Doorbell, pause
 from picha.gateway.meta.times import Times
-from picha.gateway.metrics import SET_ASIDE
+from picha.gateway.metrics import DIGESTED, EVIDENCE_LAG, SET_ASIDE
 from picha.gateway.store import raw, tenants
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.pool import UNREACHABLE, Connection, Pool
@@ -106,10 +106,11 @@ class Digest:
     async def _digest(
         self, write: Callable[[Connection, _Harvest], Awaitable[None]], most: int, *, is_caught_up: bool
     ) -> int:
-        count = 0
+        count, taken = 0, list[Raw]()
 
         async def understand(connection: Connection, raws: list[Raw]) -> None:
-            nonlocal count
+            nonlocal count, taken
+            taken = raws
             harvest = await self._gather(connection, raws, is_caught_up=is_caught_up)
             await write(connection, harvest)
             await raw.quarantine(connection, harvest.aside)
@@ -117,6 +118,8 @@ class Digest:
 
         digested = await raw.digest(self._pool, understand, most=most)
         SET_ASIDE.inc(count)
+        for one in taken:
+            DIGESTED.observe(self._times.since(one.received_at))
         return digested
 
     async def _together(self, connection: Connection, harvest: _Harvest) -> None:
@@ -155,6 +158,9 @@ class Digest:
                     self._put_aside(harvest, one.id, "$", str(error), item.raw)
                 else:
                     harvest.heard.append(_Heard(fact, one.id, item.raw))
+                    if isinstance(fact, StatusSeen) and route is not None:
+                        lag = self._times.shifted(route.account_id, fact.received_at) - fact.provider_at
+                        EVIDENCE_LAG.observe(max(0.0, lag.total_seconds()))
         return harvest
 
     async def _routes(
