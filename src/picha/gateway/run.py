@@ -84,7 +84,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         SettingsError: the key ring cannot be read, or the blob store or the media networks make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
-    vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
+    vault, clock, ids = Vault(read_ring(settings.ring())), SystemClock(), Ids()
     blobs, policies = open_blobs(settings), _policies(settings)
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
@@ -106,16 +106,6 @@ def _policies(settings: Settings) -> Policies:
         return POLICIES.admitting(settings.media_networks)
     except ValueError as error:
         raise SettingsError(f"PICHA_MEDIA_NETWORKS: {error}; write networks as 10.1.0.0/16.") from error
-
-
-def _ring(settings: Settings) -> str:
-    if settings.keys:
-        return settings.keys
-    path = settings.keys_file or settings.home / "keys"
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise SettingsError(f"PICHA_KEYS_FILE: the key ring {path} cannot be read ({error.strerror}).") from error
 
 
 def serve_api(settings: Settings) -> None:
