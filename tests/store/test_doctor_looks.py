@@ -66,10 +66,10 @@ def doctor(tmp_path: Path, database: str) -> Doctor:
     return Doctor(tmp_path, database)
 
 
-async def test_a_new_gateway_lacks_nothing_but_an_account(doctor: Doctor) -> None:
+async def test_a_new_gateway_lacks_nothing_but_an_account_and_a_worker(doctor: Doctor) -> None:
     found = await doctor.finds()
 
-    assert {one.check for one in found if one.level == "problem"} - {"disk"} == {"accounts"}
+    assert {one.check for one in found if one.level == "problem"} - {"disk"} == {"accounts", "worker"}
     assert {one.check for one in found} >= {"disk", "keys", "blobs", "database", "durability", "clock", "lanes"}
 
 

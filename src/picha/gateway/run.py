@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import prometheus_client
@@ -46,6 +46,7 @@ from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.vault import Vault, read_ring
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.gateway.upkeep.pulse import pulse
+from picha.gateway.upkeep.restored import Watch, watching
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
@@ -190,7 +191,7 @@ async def serve_app(app: Starlette, settings: Settings) -> None:
 async def _api(settings: Settings) -> None:
     async with open_ground(settings) as ground, open_services(ground, settings) as services:
         with _metrics(settings.metrics_port):
-            async with pulse(ground.pool, ground.clock):
+            async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
                 await serve_app(create_app(services), settings)
 
 
@@ -204,6 +205,7 @@ async def _worker(settings: Settings) -> None:
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
+        watch = await stack.enter_async_context(_watching(ground, settings, is_beating=True))
         desk = Desk(
             ground.pool,
             graph=graph,
@@ -212,14 +214,31 @@ async def _worker(settings: Settings) -> None:
             uploads=Uploads(ground.pool, ground.album.blobs, graph, ground.times),
             ids=ground.ids,
             token_key=token_key,
+            epoch=lambda: watch.known,
         )
         await stack.enter_async_context(desk.settlements)
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         workers: list[Keeper | Digest] = [
-            _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64, slots=_SENDS),
-            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16, slots=_FETCHES),
+            _keeper(
+                ground,
+                bell,
+                lanes.SEND,
+                lambda lease: Dispatch(lease, desk),
+                room=64,
+                slots=_SENDS,
+                may_work=watch.may_send,
+            ),
+            _keeper(
+                ground,
+                bell,
+                lanes.PREPARE,
+                lambda lease: Preparing(lease, bringer),
+                room=16,
+                slots=_FETCHES,
+                may_work=watch.may_send,
+            ),
             _keeper(
                 ground,
                 bell,
@@ -232,16 +251,31 @@ async def _worker(settings: Settings) -> None:
         ]
         logger("run").info("working")
         forgetting = Forgetting(ground.pool, ground.clock, Keep.of(settings))
-        chores = [_give_up(ground), _sweep(ground), _forget(forgetting)]
+        chores = [_give_up(ground, watch), _sweep(ground), _forget(forgetting)]
         await _work(workers, chores, desk, settings.parent_pid)
     logger("run").info("stopped")
 
 
 def _keeper(
-    ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int, slots: int
+    ground: Ground,
+    bell: Doorbell,
+    kind: str,
+    work: Callable[[Lease], Work],
+    *,
+    room: int,
+    slots: int,
+    may_work: Callable[[], bool] = lambda: True,
 ) -> Keeper:
     owner = ground.ids.uuid()
-    return Keeper(ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room, slots=slots)
+    return Keeper(
+        ground.pool, bell, ground.clock, kind=kind, owner=owner, work=work, room=room, slots=slots, may_work=may_work
+    )
+
+
+def _watching(ground: Ground, settings: Settings, *, is_beating: bool) -> AbstractAsyncContextManager[Watch]:
+    return watching(
+        ground.pool, ground.album.blobs, ground.clock, is_beating=is_beating, is_told_restored=settings.restored
+    )
 
 
 async def _work(
@@ -264,10 +298,12 @@ async def _work(
             raise error
 
 
-async def _give_up(ground: Ground) -> None:
+async def _give_up(ground: Ground, watch: Watch) -> None:
     """Give up, every few seconds, what stayed unknown for too long, and what waits past its own time."""
     while True:
         await asyncio.sleep(_GIVE_UP_SECONDS)
+        if not watch.may_send():
+            continue
         try:
             GIVEN_UP.inc(await decide.give_up(ground.pool))
             for account in await ground.book.all():

@@ -37,6 +37,7 @@ _WORDS = {
     Kind.REFUSED: "Failed",
     Kind.CANCELLED: "Cancelled",
     Kind.GIVEN_UP: "Given up",
+    Kind.DOUBTED: "Nobody knows whether it was sent",
 }
 
 

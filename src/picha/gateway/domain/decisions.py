@@ -12,3 +12,5 @@ class Kind(StrEnum):
     """Somebody took it back before it was handed to Meta."""
     GIVEN_UP = "given_up"
     """Nothing told for too long whether Meta took it."""
+    DOUBTED = "doubted"
+    """It waited when the database was put back to an earlier state, so that it may have been sent since."""

@@ -41,7 +41,8 @@ class Keeper:
     """One process's share of the lanes of one kind.
 
     `most` bounds the lanes held, `room` what flies in each, and `slots` what flies in all of them: when lanes are many
-    each has an equal share, so that no busy one takes what the quiet ones need.
+    each has an equal share, so that no busy one takes what the quiet ones need. While `may_work` says no, nothing is
+    taken or begun.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class Keeper:
         most: int = 256,
         room: int = 64,
         slots: int = 512,
+        may_work: Callable[[], bool] = lambda: True,
     ) -> None:
         self._pool, self._bell, self._clock = pool, bell, clock
         self._kind, self._owner, self._work = kind, owner, work
         self._most, self._room, self._slots = most, room, slots
+        self._may_work = may_work
         self._channel = lanes.CHANNELS[kind]
         # Every held lease with the steady moment up to which it surely holds.
         self._held: dict[Lease, float] = {}
@@ -87,7 +90,7 @@ class Keeper:
             renewing.cancel()
 
     async def _take(self) -> list[Lease]:
-        if len(self._held) >= self._most:
+        if len(self._held) >= self._most or not self._may_work():
             return []
         asked_at = self._clock.monotonic()
         try:
@@ -115,7 +118,11 @@ class Keeper:
                     self._held[lease] = asked_at + lanes.LEASE_SECONDS if lease in kept else 0.0
 
     def _may_begin(self, lease: Lease) -> bool:
-        return not self._stopping and self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
+        return (
+            not self._stopping
+            and self._may_work()
+            and self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
+        )
 
     async def _drain(self, lease: Lease) -> None:
         try:

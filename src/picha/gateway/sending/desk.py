@@ -32,13 +32,14 @@ class Desk:
         uploads: Uploads,
         ids: Ids,
         token_key: bytes,
+        epoch: Callable[[], int],
     ) -> None:
         self.pool, self.graph, self.book, self.times, self.uploads, self.ids = pool, graph, book, times, uploads, ids
         self.token_key = token_key
         self.stopping = asyncio.Event()
 
         async def commit(batch: Sequence[Beginning]) -> Sequence[bool]:
-            return await begin(pool, batch)
+            return await begin(pool, batch, epoch=epoch())
 
         async def record(batch: Sequence[Settlement]) -> Sequence[None]:
             return await settle(pool, batch, PAIR_PACE)
