@@ -14,6 +14,9 @@ from picha.gateway.store.embedded import ENVIRONMENT, EmbeddedPostgres
 from picha.kit import launch
 
 LOOPBACK = "127.0.0.1"
+SETTINGS = "running.json"
+"""The file in a home that tells other commands the settings of what runs there (0600); it goes with the programs."""
+
 _DRAIN_S = 12.0
 # Below the range (32768 to 60999) that Linux gives to outgoing connections.
 _PORTS = range(20_000, 32_000)
@@ -64,6 +67,24 @@ class Plan:
     def metrics_url(self) -> str:
         """The address of the API's metrics."""
         return f"http://{LOOPBACK}:{self.metrics_port}/metrics"
+
+    @property
+    def worker_metrics_url(self) -> str:
+        """The address of the worker's metrics."""
+        return f"http://{LOOPBACK}:{self.worker_metrics_port}/metrics"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of api and worker, as variables of their environment; without the key ring itself."""
+        return {
+            "PICHA_DATABASE_URL": self.database_url,
+            "PICHA_HOME": str(self.home),
+            "PICHA_KEYS_FILE": str(self.home / "keys"),
+            "PICHA_HOST": self.host,
+            "PICHA_PORT": str(self.port),
+            "PICHA_METRICS_PORT": str(self.metrics_port),
+            "PICHA_WORKER_METRICS_PORT": str(self.worker_metrics_port),
+        }
 
 
 def usable_port(host: str, port: int, flag: str) -> int:
@@ -138,15 +159,10 @@ def _command(*arguments: str) -> Callable[[], list[str]]:
 
 def _environment(plan: Plan) -> dict[str, str]:
     inherited = dict(os.environ)  # noqa: TID251 - handed on to children, not read
-    return inherited | {
-        "PICHA_DATABASE_URL": plan.database_url,
-        "PICHA_HOME": str(plan.home),
+    return {
+        **inherited,
+        **plan.settings,
         "PICHA_KEYS": plan.keys,
-        "PICHA_KEYS_FILE": str(plan.home / "keys"),
-        "PICHA_HOST": plan.host,
-        "PICHA_PORT": str(plan.port),
-        "PICHA_METRICS_PORT": str(plan.metrics_port),
-        "PICHA_WORKER_METRICS_PORT": str(plan.worker_metrics_port),
         "PICHA_LOG_JSON": "true",
         "PICHA_PARENT_PID": str(os.getpid()),
         "PYTHONUNBUFFERED": "1",

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import prometheus_client
@@ -46,6 +46,9 @@ from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
+from picha.gateway.upkeep.forgetting import Forgetting, Keep
+from picha.gateway.upkeep.pulse import pulse
+from picha.gateway.upkeep.restored import Watch, watching
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
@@ -55,6 +58,7 @@ _DRAIN_SECONDS = 10
 _CONFIRM_SECONDS = 5
 _SWEEP_SECONDS = 60
 _SWEEP_PASSES = 20
+_FORGET_SECONDS = 60
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 # What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
@@ -84,7 +88,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         SettingsError: the key ring cannot be read, or the blob store, media networks or ambiguous codes make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
-    vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
+    vault, clock, ids = Vault(read_ring(settings.ring())), SystemClock(), Ids()
     blobs, policies, doubted = open_blobs(settings), _policies(settings), _doubted(settings)
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
@@ -113,16 +117,6 @@ def _doubted(settings: Settings) -> frozenset[int]:
         return read_doubted(settings.ambiguous_codes)
     except ValueError as error:
         raise SettingsError(f"PICHA_AMBIGUOUS_CODES: {error}.") from error
-
-
-def _ring(settings: Settings) -> str:
-    if settings.keys:
-        return settings.keys
-    path = settings.keys_file or settings.home / "keys"
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise SettingsError(f"PICHA_KEYS_FILE: the key ring {path} cannot be read ({error.strerror}).") from error
 
 
 def serve_api(settings: Settings) -> None:
@@ -164,6 +158,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
     async with accept.group, intake.group, Fetcher(at_once=32) as fetcher:
         yield Services(
             pool=ground.pool,
+            clock=ground.clock,
             ids=ground.ids,
             times=ground.times,
             keys=KeyDesk(ground.pool, ground.clock),
@@ -206,7 +201,8 @@ async def serve_app(app: Starlette, settings: Settings) -> None:
 async def _api(settings: Settings) -> None:
     async with open_ground(settings) as ground, open_services(ground, settings) as services:
         with _metrics(settings.metrics_port):
-            await serve_app(create_app(services), settings)
+            async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
+                await serve_app(create_app(services), settings)
 
 
 async def _worker(settings: Settings) -> None:
@@ -219,8 +215,9 @@ async def _worker(settings: Settings) -> None:
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
+        watch = await stack.enter_async_context(_watching(ground, settings, is_beating=True))
         desk = Desk(
-            Sendbook(ground.pool, PAIR_PACE),
+            Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known),
             graph=graph,
             accounts=ground.book,
             times=ground.times,
@@ -232,9 +229,26 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
+        await stack.enter_async_context(pulse(ground.pool, ground.clock))
         workers: list[Keeper | Digest] = [
-            _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64, slots=_SENDS),
-            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16, slots=_FETCHES),
+            _keeper(
+                ground,
+                bell,
+                lanes.SEND,
+                lambda lease: Dispatch(lease, desk),
+                room=64,
+                slots=_SENDS,
+                may_work=watch.may_send,
+            ),
+            _keeper(
+                ground,
+                bell,
+                lanes.PREPARE,
+                lambda lease: Preparing(lease, bringer),
+                room=16,
+                slots=_FETCHES,
+                may_work=watch.may_send,
+            ),
             _keeper(
                 ground,
                 bell,
@@ -246,40 +260,59 @@ async def _worker(settings: Settings) -> None:
             digest,
         ]
         logger("run").info("working")
-        await _work(workers, digest, desk, ground, settings.parent_pid)
+        forgetting = Forgetting(ground.pool, ground.clock, Keep.of(settings))
+        chores = [_confirm(ground, digest, watch), _sweep(ground), _forget(forgetting)]
+        await _work(workers, chores, desk, settings.parent_pid)
     logger("run").info("stopped")
 
 
 def _keeper(
-    ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int, slots: int
+    ground: Ground,
+    bell: Doorbell,
+    kind: str,
+    work: Callable[[Lease], Work],
+    *,
+    room: int,
+    slots: int,
+    may_work: Callable[[], bool] = lambda: True,
 ) -> Keeper:
     leases = Leases(ground.pool, kind, ground.ids.uuid())
-    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots)
+    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots, may_work=may_work)
 
 
-async def _work(workers: Sequence[Keeper | Digest], digest: Digest, desk: Desk, ground: Ground, parent: int) -> None:
+def _watching(ground: Ground, settings: Settings, *, is_beating: bool) -> AbstractAsyncContextManager[Watch]:
+    return watching(
+        ground.pool, ground.album.blobs, ground.clock, is_beating=is_beating, is_told_restored=settings.restored
+    )
+
+
+async def _work(
+    workers: Sequence[Keeper | Digest], chores: Sequence[Coroutine[None, None, None]], desk: Desk, parent: int
+) -> None:
     """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    sweeping = [asyncio.create_task(_confirm(ground, digest)), asyncio.create_task(_sweep(ground))]
+    beside = [asyncio.create_task(chore) for chore in chores]
     told = asyncio.create_task(_told_to_stop(parent))
     await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
     desk.stopping.set()
     for worker in workers:
         worker.stop()
     _, late = await asyncio.wait(running, timeout=_DRAIN_SECONDS)
-    for task in (*late, *sweeping, told):
+    for task in (*late, *beside, told):
         task.cancel()
-    await asyncio.gather(*late, *sweeping, told, return_exceptions=True)
+    await asyncio.gather(*late, *beside, told, return_exceptions=True)
     for task in running:
         if not task.cancelled() and (error := task.exception()):
             raise error
 
 
-async def _confirm(ground: Ground, digest: Digest) -> None:
+async def _confirm(ground: Ground, digest: Digest, watch: Watch) -> None:
     """Look, every few seconds, after sends of which nobody knows what became, and those past their own time."""
     confirming = Confirming(ground.pool)
     while True:
         await asyncio.sleep(_CONFIRM_SECONDS)
+        if not watch.may_send():
+            continue
         try:
             await witness.heard(ground.pool, digest.take_heard())
             await confirming.once()
@@ -300,6 +333,13 @@ async def _sweep(ground: Ground) -> None:
                     break
         except Exception as error:  # noqa: BLE001 - what nobody needs must go some day
             logger("run").warning("sweep put off", error=type(error).__name__)
+
+
+async def _forget(forgetting: Forgetting) -> None:
+    """Let go, every minute, of all that was kept long enough."""
+    while True:
+        await asyncio.sleep(_FORGET_SECONDS)
+        await forgetting.all()
 
 
 async def _told_to_stop(parent: int) -> None:

@@ -11,6 +11,9 @@ from msgspec import Meta
 from picha.kit.secrets import Secret
 
 _PREFIX = "PICHA_"
+# A hundred years: for ever, for whoever wants that.
+_DAYS_MAX = 36_525
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 class SettingsError(Exception):
@@ -43,6 +46,72 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_originals: Annotated[
         bool, Meta(description="Keep a picture that was changed as it came, too, for as long as the changed one.")
     ] = False
+    keep_captions_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which captions, and what customers wrote, are kept; 0 lets go at once.",
+            examples=["30"],
+        ),
+    ] = 90
+    keep_media_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which the pictures of messages are kept; 0 lets go at once. An upload that was not "
+            "sent may be named for 30 days.",
+            examples=["7"],
+        ),
+    ] = 30
+    keep_messages_days: Annotated[
+        int,
+        Meta(
+            ge=31,
+            le=_DAYS_MAX,
+            description="Days for which messages are kept, with their attempts and evidence: more than the 30 for "
+            "which Meta tries to deliver them.",
+            examples=["3650"],
+        ),
+    ] = 365
+    keep_webhooks_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which the bodies of Meta's webhooks are kept after they were understood; 0 lets go "
+            "at once.",
+            examples=["2"],
+        ),
+    ] = 7
+    keep_webhook_hashes_days: Annotated[
+        int,
+        Meta(
+            ge=8,
+            le=_DAYS_MAX,
+            description="Days for which a webhook that comes again is known: more than the 7 for which Meta tries.",
+            examples=["14"],
+        ),
+    ] = 9
+    keep_quarantine_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which items of webhooks are kept that could not be understood; 0 lets go at once.",
+            examples=["90"],
+        ),
+    ] = 30
+    keep_parked_statuses_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_DAYS_MAX,
+            description="Days for which statuses are kept of messages that nobody here knows.",
+            examples=["2"],
+        ),
+    ] = 7
     media_networks: Annotated[
         str,
         Meta(
@@ -86,23 +155,52 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_metrics_port: Annotated[
         int, Meta(ge=0, le=65535, description="Loopback port of the worker's metrics; 0 for none.")
     ] = 0
+    restored: Annotated[
+        bool,
+        Meta(
+            description="For one start after database and pictures were both put back to an earlier state: nothing is "
+            "sent until `picha restore confirm`. Where only the database was, that is seen without this."
+        ),
+    ] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     log_json: Annotated[bool, Meta(description="Log one JSON object a line.")] = False
     parent_pid: Annotated[int, Meta(ge=0, description="Stop when this process is gone; set by `picha up`.")] = 0
 
     @property
     def base_url(self) -> str:
-        """The API's address for links, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        """The API's address for links, without a trailing slash; loopback where it listens on every address."""
+        host = "127.0.0.1" if self.host in _EVERYWHERE else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def keys_path(self) -> Path:
+        """The file with the master key ring, where `keys` does not have it."""
+        return self.keys_file or self.home / "keys"
+
+    def ring(self) -> str:
+        """Return the text of the master key ring.
+
+        Raises:
+            SettingsError: its file cannot be read.
+        """
+        try:
+            return self.keys or self.keys_path.read_text()
+        except OSError as error:
+            what = f"the key ring {self.keys_path} cannot be read ({error.strerror})"
+            raise SettingsError(f"PICHA_KEYS_FILE: {what}.") from error
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] | None = None, *, otherwise: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environment`, by default the process's own.
+
+    Where that names no database, it is laid over the variables of `otherwise`.
 
     Raises:
         SettingsError: a variable is missing or wrong.
     """
     source = os.environ if environment is None else environment  # noqa: TID251 - the one place that reads it
+    if otherwise and not source.get(f"{_PREFIX}DATABASE_URL"):
+        source = {**otherwise, **{name: value for name, value in source.items() if value}}
     given = {
         name: source[variable]
         for name in Settings.__struct_fields__
