@@ -20,7 +20,8 @@ from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.store import files, retention
 from picha.gateway.store.files import File
 from picha.gateway.store.retention import GRACE, StillDeletingError
-from picha.kit.clock import SystemClock
+from picha.gateway.upkeep.forgetting import Forgetting, Keep
+from picha.kit.clock import ManualClock, SystemClock
 
 DATA = b"\xff\xd8 a picture"
 AT_ONCE = timedelta(0)
@@ -60,6 +61,12 @@ class Store:
             await self.ground.pool.execute(
                 f"UPDATE {table} SET sweep_at = sweep_at - $1::interval", timedelta(hours=hours)
             )
+
+    async def let_go_of_messages(self) -> None:
+        await self.ground.pool.execute("UPDATE message SET phase = 'failed', status = 'failed' WHERE is_outbound")
+        await self.ground.pool.execute("UPDATE message SET image_state = 'stored'")
+        long_after = ManualClock(SystemClock().now() + timedelta(days=400))
+        assert (await Forgetting(self.ground.pool, long_after, Keep()).all())["message"]
 
     async def rows(self) -> tuple[int, int]:
         count = "SELECT (SELECT count(*) FROM file), (SELECT count(*) FROM blob)"
@@ -132,7 +139,11 @@ async def test_a_picture_stays_as_long_as_a_message_has_it(store: Store) -> None
         await store.hours_pass(25)
     assert await store.has()
 
-    await store.ground.pool.execute("DELETE FROM message")
+    await store.let_go_of_messages()
+    await store.sweep.once()
+    assert await store.has()
+
+    await store.hours_pass(1)
     await store.sweep.once()
     assert (await store.has(), await store.rows()) == (False, (0, 0))
 
@@ -150,10 +161,26 @@ async def test_a_received_picture_has_no_life_of_its_own_and_goes_when_no_messag
     await store.sweep.once()
     assert (await store.rows())[0] == 1
 
-    await store.ground.pool.execute("UPDATE message SET file_id = NULL")
-    await store.hours_pass(24)
+    await store.let_go_of_messages()
+    await store.hours_pass(1)
     await store.sweep.once()
     assert await store.rows() == (0, 0)
+
+
+async def test_a_picture_whose_message_went_in_a_way_that_told_nobody_is_looked_at_after_a_month(store: Store) -> None:
+    await store.ground.customer_writes()
+    await store.retire(await store.upload())
+    await store.ground.send(file=await store.ground.pool.fetchval("SELECT id FROM file"))
+    await store.sweep.once()
+    await store.ground.pool.execute("DELETE FROM message")
+
+    await store.hours_pass(29 * 24)
+    await store.sweep.once()
+    assert await store.has()
+
+    await store.hours_pass(25)
+    await store.sweep.once()
+    assert not await store.has()
 
 
 async def test_bytes_that_were_put_and_never_named_go(store: Store) -> None:

@@ -19,3 +19,4 @@ DUPLICATES = Counter(
 SWEPT = Counter(
     "picha_storage_swept_total", "What nobody refers to any more: files and blobs let go, and failures.", ["what"]
 )
+FORGOTTEN = Counter("picha_forgotten_total", "What was kept long enough and let go, by class.", ["what"])

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -46,6 +46,7 @@ from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
+from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
@@ -55,6 +56,7 @@ _DRAIN_SECONDS = 10
 _CONFIRM_SECONDS = 5
 _SWEEP_SECONDS = 60
 _SWEEP_PASSES = 20
+_FORGET_SECONDS = 60
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 # What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
@@ -246,7 +248,9 @@ async def _worker(settings: Settings) -> None:
             digest,
         ]
         logger("run").info("working")
-        await _work(workers, digest, desk, ground, settings.parent_pid)
+        forgetting = Forgetting(ground.pool, ground.clock, Keep.of(settings))
+        chores = [_confirm(ground, digest), _sweep(ground), _forget(forgetting)]
+        await _work(workers, chores, desk, settings.parent_pid)
     logger("run").info("stopped")
 
 
@@ -257,19 +261,21 @@ def _keeper(
     return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots)
 
 
-async def _work(workers: Sequence[Keeper | Digest], digest: Digest, desk: Desk, ground: Ground, parent: int) -> None:
+async def _work(
+    workers: Sequence[Keeper | Digest], chores: Sequence[Coroutine[None, None, None]], desk: Desk, parent: int
+) -> None:
     """Run everything until told to stop, then let what flies land, but no longer than the drain time."""
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    sweeping = [asyncio.create_task(_confirm(ground, digest)), asyncio.create_task(_sweep(ground))]
+    beside = [asyncio.create_task(chore) for chore in chores]
     told = asyncio.create_task(_told_to_stop(parent))
     await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
     desk.stopping.set()
     for worker in workers:
         worker.stop()
     _, late = await asyncio.wait(running, timeout=_DRAIN_SECONDS)
-    for task in (*late, *sweeping, told):
+    for task in (*late, *beside, told):
         task.cancel()
-    await asyncio.gather(*late, *sweeping, told, return_exceptions=True)
+    await asyncio.gather(*late, *beside, told, return_exceptions=True)
     for task in running:
         if not task.cancelled() and (error := task.exception()):
             raise error
@@ -300,6 +306,13 @@ async def _sweep(ground: Ground) -> None:
                     break
         except Exception as error:  # noqa: BLE001 - what nobody needs must go some day
             logger("run").warning("sweep put off", error=type(error).__name__)
+
+
+async def _forget(forgetting: Forgetting) -> None:
+    """Let go, every minute, of all that was kept long enough."""
+    while True:
+        await asyncio.sleep(_FORGET_SECONDS)
+        await forgetting.all()
 
 
 async def _told_to_stop(parent: int) -> None:

@@ -11,6 +11,8 @@ from msgspec import Meta
 from picha.kit.secrets import Secret
 
 _PREFIX = "PICHA_"
+# A hundred years: for ever, for whoever wants that.
+_DAYS_MAX = 36_525
 
 
 class SettingsError(Exception):
@@ -43,6 +45,72 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_originals: Annotated[
         bool, Meta(description="Keep a picture that was changed as it came, too, for as long as the changed one.")
     ] = False
+    keep_captions_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which captions, and what customers wrote, are kept; 0 lets go at once.",
+            examples=["30"],
+        ),
+    ] = 90
+    keep_media_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which the pictures of messages are kept; 0 lets go at once. An upload that was not "
+            "sent may be named for 30 days.",
+            examples=["7"],
+        ),
+    ] = 30
+    keep_messages_days: Annotated[
+        int,
+        Meta(
+            ge=31,
+            le=_DAYS_MAX,
+            description="Days for which messages are kept, with their attempts and evidence: more than the 30 for "
+            "which Meta tries to deliver them.",
+            examples=["3650"],
+        ),
+    ] = 365
+    keep_webhooks_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which the bodies of Meta's webhooks are kept after they were understood; 0 lets go "
+            "at once.",
+            examples=["2"],
+        ),
+    ] = 7
+    keep_webhook_hashes_days: Annotated[
+        int,
+        Meta(
+            ge=8,
+            le=_DAYS_MAX,
+            description="Days for which a webhook that comes again is known: more than the 7 for which Meta tries.",
+            examples=["14"],
+        ),
+    ] = 9
+    keep_quarantine_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which items of webhooks are kept that could not be understood; 0 lets go at once.",
+            examples=["90"],
+        ),
+    ] = 30
+    keep_parked_statuses_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_DAYS_MAX,
+            description="Days for which statuses are kept of messages that nobody here knows.",
+            examples=["2"],
+        ),
+    ] = 7
     media_networks: Annotated[
         str,
         Meta(

@@ -4,6 +4,7 @@ import os
 import random
 import secrets
 import time
+from datetime import datetime
 from uuid import UUID
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -26,6 +27,14 @@ class Ids:
         milliseconds, counter = divmod(stamp, 4096)
         chance = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
         return UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | chance)
+
+
+def earliest(moment: datetime) -> UUID:
+    """Return the least UUIDv7 of a moment: ids that were made before it are less, all others are greater or equal.
+
+    No id is older than 1970.
+    """
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80 | 7 << 76 | 2 << 62)
 
 
 def base62(length: int) -> str:

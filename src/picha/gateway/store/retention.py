@@ -7,9 +7,10 @@ the life in which it was held. So a named blob has its bytes, whatever came betw
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
@@ -18,8 +19,8 @@ from picha.gateway.store.pool import Connection, Pool, in_transaction
 GRACE = timedelta(hours=1)
 # A sweeper that doomed a blob has this long to delete its bytes; past it, another one does it again.
 DOOM = timedelta(minutes=5)
-# A file that ended but is referred to is looked at again this much later.
-_AGAIN = timedelta(days=1)
+# A file that ended but is referred to is looked at when a message lets go of it, and this much later in any case.
+_AGAIN = timedelta(days=30)
 _WAIT_S, _LOOK_S = 10.0, 0.1
 
 _HOLD = """
@@ -35,7 +36,14 @@ DELETE FROM file WHERE id = ANY($1) AND (SELECT true FROM message WHERE file_id 
     AND (expires_at IS NULL OR expires_at <= now())
 RETURNING digest
 """
-_LATER = "UPDATE file SET sweep_at = now() + $2::interval WHERE id = ANY($1)"
+_LATER = "UPDATE file SET sweep_at = greatest(expires_at, now() + $2::interval) WHERE id = ANY($1)"
+# What has no life of its own, because a customer sent it, ends with the message that let go of it.
+_LET_GO = """
+UPDATE file SET expires_at = coalesce(file.expires_at, now()),
+    sweep_at = greatest(file.expires_at, now()) + $2::interval
+FROM (SELECT id FROM file WHERE id = ANY($1) ORDER BY id FOR UPDATE) AS named
+WHERE file.id = named.id
+"""
 _LOOK_AT_BLOBS = """
 UPDATE blob SET sweep_at = greatest(sweep_at, now())
 FROM (SELECT digest FROM blob WHERE digest = ANY($1) ORDER BY digest FOR UPDATE) AS named
@@ -90,6 +98,11 @@ async def drop_files(pool: Pool, *, most: int) -> tuple[int, int]:
         return len(due), len(dropped)
 
     return await in_transaction(pool, work)
+
+
+async def let_go(connection: Connection, files: Collection[UUID], *, grace: timedelta = GRACE) -> None:
+    """Look at files soon, inside the transaction in which a message let go of them."""
+    await connection.execute(_LET_GO, list(files), grace)
 
 
 async def doom(pool: Pool, *, most: int) -> Doomed:

@@ -111,7 +111,8 @@ CREATE TABLE blob (
 CREATE INDEX blob_to_sweep ON blob (sweep_at) WHERE sweep_at IS NOT NULL;
 
 -- A picture the workspace may name by file_id. Bytes lie in the blob store under their digest. A file that
--- expired lies here as long as a message refers to it; sweep_at says when to look whether one does.
+-- expired lies here as long as a message refers to it; sweep_at says when to look whether one does: a message that lets
+-- go of its picture brings that look forward.
 CREATE TABLE file (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
@@ -141,6 +142,7 @@ CREATE TABLE uploaded_media (
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (sender_id, digest)
 );
+CREATE INDEX uploaded_media_to_forget ON uploaded_media (expires_at);
 
 -- One message, either way. Outbound rows are the outbox: due_at says when the lane that owns the phase looks again.
 CREATE TABLE message (
@@ -256,6 +258,7 @@ CREATE TABLE evidence (
 );
 CREATE INDEX evidence_of_attempt ON evidence (attempt_id) WHERE attempt_id IS NOT NULL;
 CREATE INDEX evidence_parked ON evidence (wamid) WHERE attempt_id IS NULL;
+CREATE INDEX evidence_to_forget ON evidence (received_at) WHERE attempt_id IS NULL;
 
 -- What we concluded by ourselves about a message, for its timeline and for the fold. Append-only. `attempt` is how many
 -- attempts there were when it moved the message: a later attempt supersedes it. It is null for what moved nothing.
@@ -270,22 +273,23 @@ CREATE TABLE decision (
 );
 CREATE INDEX decision_of_message ON decision (message_id, at);
 
--- Webhook bodies exactly as they came, kept before they are answered.
+-- Webhook bodies exactly as they came, kept before they are answered. The hash outlives the body, so that a body that
+-- comes again is known for longer than Meta tries.
 CREATE TABLE raw_webhook (
     id uuid PRIMARY KEY,
     meta_app_id text NOT NULL,
     digest bytea NOT NULL,
-    body bytea NOT NULL,
+    body bytea,
     received_at timestamptz NOT NULL,
     digested_at timestamptz,
     UNIQUE (meta_app_id, digest)
 );
 CREATE INDEX raw_webhook_to_digest ON raw_webhook (id) WHERE digested_at IS NULL;
 
--- Items of webhooks that could not be understood: kept, counted, looked at by a person.
+-- Items of webhooks that could not be understood: kept, counted, looked at by a person. They may outlive their webhook.
 CREATE TABLE quarantine (
     id uuid PRIMARY KEY,
-    raw_id uuid NOT NULL REFERENCES raw_webhook,
+    raw_id uuid NOT NULL,
     path text NOT NULL,
     reason text NOT NULL,
     item bytea NOT NULL,
@@ -309,6 +313,23 @@ CREATE TABLE keeper (
     seen_at timestamptz NOT NULL,
     PRIMARY KEY (kind, owner)
 );
+
+-- How far each walk through a table has come that lets go of what is old, in the order of ids and so of time. What was
+-- not ready to go when the walk passed waits in walk_late, and is looked at again after twice the time.
+CREATE TABLE walk (
+    name text PRIMARY KEY,
+    upto uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
+);
+INSERT INTO walk (name) VALUES ('captions'), ('pictures'), ('messages'), ('bodies'), ('hashes'), ('quarantine');
+
+CREATE TABLE walk_late (
+    name text NOT NULL REFERENCES walk,
+    id uuid NOT NULL,
+    waits interval NOT NULL,
+    look_at timestamptz NOT NULL,
+    PRIMARY KEY (name, id)
+);
+CREATE INDEX walk_late_due ON walk_late (name, look_at);
 
 -- The role the programs run as: rows, no DDL.
 DO $$

@@ -1,0 +1,51 @@
+"""Let go of what belongs to no message: bodies of webhooks, then their hashes, what was put aside, dead media ids."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from picha.gateway.store.pool import Connection, Pool
+from picha.gateway.store.walks import Walk
+
+# A body that was answered 200 and not digested is all there is of what it tells.
+_UNDIGESTED = "SELECT id FROM raw_webhook WHERE id = ANY($1) AND digested_at IS NULL"
+_BODIES = "UPDATE raw_webhook SET body = NULL WHERE id = ANY($1)"
+_HASHES = "DELETE FROM raw_webhook WHERE id = ANY($1)"
+_QUARANTINE = "DELETE FROM quarantine WHERE id = ANY($1)"
+_DEAD_MEDIA = """
+DELETE FROM uploaded_media WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM uploaded_media WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+"""
+
+
+async def _bodies(connection: Connection, webhooks: Sequence[UUID]) -> Collection[UUID]:
+    return await _when_digested(connection, _BODIES, webhooks)
+
+
+async def _hashes(connection: Connection, webhooks: Sequence[UUID]) -> Collection[UUID]:
+    return await _when_digested(connection, _HASHES, webhooks)
+
+
+async def _when_digested(connection: Connection, statement: str, webhooks: Sequence[UUID]) -> Collection[UUID]:
+    unready = [row[0] for row in await connection.fetch(_UNDIGESTED, webhooks)]
+    await connection.execute(statement, list(set(webhooks).difference(unready)))
+    return unready
+
+
+async def _quarantined(connection: Connection, items: Sequence[UUID]) -> Collection[UUID]:
+    await connection.execute(_QUARANTINE, items)
+    return ()
+
+
+BODIES = Walk("bodies", "raw_webhook", _bodies)
+"""Empties the bodies of digested webhooks; the same body again is still known by its hash."""
+
+HASHES = Walk("hashes", "raw_webhook", _hashes)
+"""Deletes digested webhooks, hashes and all."""
+
+QUARANTINE = Walk("quarantine", "quarantine", _quarantined)
+"""Deletes items that were put aside."""
+
+
+async def dead_media(pool: Pool, *, most: int) -> int:
+    """Delete up to `most` media ids that Meta has let go of; return how many."""
+    return int((await pool.execute(_DEAD_MEDIA, most)).rpartition(" ")[2])
