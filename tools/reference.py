@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import msgspec
+from prometheus_client.metrics import MetricWrapperBase
 
 from picha.cloudapi import limits
 from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
 from picha.egress.places import PER_HOST, PER_PARTY
+from picha.gateway import metrics
 from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
@@ -19,6 +21,7 @@ from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes
+from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX
 from picha.karibu.errors import STATUS, Code
@@ -100,6 +103,25 @@ def settings() -> str:
         example = f" For example `{meta.examples[0]}`." if meta.examples else ""
         rows.append((f"`PICHA_{name.upper()}`", shown, f"{meta.description}{example}"))
     return "# Settings\n\nRead once from the environment.\n\n" + table(["variable", "default", "meaning"], rows)
+
+
+def metrics_page() -> str:
+    """Every metric of the api and worker processes."""
+    ours = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+    rows = []
+    for one in ours:
+        (family,) = one.describe()
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(f"`{label}`" for label in vars(one)["_labelnames"])
+        rows.append((f"`{name}`", family.type, labels or "-", family.documentation))
+    text = (
+        "Each process serves its own in Prometheus' text at `/metrics` of a loopback port: `PICHA_METRICS_PORT` for "
+        "the API, `PICHA_WORKER_METRICS_PORT` for the worker; `picha up` takes free ones and names them. No label "
+        "holds a phone number, a name or a message. Counters and histograms tell of one process. The gauges of what "
+        "waits tell of the whole gateway, and are the same wherever they are read: one process reads them in the "
+        f"database at most every {READ_EVERY_S} s. `process_` and `python_` metrics stand beside these.\n\n"
+    )
+    return "# Metrics\n\n" + text + table(["metric", "kind", "labels", "meaning"], rows)
 
 
 def sandbox_switches() -> str:
@@ -187,6 +209,7 @@ PAGES = {
     "meta-codes.md": meta_codes,
     "settings.md": settings,
     "limits.md": limits_page,
+    "metrics.md": metrics_page,
     "sandbox-coverage.md": coverage,
     "sandbox-control.md": control,
     "sandbox-switches.md": sandbox_switches,

@@ -65,6 +65,24 @@ class Plan:
         """The address of the API's metrics."""
         return f"http://{LOOPBACK}:{self.metrics_port}/metrics"
 
+    @property
+    def worker_metrics_url(self) -> str:
+        """The address of the worker's metrics."""
+        return f"http://{LOOPBACK}:{self.worker_metrics_port}/metrics"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of api and worker, as variables of their environment; without the key ring itself."""
+        return {
+            "PICHA_DATABASE_URL": self.database_url,
+            "PICHA_HOME": str(self.home),
+            "PICHA_KEYS_FILE": str(self.home / "keys"),
+            "PICHA_HOST": self.host,
+            "PICHA_PORT": str(self.port),
+            "PICHA_METRICS_PORT": str(self.metrics_port),
+            "PICHA_WORKER_METRICS_PORT": str(self.worker_metrics_port),
+        }
+
 
 def usable_port(host: str, port: int, flag: str) -> int:
     """Return `port` if a program may listen on it now, or a free one for 0.
@@ -138,15 +156,10 @@ def _command(*arguments: str) -> Callable[[], list[str]]:
 
 def _environment(plan: Plan) -> dict[str, str]:
     inherited = dict(os.environ)  # noqa: TID251 - handed on to children, not read
-    return inherited | {
-        "PICHA_DATABASE_URL": plan.database_url,
-        "PICHA_HOME": str(plan.home),
+    return {
+        **inherited,
+        **plan.settings,
         "PICHA_KEYS": plan.keys,
-        "PICHA_KEYS_FILE": str(plan.home / "keys"),
-        "PICHA_HOST": plan.host,
-        "PICHA_PORT": str(plan.port),
-        "PICHA_METRICS_PORT": str(plan.metrics_port),
-        "PICHA_WORKER_METRICS_PORT": str(plan.worker_metrics_port),
         "PICHA_LOG_JSON": "true",
         "PICHA_PARENT_PID": str(os.getpid()),
         "PYTHONUNBUFFERED": "1",

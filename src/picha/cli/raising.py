@@ -150,6 +150,7 @@ def _ready(plan: Plan, workspace: TestWorkspace, told: dict[str, str], pids: dic
         sandbox_url=plan.sandbox_url,
         handset_url=told["handset_url"],
         metrics_url=plan.metrics_url,
+        worker_metrics_url=plan.worker_metrics_url,
         api_key=workspace.api_key,
         app_id=str(workspace.app_id),
         sender=workspace.sender,

@@ -25,6 +25,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_url: str
     handset_url: str
     metrics_url: str
+    worker_metrics_url: str
     api_key: str
     app_id: str
     sender: str
@@ -67,6 +68,7 @@ def greet(ready: Ready, *, home: Path, logs: Path) -> None:
         ("inbox", f"{ready.inbox_url} (coming)"),
         ("handset", f"{ready.handset_url} (coming)"),
         ("metrics", ready.metrics_url),
+        ("", f"{ready.worker_metrics_url} (the worker's)"),
         ("data", str(home)),
         ("logs", str(logs)),
     ):

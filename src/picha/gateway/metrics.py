@@ -1,6 +1,12 @@
-"""What a running process counts, in Prometheus' terms; served on a listener of its own."""
+"""What a running process counts and measures, in Prometheus' terms; served on a listener of its own.
 
-from prometheus_client import Counter
+No label is ever a phone number, a name or anything else that people sent: a number is named by its sender's id.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SLOW = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
 
 ACCEPTED = Counter("picha_sends_accepted_total", "Sends answered 202.")
 REFUSED = Counter("picha_requests_refused_total", "Requests refused, by error code.", ["code"])
@@ -20,3 +26,56 @@ SWEPT = Counter(
     "picha_storage_swept_total", "What nobody refers to any more: files and blobs let go, and failures.", ["what"]
 )
 FORGOTTEN = Counter("picha_forgotten_total", "What was kept long enough and let go, by class.", ["what"])
+
+REQUESTS = Histogram(
+    "picha_request_seconds",
+    "From a request's head to its answer: by route, and first digit of the status. For a send that is the time to its "
+    "202, for a webhook the time until it is kept.",
+    ["method", "route", "answer"],
+    buckets=_QUICK,
+)
+DIGESTED = Histogram(
+    "picha_webhook_digested_seconds",
+    "From a webhook's arrival to its facts being stored.",
+    buckets=_QUICK,
+)
+EVIDENCE_LAG = Histogram(
+    "picha_status_lag_seconds",
+    "From the moment that WhatsApp gives a status to its arrival here; whole seconds.",
+    buckets=_SLOW,
+)
+LOOP_LAG = Histogram(
+    "picha_loop_lag_seconds", "How late the process's loop is, looked at every second.", buckets=_QUICK
+)
+POOL_WAIT = Histogram(
+    "picha_database_wait_seconds",
+    "How long a connection to the database is waited for, tried every second.",
+    buckets=_QUICK,
+)
+POOL = Gauge("picha_database_connections", "Connections of the process to the database, idle and busy.", ["state"])
+
+# What the whole gateway has waiting, as one process read it in the database; every process shows the same.
+READ_AT = Gauge("picha_gauges_read_timestamp_seconds", "When the gauges below were read in the database.")
+WAITING = Gauge(
+    "picha_messages_waiting",
+    "Messages by what they wait for: image_wait, queued, sending, unknown, fetch. Counted to 10,000 each.",
+    ["phase"],
+)
+WEBHOOKS_WAITING = Gauge("picha_webhooks_waiting", "Webhooks kept and not yet understood. Counted to 10,000.")
+WEBHOOKS_OLDEST = Gauge("picha_webhooks_oldest_seconds", "How long the oldest of them waits.")
+PARKED = Gauge("picha_statuses_parked", "Statuses of messages that nobody here knows. Counted to 10,000.")
+QUARANTINED = Gauge("picha_webhook_items_quarantined", "Webhook items kept aside for a person. Counted to 10,000.")
+SENDER_WAITING = Gauge(
+    "picha_sender_messages_waiting", "Messages in the queue of a number. Counted to 10,000.", ["sender"]
+)
+SENDER_OLDEST = Gauge(
+    "picha_sender_oldest_due_seconds", "For how long the oldest message of a number could have been sent.", ["sender"]
+)
+SENDER_ACTIVE = Gauge(
+    "picha_sender_active", "1 for a number that may send, 0 for one that is switched off.", ["sender"]
+)
+SENDER_OWNED = Gauge("picha_sender_owned", "1 while a worker holds the send lane of a number.", ["sender"])
+OF_SENDERS = (SENDER_WAITING, SENDER_OLDEST, SENDER_ACTIVE, SENDER_OWNED)
+LANES_ORPHANED = Gauge(
+    "picha_lanes_orphaned", "Lanes with work that has been due for 15 s and that no worker holds.", ["kind"]
+)

@@ -47,6 +47,7 @@ from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
+from picha.gateway.upkeep.pulse import pulse
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
@@ -166,6 +167,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
     async with accept.group, intake.group, Fetcher(at_once=32) as fetcher:
         yield Services(
             pool=ground.pool,
+            clock=ground.clock,
             ids=ground.ids,
             times=ground.times,
             keys=KeyDesk(ground.pool, ground.clock),
@@ -208,7 +210,8 @@ async def serve_app(app: Starlette, settings: Settings) -> None:
 async def _api(settings: Settings) -> None:
     async with open_ground(settings) as ground, open_services(ground, settings) as services:
         with _metrics(settings.metrics_port):
-            await serve_app(create_app(services), settings)
+            async with pulse(ground.pool, ground.clock):
+                await serve_app(create_app(services), settings)
 
 
 async def _worker(settings: Settings) -> None:
@@ -233,6 +236,7 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(desk.settlements)
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
+        await stack.enter_async_context(pulse(ground.pool, ground.clock))
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         workers: list[Keeper | Digest] = [
             _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64, slots=_SENDS),

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import msgspec
+from prometheus_client import Histogram
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -13,7 +14,7 @@ from starlette.routing import Route as StarletteRoute
 
 from picha.gateway.api.calls import Call, RefusedError, Services
 from picha.gateway.api.routes import FORMER_SENDS, OTHER_SENDS, ROUTES, Route
-from picha.gateway.metrics import REFUSED
+from picha.gateway.metrics import REFUSED, REQUESTS
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.pool import UNREACHABLE
 from picha.images.workers import CrowdedError
@@ -51,13 +52,24 @@ def create_app(services: Services, routes: Sequence[Route] = ROUTES) -> Starlett
 
 
 def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable[Response]]:
+    measured: dict[int, Histogram] = {}
+
     async def enter(request: Request) -> Response:
+        began = services.clock.monotonic()
+        response = await answer(request)
+        digit = response.status_code // 100
+        if digit not in measured:
+            measured[digit] = REQUESTS.labels(route.method, route.path, f"{digit}xx")
+        measured[digit].observe(services.clock.monotonic() - began)
+        return response
+
+    async def answer(request: Request) -> Response:
         request_id = services.ids.uuid()
         try:
             call = Call(request, services, await services.keys.identify(request.headers.get("x-api-key")))
             if route.needs_key:
                 _ = call.caller
-            answer = await route.handler(call)
+            answered = await route.handler(call)
         except RefusedError as error:
             return _refuse(error, request_id, is_enveloped=route.is_enveloped)
         except (OverloadedError, CrowdedError, *UNREACHABLE) as error:
@@ -68,11 +80,11 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
         except Exception:  # noqa: BLE001 - the caller gets an envelope, the log gets the rest
             logger("api").exception("a request failed", path=route.path, request_id=str(request_id))
             return _failed(request_id, is_enveloped=route.is_enveloped)
-        if isinstance(answer, Response):
-            return answer
-        document = encode_ok(answer.data, request_id) if route.is_enveloped else _encoder.encode(answer.data)
-        headers = {**answer.headers, "X-Request-Id": str(request_id)}
-        return Response(document, answer.status, headers, _JSON)
+        if isinstance(answered, Response):
+            return answered
+        document = encode_ok(answered.data, request_id) if route.is_enveloped else _encoder.encode(answered.data)
+        headers = {**answered.headers, "X-Request-Id": str(request_id)}
+        return Response(document, answered.status, headers, _JSON)
 
     return enter
 

@@ -17,6 +17,7 @@ from picha.gateway.sending.accept import Accept
 from picha.gateway.sending.backlog import Backlog
 from picha.gateway.store.pool import Pool
 from picha.karibu.errors import Code, ErrorItem
+from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
 JSON_MAX_BYTES = 64 * 1024
@@ -27,6 +28,7 @@ class Services:
     """What the handlers work with."""
 
     pool: Pool
+    clock: Clock
     ids: Ids
     times: Times
     keys: KeyDesk

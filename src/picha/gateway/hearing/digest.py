@@ -14,7 +14,7 @@ from picha.gateway.domain.facts import MessageReceived, StatusSeen
 from picha.gateway.hearing import translate
 from picha.gateway.lanes.doorbell import Doorbell, pause
 from picha.gateway.meta.times import Times
-from picha.gateway.metrics import DUPLICATES, SET_ASIDE
+from picha.gateway.metrics import DIGESTED, DUPLICATES, EVIDENCE_LAG, SET_ASIDE
 from picha.gateway.store import raw, tenants
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.pool import UNREACHABLE, Connection, Pool
@@ -109,10 +109,11 @@ class Digest:
     async def _digest(
         self, write: Callable[[Connection, _Harvest], Awaitable[None]], most: int, *, is_caught_up: bool
     ) -> int:
-        harvest = _Harvest()
+        harvest, taken = _Harvest(), list[Raw]()
 
         async def understand(connection: Connection, raws: list[Raw]) -> None:
-            nonlocal harvest
+            nonlocal harvest, taken
+            taken = raws
             harvest = await self._gather(connection, raws, is_caught_up=is_caught_up)
             await write(connection, harvest)
             await raw.quarantine(connection, harvest.aside)
@@ -123,6 +124,8 @@ class Digest:
         for fact in (one.fact for one in harvest.heard):
             if isinstance(fact, StatusSeen):
                 self._heard[fact.sender_id] = max(fact.received_at, self._heard.get(fact.sender_id, fact.received_at))
+        for one in taken:
+            DIGESTED.observe(self._times.since(one.received_at))
         return digested
 
     def take_heard(self) -> dict[UUID, datetime]:
@@ -166,6 +169,9 @@ class Digest:
                     self._put_aside(harvest, one.id, "$", str(error), item.raw)
                 else:
                     harvest.heard.append(_Heard(fact, one.id, item.raw))
+                    if isinstance(fact, StatusSeen) and route is not None:
+                        lag = self._times.shifted(route.account_id, fact.received_at) - fact.provider_at
+                        EVIDENCE_LAG.observe(max(0.0, lag.total_seconds()))
         return harvest
 
     async def _routes(

@@ -43,6 +43,10 @@ class Times:
         """Return a real `moment` of just now in the domain's time."""
         return self._frozen.get(account) or moment + self._shifts.get(account, timedelta(0))
 
+    def since(self, moment: datetime) -> float:
+        """Return the seconds that have really passed since a real `moment`."""
+        return (self._clock.now() - moment).total_seconds()
+
     def learn(self, account: UUID, told: datetime, *, is_frozen: bool) -> None:
         """Follow what the sandbox said its clock shows."""
         self._shifts[account] = told - self._clock.now()

@@ -110,6 +110,9 @@ class Dispatch:
         if isinstance(outcome, Barred):
             await self._bar(outcome)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
+        if isinstance(outcome, Rejected | Barred | Ambiguous):
+            name = NAMES[type(outcome)]
+            logger("sending").info("a send was not accepted", id=str(send.id), outcome=name, code=outcome.code)
         await self._settle(Settlement(send.id, attempt, outcome, again_after=_again(send, outcome, self.desk.chance())))
         return _landing(outcome)
 

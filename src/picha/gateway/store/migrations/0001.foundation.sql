@@ -314,6 +314,13 @@ CREATE TABLE keeper (
     PRIMARY KEY (kind, owner)
 );
 
+-- What waits in the whole gateway, as one process read it a few seconds ago and every process tells.
+CREATE TABLE reading (
+    read_at timestamptz NOT NULL,
+    told jsonb
+);
+INSERT INTO reading (read_at) VALUES ('-infinity');
+
 -- How far each walk through a table has come that lets go of what is old, in the order of ids and so of time. What was
 -- not ready to go when the walk passed waits in walk_late, and is looked at again after twice the time.
 CREATE TABLE walk (
