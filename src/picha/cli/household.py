@@ -14,6 +14,9 @@ from picha.gateway.store.embedded import ENVIRONMENT, EmbeddedPostgres
 from picha.kit import launch
 
 LOOPBACK = "127.0.0.1"
+SETTINGS = "running.json"
+"""The file in a home that tells other commands the settings of what runs there (0600); it goes with the programs."""
+
 _DRAIN_S = 12.0
 # Below the range (32768 to 60999) that Linux gives to outgoing connections.
 _PORTS = range(20_000, 32_000)

@@ -19,6 +19,7 @@ from picha.gateway import setup
 from picha.gateway.setup import TestWorkspace
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.migrate import migrate
+from picha.gateway.store.vault import keep_private
 from picha.kit.clock import SystemClock
 
 _READY_WITHIN_S = 60.0
@@ -64,6 +65,7 @@ async def keep_up(plan: Plan, server: EmbeddedPostgres | None, *, json: bool) ->
     finally:
         await supervisor.stop()
         await _cancel(raising, stopping, hopeless)
+        (plan.home / household.SETTINGS).unlink(missing_ok=True)
     return 0
 
 
@@ -81,6 +83,7 @@ async def _raise_and_announce(
     await asyncio.gather(supervisor.start(household.worker(plan)), supervisor.start(household.api(plan)))
     await _api_ready(plan, supervisor)
     await asyncio.to_thread(_hear_first_words, plan, told)
+    keep_private(plan.home / household.SETTINGS, msgspec.json.encode(plan.settings).decode())
     ready = _ready(plan, workspace, told, supervisor.pids())
     if json:
         sys.stdout.write(welcome.ready_line(ready) + "\n")

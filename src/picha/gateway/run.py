@@ -87,7 +87,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         SettingsError: the key ring cannot be read, or the blob store, media networks or ambiguous codes make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
-    vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
+    vault, clock, ids = Vault(read_ring(settings.ring())), SystemClock(), Ids()
     blobs, policies, doubted = open_blobs(settings), _policies(settings), _doubted(settings)
     async with open_pool(settings.database_url) as pool:
         book = AccountBook(pool, vault, clock)
@@ -116,16 +116,6 @@ def _doubted(settings: Settings) -> frozenset[int]:
         return read_doubted(settings.ambiguous_codes)
     except ValueError as error:
         raise SettingsError(f"PICHA_AMBIGUOUS_CODES: {error}.") from error
-
-
-def _ring(settings: Settings) -> str:
-    if settings.keys:
-        return settings.keys
-    path = settings.keys_file or settings.home / "keys"
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise SettingsError(f"PICHA_KEYS_FILE: the key ring {path} cannot be read ({error.strerror}).") from error
 
 
 def serve_api(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from picha.kit.secrets import Secret
 _PREFIX = "PICHA_"
 # A hundred years: for ever, for whoever wants that.
 _DAYS_MAX = 36_525
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 class SettingsError(Exception):
@@ -160,17 +161,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def base_url(self) -> str:
-        """The API's address for links, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        """The API's address for links, without a trailing slash; loopback where it listens on every address."""
+        host = "127.0.0.1" if self.host in _EVERYWHERE else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def keys_path(self) -> Path:
+        """The file with the master key ring, where `keys` does not have it."""
+        return self.keys_file or self.home / "keys"
+
+    def ring(self) -> str:
+        """Return the text of the master key ring.
+
+        Raises:
+            SettingsError: its file cannot be read.
+        """
+        try:
+            return self.keys or self.keys_path.read_text()
+        except OSError as error:
+            what = f"the key ring {self.keys_path} cannot be read ({error.strerror})"
+            raise SettingsError(f"PICHA_KEYS_FILE: {what}.") from error
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] | None = None, *, otherwise: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environment`, by default the process's own.
+
+    Where that names no database, it is laid over the variables of `otherwise`.
 
     Raises:
         SettingsError: a variable is missing or wrong.
     """
     source = os.environ if environment is None else environment  # noqa: TID251 - the one place that reads it
+    if otherwise and not source.get(f"{_PREFIX}DATABASE_URL"):
+        source = {**otherwise, **{name: value for name, value in source.items() if value}}
     given = {
         name: source[variable]
         for name in Settings.__struct_fields__

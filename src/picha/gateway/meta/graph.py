@@ -109,6 +109,27 @@ class Graph:
         except msgspec.DecodeError as error:
             raise GraphCallError("WhatsApp does not tell the number's digits.", again=True) from error
 
+    async def read(
+        self, account: Credentials, path: str, params: dict[str, str], *, bearer: Secret | None = None
+    ) -> bytes:
+        """Return what is told at a path of Graph's, asked with `bearer` or the account's token.
+
+        Raises:
+            GraphCallError: it was refused, or Meta could not be reached.
+        """
+        url = f"{account.graph_url}/{path}"
+        return await self._ask("GET", url, account, prove=bearer is None, bearer=bearer, params=params)
+
+    async def date(self, account: Credentials) -> str:
+        """Return the Date header of an answer of Graph's, whatever it answers; raises `GraphCallError`."""
+        try:
+            async with self._session.get(
+                account.graph_url, allow_redirects=False, trace_request_ctx=SimpleNamespace()
+            ) as answer:
+                return answer.headers.get("Date", "")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise GraphCallError(f"WhatsApp could not be reached ({type(error).__name__}).", again=True) from error
+
     async def describe(self, account: Credentials, phone_number_id: str, media_id: str) -> MediaDescription:
         """Ask for a fresh URL of a media id; raises `GraphCallError`."""
         params = {"phone_number_id": phone_number_id}
@@ -134,6 +155,7 @@ class Graph:
         *,
         limit: int = _ANSWER_MAX,
         prove: bool = True,
+        bearer: Secret | None = None,
         **request: Any,
     ) -> bytes:
         if prove:
@@ -142,7 +164,7 @@ class Graph:
             async with self._session.request(
                 method,
                 url,
-                headers=_bearer(account.access_token),
+                headers=_bearer(bearer or account.access_token),
                 allow_redirects=False,
                 trace_request_ctx=SimpleNamespace(on_left=_nothing),
                 **request,

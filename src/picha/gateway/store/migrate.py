@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import yoyo
-import yoyo.exceptions
+import yoyo.connections
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -25,7 +25,7 @@ def migrate(dsn: str) -> list[str]:
     """
     try:
         backend = yoyo.get_backend(urlsplit(dsn)._replace(scheme="postgresql+psycopg").geturl())
-    except (psycopg.Error, yoyo.exceptions.BadConnectionURI) as error:
+    except (psycopg.Error, yoyo.connections.BadConnectionURI) as error:
         raise MigrationError(f"The database cannot be reached: {str(error).strip()}") from error
     try:
         with backend.lock():

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -62,6 +63,14 @@ async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     Raises `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
     PostgreSQL 15, or a migration is missing.
     """
+    async with open_unchecked(dsn, size=size) as pool:
+        await _assert_safe(pool)
+        yield pool
+
+
+@asynccontextmanager
+async def open_unchecked(dsn: str, *, size: int) -> AsyncIterator[Pool]:
+    """Open up to `size` connections to a database that may be unsafe, to look at it."""
     async with asyncpg.create_pool(
         dsn,
         min_size=2,
@@ -70,25 +79,45 @@ async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
         reset=_keep,
         server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS},
     ) as pool:
-        await _assert_safe(pool)
         yield pool
 
 
-async def _assert_safe(pool: Pool) -> None:
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What speaks against a database, and what to do about it; a `grave` one keeps the programs from starting."""
+
+    what: str
+    remedy: str
+    is_grave: bool = True
+
+
+async def troubles(pool: Pool) -> list[Trouble]:
+    """Return what speaks against the database at the other end."""
     row = await pool.fetchrow(
         "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,"
-        " current_setting('server_version_num')::int AS version"
+        " current_setting('full_page_writes') AS full_page_writes,"
+        " current_setting('server_version_num')::int AS version, to_regclass('_yoyo_migration') IS NOT NULL AS is_made"
     )
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    found = []
     if row["version"] < _OLDEST:
-        raise UnsafeDatabaseError(f"PostgreSQL {row['version'] // 10000} is too old; use 15 or newer.")
+        found.append(Trouble(f"PostgreSQL {row['version'] // 10000} is too old.", "Use PostgreSQL 15 or newer."))
     if row["fsync"] != "on" or row["synchronous_commit"] in {"off", "local"}:
-        raise UnsafeDatabaseError(
-            f"fsync is {row['fsync']} and synchronous_commit is {row['synchronous_commit']}: an acknowledged message "
-            "could be lost. Set both to on in postgresql.conf (ALTER SYSTEM) and reload."
-        )
-    if not is_current(await applied(pool)):
-        raise UnsafeDatabaseError("The database lacks a migration; run `picha migrate`.")
+        what = f"fsync is {row['fsync']} and synchronous_commit is {row['synchronous_commit']}: an acknowledged message"
+        remedy = "Set both to on in postgresql.conf (ALTER SYSTEM) and reload."
+        found.append(Trouble(f"{what} could be lost.", remedy))
+    if row["full_page_writes"] != "on":
+        what = "full_page_writes is off: a power cut may tear pages, unless the file system writes them whole."
+        found.append(Trouble(what, "Set it to on, unless the data lies on such a file system (ZFS).", is_grave=False))
+    if not row["is_made"] or not is_current(await applied(pool)):
+        found.append(Trouble("The database lacks a migration.", "Run `picha migrate`."))
+    return found
+
+
+async def _assert_safe(pool: Pool) -> None:
+    for trouble in await troubles(pool):
+        if trouble.is_grave:
+            raise UnsafeDatabaseError(f"{trouble.what} {trouble.remedy}")
 
 
 async def applied(pool: Pool) -> set[str]:

@@ -1,0 +1,104 @@
+"""Looks at the database: whether it keeps what it acknowledges, and what waits in it."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from picha.gateway.store import pool as pools
+from picha.gateway.store import reading
+from picha.gateway.store.pool import Pool
+from picha.gateway.store.reading import Reading, SenderReading
+from picha.gateway.upkeep.doctor.findings import Finding, ok, problem, warning
+from picha.kit.clock import Clock
+
+# How far two clocks may be apart before it is told, and before it does harm: leases and windows are told by both.
+SKEW, SKEW_MAX = timedelta(seconds=2), timedelta(seconds=30)
+_BACKLOG, _BACKLOG_MAX = timedelta(minutes=5), timedelta(hours=4)
+_WEBHOOKS_MAX = timedelta(minutes=1)
+
+
+async def durability(pool: Pool) -> AsyncIterator[Finding]:
+    """Look at the settings that decide whether an acknowledged message can be lost."""
+    found = await pools.troubles(pool)
+    for trouble in found:
+        say = problem if trouble.is_grave else warning
+        yield say("durability", trouble.what, trouble.remedy)
+    if not found:
+        yield ok("durability", "The database keeps what it acknowledges, and has every migration.")
+
+
+async def clock(pool: Pool, ours: Clock) -> AsyncIterator[Finding]:
+    """Compare our clock with the database's."""
+    before = ours.now()
+    theirs: datetime = await pool.fetchval("SELECT clock_timestamp()")
+    yield judge_skew(theirs - before, ours.now() - before, "the database's")
+
+
+def judge_skew(apart: timedelta, took: timedelta, whose: str, *, slack: timedelta = timedelta(0)) -> Finding:
+    """Judge how far another clock is ahead of ours, when asking it `took` that long and it is known to `slack`."""
+    off = max(timedelta(0), -apart - slack, apart - took - slack)
+    if off <= SKEW:
+        return ok("clock", f"This machine's clock and {whose} agree.")
+    what = f"This machine's clock is {off.total_seconds():,.0f} s {'behind' if apart > took else 'ahead of'} {whose}."
+    remedy = "Let both machines follow a time server (NTP); windows, leases and retries are told by these clocks."
+    return (problem if off > SKEW_MAX else warning)("clock", what, remedy)
+
+
+async def queues(pool: Pool) -> AsyncIterator[Finding]:
+    """Look at what waits."""
+    async with pool.acquire() as connection:
+        told = await reading.read(connection)
+    for one in told.senders:
+        yield _backlog(one)
+    for finding in (_lanes(told), _unknown(told), _webhooks(told), _quarantine(told)):
+        yield finding
+
+
+def _backlog(sender: SenderReading) -> Finding:
+    waits, about = timedelta(seconds=sender.oldest_s), str(sender.id)
+    if waits < _BACKLOG:
+        return ok("backlog", f"{_count(sender.waiting)} in the queue, none due for long.", about=about)
+    what = f"{_count(sender.waiting)} in the queue, the oldest due for {waits.total_seconds() / 60:,.0f} minutes."
+    if not sender.is_active:
+        return warning("backlog", f"The number is switched off. {what}", "Switch it on to send them.", about=about)
+    remedy = (
+        "See that workers run, what the number's findings here say, and whether it is asked for more than its pace."
+    )
+    return (problem if waits > _BACKLOG_MAX else warning)("backlog", what, remedy, about=about)
+
+
+def _lanes(told: Reading) -> Finding:
+    orphaned = {kind: count for kind, count in told.orphaned.items() if count}
+    if not orphaned:
+        return ok("lanes", "Every lane with work has a worker.")
+    named = ", ".join(f"{count} {kind}" for kind, count in orphaned.items())
+    what = f"Lanes with overdue work that no worker holds: {named}."
+    return problem("lanes", what, "Start a worker (`picha worker`), or read the log of those that run.")
+
+
+def _unknown(told: Reading) -> Finding:
+    count = told.waiting["unknown"]
+    if not count:
+        return ok("unknown", "No send is of unknown outcome.")
+    remedy = "Nothing, as a rule: evidence settles them, or they are given up within 15 minutes and may be sent anew."
+    return warning("unknown", f"{_count(count)} of unknown outcome.", remedy)
+
+
+def _webhooks(told: Reading) -> Finding:
+    waits = timedelta(seconds=told.webhooks_oldest_s)
+    if waits < _WEBHOOKS_MAX:
+        return ok("webhooks", "Webhooks are understood as they come.")
+    what = f"{told.webhooks:,} webhooks wait to be understood, the oldest for {waits.total_seconds():,.0f} s."
+    return problem("webhooks", what, "Start a worker (`picha worker`), or read the log of those that run.")
+
+
+def _quarantine(told: Reading) -> Finding:
+    if not told.quarantined:
+        return ok("quarantine", "No item of a webhook was put aside.")
+    what = f"{told.quarantined:,} items of webhooks could not be understood."
+    remedy = "SELECT path, reason, count(*) FROM quarantine GROUP BY 1, 2 tells which; please report what Meta sends."
+    return warning("quarantine", what, remedy)
+
+
+def _count(messages: int) -> str:
+    more = " or more" if messages >= reading.COUNT_TO else ""
+    return f"{messages:,}{more} message{'s' if messages != 1 else ''}"
