@@ -14,7 +14,7 @@ from tests.store.test_growth import execute
 from picha.cloudapi import onboarding
 from picha.gateway.domain.outcomes import Ambiguous
 from picha.gateway.settings import Settings
-from picha.gateway.store import raw, tenants
+from picha.gateway.store import numbers, raw, tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.migrate import migrate
 from picha.gateway.store.pool import open_unchecked
@@ -126,14 +126,25 @@ async def test_a_queue_that_does_not_move_is_found_and_a_lane_that_nobody_holds(
     assert await doctor.says("backlog", level="ok")
     assert await doctor.says("lanes", level="ok")
 
-    await ground.pool.execute("UPDATE message SET due_at = now() - interval '6 minutes'")
+    await ground.pool.execute("UPDATE pair SET next_due = now() - interval '6 minutes'")
     assert "6 minutes" in await doctor.says("backlog", level="warning")
     assert "1 send" in await doctor.says("lanes")
 
-    await ground.pool.execute("UPDATE message SET due_at = now() - interval '5 hours'")
+    await ground.pool.execute("UPDATE pair SET next_due = now() - interval '5 hours'")
     assert "300 minutes" in await doctor.says("backlog")
     await ground.pool.execute("UPDATE sender SET is_active = false")
     assert "switched off" in await doctor.says("backlog", level="warning")
+
+
+async def test_a_number_that_is_paused_is_found_and_why(ground: Ground, doctor: Doctor) -> None:
+    assert await doctor.says("pause", level="ok")
+
+    await numbers.pause(ground.pool, ground.sender, "operator")
+    assert "/resume" in await doctor.says("pause", level="warning")
+
+    await numbers.resume(ground.pool, ground.sender)
+    await numbers.pause(ground.pool, ground.sender, "token")
+    assert "token" in await doctor.says("pause")
 
 
 async def test_sends_of_unknown_outcome_are_found(ground: Ground, doctor: Doctor) -> None:

@@ -10,7 +10,7 @@ from tests.store.test_forgetting_growth import FEW, MANY, TABLES, YOUNG_DAYS, fi
 from tests.store.test_growth import execute, pages
 
 from picha.gateway.domain.outcomes import Ambiguous
-from picha.gateway.store import lanes, raw, reading
+from picha.gateway.store import lanes, numbers, raw, reading
 from picha.gateway.store.raw import Quarantined, Raw
 from picha.gateway.store.reading import Reading
 from picha.gateway.upkeep.pulse import show
@@ -22,14 +22,14 @@ async def read(ground: Ground) -> Reading:
 
 
 async def test_everything_that_waits_is_counted_by_what_it_waits_for(ground: Ground) -> None:
-    await ground.customer_writes()
+    for phone in ("16505551234", "16505551235"):
+        await ground.customer_writes(phone, f"wamid.IN{phone}")
     sends = [await ground.send() for _ in range(5)]
-    await ground.send(media_url="https://shop.example/a.jpg")
+    await ground.send(media_url="https://shop.example/a.jpg", phone="16505551235")
     lease = await ground.lease()
     lost, flying = [await ground.begin(lease, message) for message in sends[:2]]
     await ground.settle(sends[0], lost, Ambiguous("lost"))
-    await ground.pool.execute("UPDATE message SET due_at = now() + interval '1 hour' WHERE id = $1", sends[2])
-    await ground.pool.execute("UPDATE message SET due_at = now() - interval '1 minute' WHERE id = $1", sends[3])
+    await ground.pool.execute("UPDATE pair SET next_due = now() - interval '1 minute'")
     await ground.meta_says("wamid.STRANGER", "sent", "delivered")
     await raw.keep(ground.pool, [Raw(ground.ids.uuid(), "1", b"{}", NOON)], [b"{}"])
     async with ground.pool.acquire() as connection:
@@ -38,11 +38,11 @@ async def test_everything_that_waits_is_counted_by_what_it_waits_for(ground: Gro
     told = await read(ground)
 
     assert flying
-    assert told.waiting == {"image_wait": 1, "queued": 3, "sending": 1, "unknown": 1, "fetch": 1}
+    assert told.waiting == {"image_wait": 1, "queued": 3, "sending": 1, "unknown": 1, "fetch": 2}
     assert (told.webhooks, told.parked, told.quarantined) == (1, 2, 1)
     assert told.webhooks_oldest_s > 0
     (sender,) = told.senders
-    assert (sender.id, sender.waiting, sender.is_active, sender.is_owned) == (ground.sender, 3, True, True)
+    assert (sender.id, sender.waiting, sender.is_active, sender.is_owned) == (ground.sender, 6, True, True)
     assert 60 <= sender.oldest_s < 120
     assert told.orphaned == {"prepare": 0, "send": 0, "hear": 0}
 
@@ -61,9 +61,15 @@ async def test_a_lane_with_overdue_work_and_no_owner_is_told(ground: Ground) -> 
     await ground.send(media_url="https://shop.example/a.jpg")
     assert set((await read(ground)).orphaned.values()) == {0}
 
-    await ground.pool.execute("UPDATE message SET due_at = now() - interval '16 s'")
+    for column in ("message SET due_at", "pair SET next_due"):
+        await ground.pool.execute(f"UPDATE {column} = now() - interval '16 s'")
     assert (await read(ground)).orphaned == {"prepare": 1, "send": 1, "hear": 1}
 
+    assert await numbers.pause(ground.pool, ground.sender, "operator")
+    assert (await read(ground)).orphaned == {"prepare": 1, "send": 0, "hear": 1}
+    assert (await read(ground)).senders[0].paused_for == "operator"
+
+    await numbers.resume(ground.pool, ground.sender)
     assert await lanes.take(ground.pool, lanes.SEND, ground.ids.uuid(), most=1)
     assert (await read(ground)).orphaned == {"prepare": 1, "send": 0, "hear": 1}
 
@@ -125,6 +131,7 @@ async def test_a_reading_shows_in_the_gauges_and_a_number_that_is_gone_does_not(
     assert REGISTRY.get_sample_value("picha_messages_waiting", {"phase": "queued"}) == 1
     assert REGISTRY.get_sample_value("picha_sender_messages_waiting", sender) == 1
     assert REGISTRY.get_sample_value("picha_sender_active", sender) == 1
+    assert REGISTRY.get_sample_value("picha_sender_paused", sender | {"why": "token"}) == 0
     assert REGISTRY.get_sample_value("picha_gauges_read_timestamp_seconds") == NOON.timestamp()
 
     show(NOON, Reading(waiting={}, webhooks=0, webhooks_oldest_s=0, parked=0, quarantined=0, senders=(), orphaned={}))

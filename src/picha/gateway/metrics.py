@@ -58,7 +58,7 @@ POOL = Gauge("picha_database_connections", "Connections of the process to the da
 READ_AT = Gauge("picha_gauges_read_timestamp_seconds", "When the gauges below were read in the database.")
 WAITING = Gauge(
     "picha_messages_waiting",
-    "Messages by what they wait for: image_wait, queued, sending, unknown, fetch. Counted to 10,000 each.",
+    "Messages by what they wait for: image_wait, queued, sending, unknown; fetch for received ones. Counted to 10,000.",
     ["phase"],
 )
 WEBHOOKS_WAITING = Gauge("picha_webhooks_waiting", "Webhooks kept and not yet understood. Counted to 10,000.")
@@ -66,16 +66,19 @@ WEBHOOKS_OLDEST = Gauge("picha_webhooks_oldest_seconds", "How long the oldest of
 PARKED = Gauge("picha_statuses_parked", "Statuses of messages that nobody here knows. Counted to 10,000.")
 QUARANTINED = Gauge("picha_webhook_items_quarantined", "Webhook items kept aside for a person. Counted to 10,000.")
 SENDER_WAITING = Gauge(
-    "picha_sender_messages_waiting", "Messages in the queue of a number. Counted to 10,000.", ["sender"]
+    "picha_sender_messages_waiting", "Messages of a number that are not over. Counted to 10,000.", ["sender"]
 )
 SENDER_OLDEST = Gauge(
-    "picha_sender_oldest_due_seconds", "For how long the oldest message of a number could have been sent.", ["sender"]
+    "picha_sender_oldest_due_seconds",
+    "For how long a message of a number could have been sent, by order and pace of its conversation.",
+    ["sender"],
 )
 SENDER_ACTIVE = Gauge(
     "picha_sender_active", "1 for a number that may send, 0 for one that is switched off.", ["sender"]
 )
 SENDER_OWNED = Gauge("picha_sender_owned", "1 while a worker holds the send lane of a number.", ["sender"])
-OF_SENDERS = (SENDER_WAITING, SENDER_OLDEST, SENDER_ACTIVE, SENDER_OWNED)
+SENDER_PAUSED = Gauge("picha_sender_paused", "1 while a number is paused, and what for.", ["sender", "why"])
+OF_SENDERS = (SENDER_WAITING, SENDER_OLDEST, SENDER_ACTIVE, SENDER_OWNED, SENDER_PAUSED)
 LANES_ORPHANED = Gauge(
     "picha_lanes_orphaned", "Lanes with work that has been due for 15 s and that no worker holds.", ["kind"]
 )

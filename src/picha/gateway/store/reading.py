@@ -8,6 +8,8 @@ from uuid import UUID
 import msgspec
 
 from picha.gateway.store import lanes
+from picha.gateway.store.ledger.turns import IS_WAITING
+from picha.gateway.store.numbers import PausedFor
 from picha.gateway.store.pool import Connection, Pool
 
 # Counting stops here: that there are ten thousand says enough, and a longer count takes from those who send.
@@ -25,10 +27,11 @@ _TOLD = "SELECT read_at, told FROM reading"
 
 
 class SenderReading(msgspec.Struct, frozen=True, kw_only=True):
-    """One number: messages queued, for how long the oldest could have been sent, and who works on it."""
+    """One number: messages that are not over, for how long the oldest could have gone, and who works on it."""
 
     id: UUID
     is_active: bool
+    paused_for: PausedFor | None
     is_owned: bool
     waiting: int
     oldest_s: float
@@ -46,64 +49,64 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     orphaned: Mapping[str, int]
 
 
-# Each count reads a partial index that holds nothing but what waits.
-_WAITING: Mapping[str, str] = {
-    "image_wait": "message WHERE phase = 'image_wait'",
-    "queued": "message WHERE phase = 'queued'",
-    "sending": "attempt WHERE outcome IS NULL",
-    "unknown": "message WHERE phase = 'unknown'",
-    "fetch": "message WHERE image_state = 'pending' AND NOT is_outbound",
-}
+_PHASES = ("image_wait", "queued", "sending", "unknown")
 
 
 def _counted(rows: str) -> str:
     return f"(SELECT count(*) FROM (SELECT FROM {rows} LIMIT {COUNT_TO}) AS counted)"  # noqa: S608 - constants
 
 
+# Each count reads a partial index that holds nothing but what waits.
+_WAITING = f"""
+SELECT phase, count(*) FROM (SELECT phase FROM message WHERE {IS_WAITING} LIMIT {COUNT_TO}) AS counted GROUP BY phase
+"""  # noqa: S608 - constants
 _OLDEST_WEBHOOK = "SELECT received_at FROM raw_webhook WHERE digested_at IS NULL ORDER BY id LIMIT 1"
-_ALL = f"""
-SELECT {", ".join(f"{_counted(rows)} AS {name}" for name, rows in _WAITING.items())},
+_REST = f"""
+SELECT {_counted("message WHERE image_state = 'pending' AND NOT is_outbound")} AS fetch,
     {_counted("raw_webhook WHERE digested_at IS NULL")} AS webhooks,
     greatest(extract(epoch FROM now() - ({_OLDEST_WEBHOOK})), 0)::float8 AS webhooks_oldest_s,
     {_counted("evidence WHERE attempt_id IS NULL")} AS parked,
     {_counted("quarantine")} AS quarantined
 """  # noqa: S608 - constants
 
+# A thread that has been due for a while could have been looked at; what its pace or order holds up is due later.
+_DUE_SINCE = "SELECT min(next_due) FROM pair WHERE sender_id = {sender} AND rank = {rank} AND next_due <= now()"
 _SENDERS = f"""
-SELECT id, is_active, coalesce(leased_until > now(), false) AS is_owned,
-    {_counted("message WHERE sender_id = sender.id AND phase = 'queued'")} AS waiting,
-    coalesce(greatest(extract(epoch FROM now() -
-        (SELECT min(due_at) FROM message WHERE sender_id = sender.id AND phase = 'queued' AND due_at <= now())
-    ), 0), 0)::float8 AS oldest_s
+SELECT id, is_active, paused_for, coalesce(leased_until > now(), false) AS is_owned,
+    {_counted(f"message WHERE {IS_WAITING} AND sender_id = sender.id")} AS waiting,
+    coalesce(extract(epoch FROM now() - least(
+        ({_DUE_SINCE.format(sender="sender.id", rank=0)}), ({_DUE_SINCE.format(sender="sender.id", rank=1)})
+    )), 0)::float8 AS oldest_s
 FROM sender LEFT JOIN lane ON kind = 'send' AND key = sender.id
 ORDER BY id
 """  # noqa: S608 - constants
 
-# What each kind of lane has to do, were it this much earlier.
-_ORPHANED = """
-SELECT kind, count(*) FROM lane
+_ORPHANED = f"""
+SELECT kind, count(*) FROM lane, make_interval(secs => $1) AS late
 WHERE (leased_until IS NULL OR leased_until < now()) AND CASE kind
-    WHEN 'prepare' THEN EXISTS (SELECT FROM message WHERE workspace_id = lane.key AND phase = 'image_wait'
-        AND due_at <= now() - make_interval(secs => $1))
-    WHEN 'send' THEN EXISTS (SELECT FROM message WHERE sender_id = lane.key AND phase = 'queued'
-        AND due_at <= now() - make_interval(secs => $1))
+    WHEN 'prepare' THEN EXISTS
+        (SELECT FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now() - late)
+    WHEN 'send' THEN EXISTS (SELECT FROM sender WHERE id = lane.key AND paused_at IS NULL) AND least(
+        ({_DUE_SINCE.format(sender="lane.key", rank=0)}), ({_DUE_SINCE.format(sender="lane.key", rank=1)})
+    ) <= now() - late
     WHEN 'hear' THEN EXISTS (SELECT FROM message WHERE sender_id = lane.key AND image_state = 'pending'
-        AND NOT is_outbound AND due_at <= now() - make_interval(secs => $1))
+        AND NOT is_outbound AND due_at <= now() - late)
 END
 GROUP BY kind
-"""
+"""  # noqa: S608 - constants
 
 Told: TypeAlias = tuple[datetime, Reading]
 
 
 async def read(connection: Connection) -> Reading:
     """Read what waits now."""
-    row = await connection.fetchrow(_ALL)
+    row = await connection.fetchrow(_REST)
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    phases = {one["phase"]: one["count"] for one in await connection.fetch(_WAITING)}
     senders = [SenderReading(**one) for one in await connection.fetch(_SENDERS)]
     orphaned = {one["kind"]: one["count"] for one in await connection.fetch(_ORPHANED, float(ORPHAN_AFTER_S))}
     return Reading(
-        waiting={name: row[name] for name in _WAITING},
+        waiting={phase: phases.get(phase, 0) for phase in _PHASES} | {"fetch": row["fetch"]},
         webhooks=row["webhooks"],
         webhooks_oldest_s=row["webhooks_oldest_s"] or 0.0,
         parked=row["parked"],

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import get_args
 
 from picha.gateway import metrics
 from picha.gateway.store import reading
+from picha.gateway.store.numbers import PausedFor
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.reading import READ_EVERY_S, Reading
 from picha.kit.clock import Clock
@@ -71,3 +73,5 @@ def show(read_at: datetime, told: Reading) -> None:
         metrics.SENDER_OLDEST.labels(str(one.id)).set(one.oldest_s)
         metrics.SENDER_ACTIVE.labels(str(one.id)).set(one.is_active)
         metrics.SENDER_OWNED.labels(str(one.id)).set(one.is_owned)
+        for why in get_args(PausedFor):
+            metrics.SENDER_PAUSED.labels(str(one.id), why).set(one.paused_for == why)

@@ -49,6 +49,7 @@ async def queues(pool: Pool) -> AsyncIterator[Finding]:
         told = await reading.read(connection)
     for one in told.senders:
         yield _backlog(one)
+        yield _pause(one)
     for finding in (_lanes(told), _unknown(told), _webhooks(told), _quarantine(told)):
         yield finding
 
@@ -58,12 +59,23 @@ def _backlog(sender: SenderReading) -> Finding:
     if waits < _BACKLOG:
         return ok("backlog", f"{_count(sender.waiting)} in the queue, none due for long.", about=about)
     what = f"{_count(sender.waiting)} in the queue, the oldest due for {waits.total_seconds() / 60:,.0f} minutes."
-    if not sender.is_active:
-        return warning("backlog", f"The number is switched off. {what}", "Switch it on to send them.", about=about)
+    if not sender.is_active or sender.paused_for:
+        return warning("backlog", what, "The number is paused or switched off; let it go on to send them.", about=about)
     remedy = (
         "See that workers run, what the number's findings here say, and whether it is asked for more than its pace."
     )
     return (problem if waits > _BACKLOG_MAX else warning)("backlog", what, remedy, about=about)
+
+
+def _pause(sender: SenderReading) -> Finding:
+    about = str(sender.id)
+    if sender.paused_for == "token":
+        what = "The number is paused: Meta refused its token."
+        return problem("pause", what, "Set up a new token; the number then goes on.", about=about)
+    if sender.paused_for == "operator":
+        what = "The number was paused by a person."
+        return warning("pause", what, f"POST /v1/whatsapp/senders/{about}/resume lets it go on.", about=about)
+    return ok("pause", "The number is not paused.", about=about)
 
 
 def _lanes(told: Reading) -> Finding:
