@@ -124,7 +124,7 @@ class Graph:
         """Return the Date header of an answer of Graph's, whatever it answers; raises `GraphCallError`."""
         try:
             async with self._session.get(
-                account.graph_url, allow_redirects=False, trace_request_ctx=SimpleNamespace()
+                account.graph_url, allow_redirects=False, trace_request_ctx=SimpleNamespace(on_left=_nothing)
             ) as answer:
                 return answer.headers.get("Date", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
