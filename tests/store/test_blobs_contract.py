@@ -325,3 +325,22 @@ async def test_no_error_of_the_store_and_no_picture_of_it_shows_the_secret(s3: s
 
     assert len(told) == 8
     assert SECRET not in "".join(told) + repr([(store, vars(store)) for store in stores])
+
+
+async def test_a_note_is_what_was_last_noted_under_its_name_wherever_it_is_read(place: Place) -> None:
+    assert await place.blobs.noted("epoch-1") is None
+
+    await place.blobs.note("epoch-1", b"1")
+    await place.other.note("epoch-1", b"22")
+    await place.blobs.note("epoch-2", b"3")
+
+    assert (await place.blobs.noted("epoch-1"), await place.other.noted("epoch-2")) == (b"22", b"3")
+    assert place.seen() == ["epoch-1", "epoch-2"]
+
+
+@pytest.mark.parametrize("name", ["", "../epoch", "a/b", "Epoch", "a" * 101])
+async def test_a_note_has_a_name_that_can_be_no_path(place: Place, name: str) -> None:
+    with pytest.raises(ValueError, match="name of a note"):
+        await place.blobs.note(name, b"1")
+    with pytest.raises(ValueError, match="name of a note"):
+        await place.blobs.noted(name)

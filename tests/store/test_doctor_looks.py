@@ -18,7 +18,7 @@ from picha.gateway.store import numbers, raw, tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.migrate import migrate
 from picha.gateway.store.pool import open_unchecked
-from picha.gateway.store.raw import Quarantined, Raw
+from picha.gateway.store.raw import Quarantined, Verified
 from picha.gateway.store.tenants import Account, NewAccount
 from picha.gateway.store.vault import Vault, ensure_ring
 from picha.gateway.upkeep.doctor import database as database_looks
@@ -66,10 +66,10 @@ def doctor(tmp_path: Path, database: str) -> Doctor:
     return Doctor(tmp_path, database)
 
 
-async def test_a_new_gateway_lacks_nothing_but_an_account(doctor: Doctor) -> None:
+async def test_a_new_gateway_lacks_nothing_but_an_account_and_a_worker(doctor: Doctor) -> None:
     found = await doctor.finds()
 
-    assert {one.check for one in found if one.level == "problem"} - {"disk"} == {"accounts"}
+    assert {one.check for one in found if one.level == "problem"} - {"disk"} == {"accounts", "worker"}
     assert {one.check for one in found} >= {"disk", "keys", "blobs", "database", "durability", "clock", "lanes"}
 
 
@@ -159,7 +159,7 @@ async def test_sends_of_unknown_outcome_are_found(ground: Ground, doctor: Doctor
 
 
 async def test_webhooks_that_nobody_understands_are_found_waiting_and_put_aside(ground: Ground, doctor: Doctor) -> None:
-    await raw.keep(ground.pool, [Raw(ground.ids.uuid(), "1", b"{}", SystemClock().now())], [b"{}"])
+    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "1", b"d" * 32, b"{}")])
     assert await doctor.says("webhooks", level="ok")
     await ground.pool.execute("UPDATE raw_webhook SET received_at = now() - interval '2 minutes'")
     assert "1 webhooks wait" in await doctor.says("webhooks")

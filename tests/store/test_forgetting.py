@@ -19,7 +19,7 @@ from picha.gateway.store import files, lanes, raw
 from picha.gateway.store.files import File, MediaId
 from picha.gateway.store.ledger import witness
 from picha.gateway.store.pool import Connection
-from picha.gateway.store.raw import Quarantined, Raw
+from picha.gateway.store.raw import Quarantined, Raw, Verified
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.kit.clock import ManualClock, SystemClock
 
@@ -204,7 +204,7 @@ async def test_what_is_never_ready_is_looked_at_ever_more_rarely(ground: Ground)
 
 
 async def keep_body(ground: Ground, body: bytes, *, is_digested: bool = True) -> None:
-    await raw.keep(ground.pool, [Raw(ground.ids.uuid(), "670843887433847", body, TODAY)], [body])
+    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "670843887433847", body, body)])
     if is_digested:
         await ground.pool.execute("UPDATE raw_webhook SET digested_at = now() WHERE digest = $1", body)
 

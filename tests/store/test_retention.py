@@ -213,7 +213,7 @@ class Away:
 
     def __init__(self, blobs: Blobs) -> None:
         self.put, self.put_stream, self.get = blobs.put, blobs.put_stream, blobs.get
-        self.stream, self.exists = blobs.stream, blobs.exists
+        self.stream, self.exists, self.note, self.noted = blobs.stream, blobs.exists, blobs.note, blobs.noted
 
     async def delete(self, digest: bytes) -> None:
         raise BlobsUnreachable(digest.hex())

@@ -54,6 +54,10 @@ POOL_WAIT = Histogram(
 )
 POOL = Gauge("picha_database_connections", "Connections of the process to the database, idle and busy.", ["state"])
 
+RESTORED = Gauge(
+    "picha_restored", "1 while nothing is sent, because the database was put back and nobody has confirmed that."
+)
+
 # What the whole gateway has waiting, as one process read it in the database; every process shows the same.
 READ_AT = Gauge("picha_gauges_read_timestamp_seconds", "When the gauges below were read in the database.")
 WAITING = Gauge(

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import prometheus_client
@@ -48,6 +48,7 @@ from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.gateway.upkeep.pulse import pulse
+from picha.gateway.upkeep.restored import Watch, watching
 from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
@@ -200,7 +201,7 @@ async def serve_app(app: Starlette, settings: Settings) -> None:
 async def _api(settings: Settings) -> None:
     async with open_ground(settings) as ground, open_services(ground, settings) as services:
         with _metrics(settings.metrics_port):
-            async with pulse(ground.pool, ground.clock):
+            async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
                 await serve_app(create_app(services), settings)
 
 
@@ -214,8 +215,9 @@ async def _worker(settings: Settings) -> None:
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
+        watch = await stack.enter_async_context(_watching(ground, settings, is_beating=True))
         desk = Desk(
-            Sendbook(ground.pool, PAIR_PACE),
+            Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known),
             graph=graph,
             accounts=ground.book,
             times=ground.times,
@@ -229,8 +231,24 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         workers: list[Keeper | Digest] = [
-            _keeper(ground, bell, lanes.SEND, lambda lease: Dispatch(lease, desk), room=64, slots=_SENDS),
-            _keeper(ground, bell, lanes.PREPARE, lambda lease: Preparing(lease, bringer), room=16, slots=_FETCHES),
+            _keeper(
+                ground,
+                bell,
+                lanes.SEND,
+                lambda lease: Dispatch(lease, desk),
+                room=64,
+                slots=_SENDS,
+                may_work=watch.may_send,
+            ),
+            _keeper(
+                ground,
+                bell,
+                lanes.PREPARE,
+                lambda lease: Preparing(lease, bringer),
+                room=16,
+                slots=_FETCHES,
+                may_work=watch.may_send,
+            ),
             _keeper(
                 ground,
                 bell,
@@ -243,16 +261,29 @@ async def _worker(settings: Settings) -> None:
         ]
         logger("run").info("working")
         forgetting = Forgetting(ground.pool, ground.clock, Keep.of(settings))
-        chores = [_confirm(ground, digest), _sweep(ground), _forget(forgetting)]
+        chores = [_confirm(ground, digest, watch), _sweep(ground), _forget(forgetting)]
         await _work(workers, chores, desk, settings.parent_pid)
     logger("run").info("stopped")
 
 
 def _keeper(
-    ground: Ground, bell: Doorbell, kind: str, work: Callable[[Lease], Work], *, room: int, slots: int
+    ground: Ground,
+    bell: Doorbell,
+    kind: str,
+    work: Callable[[Lease], Work],
+    *,
+    room: int,
+    slots: int,
+    may_work: Callable[[], bool] = lambda: True,
 ) -> Keeper:
     leases = Leases(ground.pool, kind, ground.ids.uuid())
-    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots)
+    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots, may_work=may_work)
+
+
+def _watching(ground: Ground, settings: Settings, *, is_beating: bool) -> AbstractAsyncContextManager[Watch]:
+    return watching(
+        ground.pool, ground.album.blobs, ground.clock, is_beating=is_beating, is_told_restored=settings.restored
+    )
 
 
 async def _work(
@@ -275,11 +306,13 @@ async def _work(
             raise error
 
 
-async def _confirm(ground: Ground, digest: Digest) -> None:
+async def _confirm(ground: Ground, digest: Digest, watch: Watch) -> None:
     """Look, every few seconds, after sends of which nobody knows what became, and those past their own time."""
     confirming = Confirming(ground.pool)
     while True:
         await asyncio.sleep(_CONFIRM_SECONDS)
+        if not watch.may_send():
+            continue
         try:
             await witness.heard(ground.pool, digest.take_heard())
             await confirming.once()

@@ -155,6 +155,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_metrics_port: Annotated[
         int, Meta(ge=0, le=65535, description="Loopback port of the worker's metrics; 0 for none.")
     ] = 0
+    restored: Annotated[
+        bool,
+        Meta(
+            description="For one start after database and pictures were both put back to an earlier state: nothing is "
+            "sent until `picha restore confirm`. Where only the database was, that is seen without this."
+        ),
+    ] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     log_json: Annotated[bool, Meta(description="Log one JSON object a line.")] = False
     parent_pid: Annotated[int, Meta(ge=0, description="Stop when this process is gone; set by `picha up`.")] = 0

@@ -42,6 +42,7 @@ WORDS = {
     Kind.SENT_AGAIN: "To be sent once more, as a person asks",
     Kind.HEALING: "To be sent once more with a new upload, because WhatsApp could not use the picture",
     Kind.DUPLICATE: "Confirmed: WhatsApp took it more than once",
+    Kind.DOUBTED: "Nobody knows whether it was sent",
 }
 _LATE_FAILURE = "WhatsApp also reported a failure, although it had arrived"
 

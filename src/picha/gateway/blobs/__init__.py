@@ -87,3 +87,11 @@ class Blobs(Protocol):
     async def delete(self, digest: bytes) -> None:
         """Let go of the bytes of `digest`; that there are none is no error."""
         ...
+
+    async def note(self, name: str, text: bytes) -> None:
+        """Keep a few bytes durably under a name of lower-case letters, digits and dashes, in place of earlier ones."""
+        ...
+
+    async def noted(self, name: str) -> bytes | None:
+        """Return what was last noted under a name, None if nothing ever was."""
+        ...

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import ParamSpec, TypeVar
@@ -45,6 +46,17 @@ def name_of(digest: bytes) -> str:
     if len(digest) != _DIGEST_BYTES:
         raise ValueError(f"a SHA-256 digest has 32 bytes, not {len(digest)}")
     return digest.hex()
+
+
+def note_name(name: str) -> str:
+    """Return the name of a note if it can be one: it becomes part of a path.
+
+    Raises:
+        ValueError: it has other characters than lower-case letters, digits and dashes.
+    """
+    if not re.fullmatch(r"[a-z0-9-]{1,100}", name):
+        raise ValueError("the name of a note has lower-case letters, digits and dashes")
+    return name
 
 
 def checked(data: bytes, digest: bytes) -> bytes:

@@ -12,11 +12,11 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 
 from picha.gateway.blobs import Before, BlobMissing, Kept
-from picha.gateway.blobs.checking import Tally, checked, name_of, surely, verified
+from picha.gateway.blobs.checking import Tally, checked, name_of, note_name, surely, verified
 from picha.gateway.blobs.draft import Draft, sweep
 from picha.kit.disk import sync_folder
 
-_ROOM = "writing"
+_ROOM, _NOTES = "writing", "notes"
 _PIECE_BYTES = 256 * 1024
 
 
@@ -89,6 +89,25 @@ class LocalBlobs:
     async def delete(self, digest: bytes) -> None:
         """Remove the file of `digest`; after a crash it may be there again, and is removed by the next call."""
         await asyncio.to_thread(self.path(digest).unlink, missing_ok=True)
+
+    async def note(self, name: str, text: bytes) -> None:
+        """Keep a few bytes under a name, whole or not at all; see `Blobs.note`."""
+        await asyncio.to_thread(self._note, name, text)
+
+    async def noted(self, name: str) -> bytes | None:
+        """Return what was last noted under a name."""
+        path = self._root / _NOTES / note_name(name)
+        return await asyncio.to_thread(lambda: path.read_bytes() if path.exists() else None)
+
+    def _note(self, name: str, text: bytes) -> None:
+        folder, draft = self._root / _NOTES, Draft(self._room)
+        try:
+            draft.write(text)
+            _make_folder(folder)
+            draft.keep(folder / note_name(name))
+        finally:
+            draft.drop()
+        sync_folder(folder)
 
     def _put(self, data: bytes) -> bytes:
         digest, draft = hashlib.sha256(data).digest(), Draft(self._room)

@@ -19,7 +19,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from picha.gateway.blobs import Before, BlobMissing, BlobsUnreachable, Kept
-from picha.gateway.blobs.checking import Tally, checked, name_of, surely, verified
+from picha.gateway.blobs.checking import Tally, checked, name_of, note_name, surely, verified
 from picha.kit.secrets import Secret
 
 if TYPE_CHECKING:  # not there at run time
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # not there at run time
     from obstore.store import S3Config
 
 _PIECE_BYTES = 256 * 1024
+_NOTES = "notes/"
 _CONNECT_S, _READ_S, _WHOLE_S = "5s", "10s", "60s"
 _TRIES_AGAIN, _TRY_FOR = 2, timedelta(seconds=10)
 
@@ -137,6 +138,23 @@ class S3Blobs:
                 await obstore.delete_async(self._store, _key(digest))
         except BlobMissing:
             pass
+
+    async def note(self, name: str, text: bytes) -> None:
+        """Keep a few bytes under a name; raises `BlobsUnreachable` while the store does not take them."""
+        try:
+            with _told(b""):
+                await obstore.put_async(self._store, _NOTES + note_name(name), text, use_multipart=False)
+        except BlobMissing as error:
+            raise BlobsUnreachable("the bucket is missing") from error
+
+    async def noted(self, name: str) -> bytes | None:
+        """Return what was last noted under a name; raises `BlobsUnreachable` while the store does not answer."""
+        try:
+            with _told(b""):
+                result = await obstore.get_async(self._store, _NOTES + note_name(name))
+                return bytes(await result.bytes_async())
+        except BlobMissing:
+            return None
 
     async def _write(self, digest: bytes, data: bytes | mmap.mmap) -> None:
         try:

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """Meta could not use the uploaded picture: it is uploaded once more, and sent with that."""
     DUPLICATE = "duplicate"
     """Evidence shows that Meta took more than one attempt."""
+    DOUBTED = "doubted"
+    """It waited when the database was put back to an earlier state, so that it may have been sent since."""
 
 
 # These call for another attempt: what the newest one failed with is no failure of the message.

@@ -125,7 +125,7 @@ class Digest:
             if isinstance(fact, StatusSeen):
                 self._heard[fact.sender_id] = max(fact.received_at, self._heard.get(fact.sender_id, fact.received_at))
         for one in taken:
-            DIGESTED.observe(self._times.since(one.received_at))
+            DIGESTED.observe(max(0.0, self._times.since(one.received_at)))
         return digested
 
     def take_heard(self) -> dict[UUID, datetime]:

@@ -42,7 +42,8 @@ class Keeper:
     """One process's share of the lanes of one kind.
 
     `most` bounds the lanes held, `room` what flies in each, and `slots` what flies in all of them: when lanes are many
-    each has an equal share, so that no busy one takes what the quiet ones need.
+    each has an equal share, so that no busy one takes what the quiet ones need. While `may_work` says no, nothing is
+    taken or begun.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class Keeper:
         room: int = 64,
         slots: int = 512,
         chance: Callable[[], float] = chance,
+        may_work: Callable[[], bool] = lambda: True,
     ) -> None:
         self._leases, self._bell, self._clock, self._work, self._chance = leases, bell, clock, work, chance
         self._most, self._room, self._slots = most, room, slots
+        self._may_work = may_work
         self._channel = lanes.CHANNELS[leases.kind]
         # Every held lease with the steady moment up to which it surely holds.
         self._held: dict[Lease, float] = {}
@@ -92,7 +95,7 @@ class Keeper:
 
     async def _take(self) -> list[Lease]:
         asked_at = self._clock.monotonic()
-        if len(self._held) >= self._most or asked_at < self._modest_until:
+        if len(self._held) >= self._most or asked_at < self._modest_until or not self._may_work():
             return []
         try:
             leases = await self._leases.take(self._most - len(self._held))
@@ -127,7 +130,7 @@ class Keeper:
             self._bell.ring(self._channel)
 
     def _may_begin(self, lease: Lease) -> bool:
-        if self._stopping or lease in self._leaving:
+        if self._stopping or lease in self._leaving or not self._may_work():
             return False
         return self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
 

@@ -1,6 +1,6 @@
 """All that the send lanes ask of the store, in one place: what the simulation replaces by a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,10 +17,13 @@ from picha.gateway.store.pool import Pool
 
 
 class Sendbook:
-    """What waits to be sent, and what became of it. `pace` is that of every pair of a number and a person."""
+    """What waits to be sent, and what became of it. `pace` is that of every pair of a number and a person.
 
-    def __init__(self, pool: Pool, pace: PairPace) -> None:
-        self._pool, self._pace = pool, pace
+    `epoch` tells the database's epoch as this process knows it.
+    """
+
+    def __init__(self, pool: Pool, pace: PairPace, *, epoch: Callable[[], int] = lambda: 0) -> None:
+        self._pool, self._pace, self._epoch = pool, pace, epoch
 
     async def sender(self, sender: UUID) -> Sender | None:
         """Return one sender."""
@@ -55,7 +58,7 @@ class Sendbook:
 
     async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:
         """Commit attempts; tell which ones may be made."""
-        return await begin(self._pool, beginnings)
+        return await begin(self._pool, beginnings, epoch=self._epoch())
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Record outcomes; tell of which messages it turned out that Meta took them twice."""

@@ -9,11 +9,13 @@ from picha.gateway.store.lanes import MARGIN_SECONDS, Lease
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 # Fence and remaining lease are checked by the database's clock, and the row is held against a takeover. Once a pause is
-# committed nothing more begins.
+# committed nothing more begins, nor in a database that was put back to an earlier state: it says so, or its epoch is
+# less than the one we know.
 _HELD = """
 SELECT lane.key FROM lane JOIN unnest($1::uuid[], $2::bigint[]) AS mine (key, fence) USING (key, fence)
 JOIN sender ON sender.id = lane.key
 WHERE kind = 'send' AND paused_at IS NULL AND leased_until > clock_timestamp() + make_interval(secs => $3)
+    AND (SELECT restored_at IS NULL AND value >= $4 FROM epoch)
 ORDER BY lane.key FOR SHARE OF lane
 """
 
@@ -47,16 +49,17 @@ class Beginning:
     media_id: str | None = None
 
 
-async def begin(pool: Pool, beginnings: Sequence[Beginning]) -> list[bool]:
+async def begin(pool: Pool, beginnings: Sequence[Beginning], *, epoch: int = 0) -> list[bool]:
     """Commit one attempt for each message that still is queued; answer in order which ones may be sent now.
 
-    None may whose lease was lost or has under five seconds left, or whose number is paused.
+    None may whose lease was lost or has under five seconds left, or whose number is paused; none at all in a database
+    that was put back to an earlier state, which one with a lower epoch than `epoch` was.
     """
 
     async def work(connection: Connection) -> list[bool]:
         leases = {one.lease for one in beginnings}
         rows = await connection.fetch(
-            _HELD, [one.key for one in leases], [one.fence for one in leases], float(MARGIN_SECONDS)
+            _HELD, [one.key for one in leases], [one.fence for one in leases], float(MARGIN_SECONDS), epoch
         )
         held = {row["key"] for row in rows}
         lawful = [one for one in beginnings if one.lease.key in held]

@@ -314,6 +314,18 @@ CREATE TABLE keeper (
     PRIMARY KEY (kind, owner)
 );
 
+-- Which life of its data this database is in. The number grows while workers work and is noted in the blob store, too:
+-- where it is less here than there, the database was put back to what it was. Then nothing is sent until a person
+-- confirms; what has an id before restored_before may have been sent in the life that was lost.
+CREATE TABLE epoch (
+    lineage uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    value bigint NOT NULL DEFAULT 0,
+    beaten_at timestamptz,
+    restored_at timestamptz,
+    restored_before uuid
+);
+INSERT INTO epoch DEFAULT VALUES;
+
 -- What waits in the whole gateway, as one process read it a few seconds ago and every process tells.
 CREATE TABLE reading (
     read_at timestamptz NOT NULL,

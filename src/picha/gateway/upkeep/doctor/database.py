@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
+from picha.gateway.store import epochs, reading
 from picha.gateway.store import pool as pools
-from picha.gateway.store import reading
+from picha.gateway.store.lanes import HEAR
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.reading import Reading, SenderReading
 from picha.gateway.upkeep.doctor.findings import Finding, ok, problem, warning
@@ -14,6 +15,8 @@ from picha.kit.clock import Clock
 SKEW, SKEW_MAX = timedelta(seconds=2), timedelta(seconds=30)
 _BACKLOG, _BACKLOG_MAX = timedelta(minutes=5), timedelta(hours=4)
 _WEBHOOKS_MAX = timedelta(minutes=1)
+# A worker beats every ten seconds.
+_SILENT = timedelta(seconds=45)
 
 
 async def durability(pool: Pool) -> AsyncIterator[Finding]:
@@ -43,14 +46,31 @@ def judge_skew(apart: timedelta, took: timedelta, whose: str, *, slack: timedelt
     return (problem if off > SKEW_MAX else warning)("clock", what, remedy)
 
 
+async def life(pool: Pool) -> AsyncIterator[Finding]:
+    """Look whether the database was put back to an earlier state, and whether a worker lives."""
+    epoch = await epochs.read(pool)
+    if epoch.restored_at is not None:
+        what = "The database was put back to an earlier state: nothing is sent."
+        yield problem("restored", what, "`picha restore status` tells more; `picha restore confirm` lets it go on.")
+    else:
+        yield ok("restored", "The database is what it was.")
+    silent_s = await pool.fetchval("SELECT extract(epoch FROM clock_timestamp() - $1)::float8", epoch.beaten_at)
+    if silent_s is None or silent_s > _SILENT.total_seconds():
+        since = "ever" if silent_s is None else f"for {silent_s:,.0f} s"
+        yield problem("worker", f"No worker was heard of {since}.", "Start one (`picha worker`), or read its log.")
+    else:
+        yield ok("worker", "A worker works.")
+
+
 async def queues(pool: Pool) -> AsyncIterator[Finding]:
     """Look at what waits."""
     async with pool.acquire() as connection:
         told = await reading.read(connection)
+    is_held = (await epochs.read(pool)).restored_at is not None
     for one in told.senders:
         yield _backlog(one)
         yield _pause(one)
-    for finding in (_lanes(told), _unknown(told), _webhooks(told), _quarantine(told)):
+    for finding in (_lanes(told, is_held=is_held), _unknown(told), _webhooks(told), _quarantine(told)):
         yield finding
 
 
@@ -78,8 +98,9 @@ def _pause(sender: SenderReading) -> Finding:
     return ok("pause", "The number is not paused.", about=about)
 
 
-def _lanes(told: Reading) -> Finding:
-    orphaned = {kind: count for kind, count in told.orphaned.items() if count}
+def _lanes(told: Reading, *, is_held: bool) -> Finding:
+    # While nothing is sent, nobody holds what is to be sent, and that is told already.
+    orphaned = {kind: count for kind, count in told.orphaned.items() if count and (kind == HEAR or not is_held)}
     if not orphaned:
         return ok("lanes", "Every lane with work has a worker.")
     named = ", ".join(f"{count} {kind}" for kind, count in orphaned.items())

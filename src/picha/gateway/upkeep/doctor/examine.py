@@ -61,6 +61,7 @@ def _database(pool: Pool, clock: Clock) -> list[_Look]:
     return [
         _Look("durability", "", database.durability(pool)),
         _Look("clock", "", database.clock(pool, clock)),
+        _Look("restored", "", database.life(pool)),
         _Look("queues", "", database.queues(pool)),
     ]
 

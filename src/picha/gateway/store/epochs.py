@@ -1,0 +1,73 @@
+"""The database's epoch: a number that only grows, unless the database is put back to what it was."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from picha.gateway.store.pool import Pool
+
+# What a confirmation adds, so that no number that any process has ever seen comes again.
+_LEAP = 1000
+
+_READ = "SELECT lineage, value, beaten_at, restored_at, restored_before FROM epoch"
+_BEAT = """
+UPDATE epoch SET value = value + (restored_at IS NULL)::int, beaten_at = clock_timestamp()
+RETURNING lineage, value, beaten_at, restored_at, restored_before
+"""
+_HOLD = """
+UPDATE epoch SET restored_at = clock_timestamp(), restored_before = $1 WHERE restored_at IS NULL RETURNING value
+"""
+_CONFIRM = """
+UPDATE epoch SET restored_at = NULL, restored_before = NULL, value = greatest(value, $1) + $2
+WHERE restored_at IS NOT NULL RETURNING value
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The number, which database's it is, when a worker last beat, and since when nothing is sent if that is so.
+
+    What has an id before `restored_before` may have been sent in the life of the data that was lost.
+    """
+
+    lineage: UUID
+    value: int
+    beaten_at: datetime | None
+    restored_at: datetime | None
+    restored_before: UUID | None
+
+    @property
+    def name(self) -> str:
+        """The name of the note of this database's epoch in the blob store."""
+        return f"epoch-{self.lineage}"
+
+
+async def read(pool: Pool) -> Epoch:
+    """Return the epoch."""
+    return _epoch(await pool.fetchrow(_READ))
+
+
+async def beat(pool: Pool) -> Epoch:
+    """Let the number grow, unless nothing is sent, and say that a worker works; return the epoch."""
+    return _epoch(await pool.fetchrow(_BEAT))
+
+
+async def hold(pool: Pool, before: UUID) -> bool:
+    """Send nothing more until somebody confirms; what has an id less than `before` may have been sent already.
+
+    Tells whether something was sent until now.
+    """
+    return await pool.fetchval(_HOLD, before) is not None
+
+
+async def confirm(pool: Pool, noted: int) -> int | None:
+    """Let everything be sent again and return the new number, greater than `noted` and all others; None if it is."""
+    value: int | None = await pool.fetchval(_CONFIRM, noted, _LEAP)
+    return value
+
+
+def _epoch(row: "asyncpg.Record | None") -> Epoch:
+    assert row is not None  # noqa: S101 - the migration made the row
+    return Epoch(*row)

@@ -1,0 +1,65 @@
+"""After the database was put back to what it was: nobody knows whether what waited then was sent in between."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from picha.gateway.domain.decisions import Kind
+from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN
+from picha.gateway.domain.pace import PairPace
+from picha.gateway.store.ledger.turns import IS_WAITING, Turn, pass_on
+from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+_MOST = 500
+_DETAIL = (
+    "The database was put back to an earlier state in which this message waited. It may have been sent since, so it is "
+    "not sent again."
+)
+
+_WAITED = f"SELECT id FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND id < $1 ORDER BY id"  # noqa: S608 - constants
+_LOCK = """
+SELECT id FROM message WHERE id = ANY($1) AND phase IN ('image_wait', 'queued', 'sending') ORDER BY id
+FOR NO KEY UPDATE
+"""
+_ATTEMPTS = """
+UPDATE attempt SET outcome = 'ambiguous', finished_at = clock_timestamp(), detail = $2
+WHERE message_id = ANY($1) AND outcome IS NULL
+"""
+_DOUBT = """
+WITH doubted AS (
+    UPDATE message SET phase = 'unknown', due_at = clock_timestamp() + $2::interval,
+        held_until = clock_timestamp() + $5::interval,
+        image_state = CASE image_state WHEN 'pending' THEN 'unavailable' ELSE image_state END
+    WHERE id = ANY($1) RETURNING id, attempts, conversation_id, sender_id
+), noted AS (
+    INSERT INTO decision (message_id, kind, attempt, detail) SELECT id, $3, attempts, $4 FROM doubted
+)
+SELECT DISTINCT conversation_id, sender_id FROM doubted
+"""
+
+
+async def count(pool: Pool, before: UUID) -> int:
+    """Return how many messages with ids less than `before` wait or are being sent."""
+    return len(await pool.fetch(_WAITED, before))
+
+
+async def doubt(pool: Pool, before: UUID, pace: PairPace) -> int:
+    """Call unknown all messages with ids less than `before` that wait or are being sent; return how many.
+
+    Running it again goes on where it stopped.
+    """
+    waited = [row[0] for row in await pool.fetch(_WAITED, before)]
+    doubted = 0
+    for start in range(0, len(waited), _MOST):
+        doubted += await in_transaction(pool, _step(waited[start : start + _MOST], pace))
+    return doubted
+
+
+def _step(messages: Sequence[UUID], pace: PairPace) -> Callable[[Connection], Awaitable[int]]:
+    async def work(connection: Connection) -> int:
+        locked = [row[0] for row in await connection.fetch(_LOCK, messages)]
+        await connection.execute(_ATTEMPTS, locked, _DETAIL)
+        threads = await connection.fetch(_DOUBT, locked, GIVE_UP_AFTER, Kind.DOUBTED, _DETAIL, HOLD_UNKNOWN)
+        await pass_on(connection, [Turn(row["conversation_id"], row["sender_id"]) for row in threads], pace)
+        return len(locked)
+
+    return work
