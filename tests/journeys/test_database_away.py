@@ -81,12 +81,13 @@ class Senders:
         return told
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        """Send on and on beside the block."""
+    async def at_work(self, *, may_lose: tuple[type[Exception], ...] = ()) -> AsyncIterator[None]:
+        """Send on and on beside the block; an answer may be missing for `may_lose`."""
 
         async def go_on() -> None:
             while True:
-                await self.once()
+                with contextlib.suppress(*may_lose):
+                    await self.once()
                 await asyncio.sleep(0.02)
 
         tasks = [asyncio.create_task(go_on()) for _ in range(3)]
