@@ -159,7 +159,7 @@ async def test_sends_of_unknown_outcome_are_found(ground: Ground, doctor: Doctor
 
 
 async def test_webhooks_that_nobody_understands_are_found_waiting_and_put_aside(ground: Ground, doctor: Doctor) -> None:
-    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "1", b"{}", b"{}")])
+    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "1", b"d" * 32, b"{}")])
     assert await doctor.says("webhooks", level="ok")
     await ground.pool.execute("UPDATE raw_webhook SET received_at = now() - interval '2 minutes'")
     assert "1 webhooks wait" in await doctor.says("webhooks")

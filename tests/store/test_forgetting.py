@@ -205,7 +205,6 @@ async def test_what_is_never_ready_is_looked_at_ever_more_rarely(ground: Ground)
 
 async def keep_body(ground: Ground, body: bytes, *, is_digested: bool = True) -> None:
     await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "670843887433847", body, body)])
-    await ground.pool.execute("UPDATE raw_webhook SET received_at = $2 WHERE digest = $1", body, TODAY)
     if is_digested:
         await ground.pool.execute("UPDATE raw_webhook SET digested_at = now() WHERE digest = $1", body)
 

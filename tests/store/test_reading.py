@@ -31,7 +31,7 @@ async def test_everything_that_waits_is_counted_by_what_it_waits_for(ground: Gro
     await ground.settle(sends[0], lost, Ambiguous("lost"))
     await ground.pool.execute("UPDATE pair SET next_due = now() - interval '1 minute'")
     await ground.meta_says("wamid.STRANGER", "sent", "delivered")
-    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "1", b"{}", b"{}")])
+    await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "1", b"d" * 32, b"{}")])
     async with ground.pool.acquire() as connection:
         await raw.quarantine(connection, [Quarantined(ground.ids.uuid(), ground.ids.uuid(), "$", "odd", b"{}")])
 

@@ -228,6 +228,7 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(desk.settlements)
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
+        await stack.enter_async_context(pulse(ground.pool, ground.clock))
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         workers: list[Keeper | Digest] = [

@@ -25,8 +25,14 @@ _JSON = "application/json"
 _encoder = msgspec.json.Encoder()
 _BUSY = RefusedError(
     Code.UNAVAILABLE,
-    "The gateway cannot store anything right now, so it accepted nothing. Try again in a moment.",
+    "The gateway has more to do than it can right now, so it accepted nothing. Try again in a moment.",
     headers={"Retry-After": "1"},
+)
+# A commit whose answer was lost with the connection may have happened all the same.
+_AWAY = RefusedError(
+    Code.UNAVAILABLE,
+    "The gateway cannot store anything right now, so it accepted nothing, as far as it knows. Try again in a moment.",
+    headers={"Retry-After": "2"},
 )
 
 
@@ -74,7 +80,8 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
             return _refuse(error, request_id, is_enveloped=route.is_enveloped)
         except (OverloadedError, CrowdedError, *UNREACHABLE) as error:
             logger("api").warning("a request was turned away", path=route.path, error=type(error).__name__)
-            return _refuse(_BUSY, request_id, is_enveloped=route.is_enveloped)
+            refusal = _BUSY if isinstance(error, OverloadedError | CrowdedError) else _AWAY
+            return _refuse(refusal, request_id, is_enveloped=route.is_enveloped)
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception:  # noqa: BLE001 - the caller gets an envelope, the log gets the rest

@@ -126,6 +126,8 @@ class Digest:
         for fact in (one.fact for one in harvest.heard):
             if isinstance(fact, StatusSeen):
                 self._heard[fact.sender_id] = max(fact.received_at, self._heard.get(fact.sender_id, fact.received_at))
+        for one in taken:
+            DIGESTED.observe(max(0.0, self._times.since(one.received_at)))
         return digested
 
     def take_heard(self) -> dict[UUID, datetime]:

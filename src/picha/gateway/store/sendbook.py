@@ -17,9 +17,9 @@ from picha.gateway.store.pool import Pool
 
 
 class Sendbook:
-    """What waits to be sent, and what became of it.
+    """What waits to be sent, and what became of it. `pace` is that of every pair of a number and a person.
 
-    `pace` is that of every pair of a number and a person, `epoch` tells the newest life of the data that is known.
+    `epoch` tells the database's epoch as this process knows it.
     """
 
     def __init__(self, pool: Pool, pace: PairPace, *, epoch: Callable[[], int]) -> None:
