@@ -230,7 +230,6 @@ async def _worker(settings: Settings) -> None:
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
-        await stack.enter_async_context(pulse(ground.pool, ground.clock))
         workers: list[Keeper | Digest] = [
             _keeper(
                 ground,

@@ -121,8 +121,6 @@ class Digest:
         digested = await raw.digest(self._pool, understand, most=most)
         SET_ASIDE.inc(len(harvest.aside))
         DUPLICATES.inc(harvest.doubled)
-        for one in taken:
-            DIGESTED.observe(self._times.since(one.received_at))
         for fact in (one.fact for one in harvest.heard):
             if isinstance(fact, StatusSeen):
                 self._heard[fact.sender_id] = max(fact.received_at, self._heard.get(fact.sender_id, fact.received_at))

@@ -313,41 +313,6 @@ CREATE TABLE keeper (
     seen_at timestamptz NOT NULL,
     PRIMARY KEY (kind, owner)
 );
--- Which life of its data this database is in. The number grows while workers work and is noted in the blob store, too:
--- where it is less here than there, the database was put back to what it was. Then nothing is sent until a person
--- confirms; what has an id before restored_before may have been sent in the life that was lost.
-CREATE TABLE epoch (
-    lineage uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    value bigint NOT NULL DEFAULT 0,
-    beaten_at timestamptz,
-    restored_at timestamptz,
-    restored_before uuid
-);
-INSERT INTO epoch DEFAULT VALUES;
-
--- What waits in the whole gateway, as one process read it a few seconds ago and every process tells.
-CREATE TABLE reading (
-    read_at timestamptz NOT NULL,
-    told jsonb
-);
-INSERT INTO reading (read_at) VALUES ('-infinity');
-
--- How far each walk through a table has come that lets go of what is old, in the order of ids and so of time. What was
--- not ready to go when the walk passed waits in walk_late, and is looked at again after twice the time.
-CREATE TABLE walk (
-    name text PRIMARY KEY,
-    upto uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
-);
-INSERT INTO walk (name) VALUES ('captions'), ('pictures'), ('messages'), ('bodies'), ('hashes'), ('quarantine');
-
-CREATE TABLE walk_late (
-    name text NOT NULL REFERENCES walk,
-    id uuid NOT NULL,
-    waits interval NOT NULL,
-    look_at timestamptz NOT NULL,
-    PRIMARY KEY (name, id)
-);
-CREATE INDEX walk_late_due ON walk_late (name, look_at);
 
 -- Which life of its data this database is in. The number grows while workers work and is noted in the blob store, too:
 -- where it is less here than there, the database was put back to what it was. Then nothing is sent until a person
