@@ -15,6 +15,12 @@ settings.register_profile("picha", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("soak", settings.get_profile("picha"), max_examples=5000, print_blob=True)
 settings.load_profile("picha")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make soak` say how long the proofs go on."""
+    parser.addoption("--cycles", type=int, default=0, help="how often the proofs kill at random; 0 for a short run")
+
+
 _NUMBERS = itertools.count(1)
 _TEMPLATE = "picha_template"
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.kit.crashpoints import crashpoint
 
 _KEEP = """
 WITH kept AS (
@@ -62,6 +63,7 @@ class Quarantined:
 
 async def keep(pool: Pool, verified: Sequence[Verified]) -> None:
     """Store bodies durably, each content once; when it returns they may be answered 200."""
+    crashpoint("intake_before_keep")
     await pool.execute(
         _KEEP,
         [one.id for one in verified],
@@ -69,6 +71,7 @@ async def keep(pool: Pool, verified: Sequence[Verified]) -> None:
         [one.digest for one in verified],
         [one.body for one in verified],
     )
+    crashpoint("intake_after_keep")
 
 
 async def digest(pool: Pool, work: Callable[[Connection, list[Raw]], Awaitable[None]], *, most: int) -> int:
@@ -83,9 +86,13 @@ async def digest(pool: Pool, work: Callable[[Connection, list[Raw]], Awaitable[N
         if raws:
             await work(connection, raws)
             await connection.execute(_DONE, [raw.id for raw in raws])
+            crashpoint("digest_before_commit")
         return len(raws)
 
-    return await in_transaction(pool, step)
+    count = await in_transaction(pool, step)
+    if count:
+        crashpoint("digest_after_commit")
+    return count
 
 
 async def quarantine(connection: Connection, items: Sequence[Quarantined]) -> None:
