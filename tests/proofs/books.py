@@ -8,7 +8,8 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import asyncpg
 from tests.journeys.running import Talk
@@ -41,6 +42,8 @@ class Books:
     aside: Sequence[str]
     effects: Sequence[Any]
     deliveries: Sequence[Any]
+    secrets: Sequence[str]
+    logs: str
 
     @property
     def webhooks(self) -> set[tuple[str, str | None]]:
@@ -143,6 +146,11 @@ def unheard(books: Books) -> list[str]:
     return complaints
 
 
+def blabbed(books: Books) -> list[str]:
+    """I8: no log has a person's or a number's address, a wamid, a key, a token or a secret in it."""
+    return [f"a log holds {secret}" for secret in books.secrets if secret in books.logs]
+
+
 def altered(books: Books) -> list[str]:
     """I10: the bytes that reached Meta are those that were taken in, unless a change is told."""
     sent = {one["caption"]: one["sha256"] for one in books.effects}
@@ -165,6 +173,7 @@ INVARIANTS: Mapping[str, Callable[[Books], list[str]]] = {
     "I3": restless,
     "I4": misfolded,
     "I5": unheard,
+    "I8": blabbed,
     "I10": altered,
 }
 
@@ -175,16 +184,29 @@ def complaints(books: Books) -> dict[str, list[str]]:
     return {name: said for name, said in found.items() if said}
 
 
+class Watched(Protocol):
+    """What books are read of: a database, and the logs of the programs on it."""
+
+    @property
+    def dsn(self) -> str: ...
+    @property
+    def logs(self) -> Sequence[Path]: ...
+
+
 _MESSAGES = "SELECT id, is_outbound, phase, status, caption, image_state, provider_message_id FROM message"
 _ATTEMPTS = "SELECT message_id, number, outcome, wamid FROM attempt"
+_NAMES = """
+SELECT value FROM contact_address UNION SELECT wamid FROM evidence UNION SELECT wamid FROM attempt WHERE wamid <> ''
+UNION SELECT provider_message_id FROM message WHERE provider_message_id <> '' UNION SELECT display_number FROM sender
+"""
 
 
-async def read(dsn: str, talk: Talk, told: Sequence[Told] = ()) -> Books:
-    """Read the books as they are now, the sandbox's first: what it saw, the gateway may only know more of."""
-    wait = {"count": _EVERYTHING, "timeout_s": "0"}
-    deliveries = await talk.call("GET", f"{talk.ready.sandbox_url}/_sandbox/wait", params={"event": "delivery", **wait})
+async def read(watched: Watched, talk: Talk, told: Sequence[Told] = ()) -> Books:
+    """Read the books as they are now, the sandbox's first: of what it saw, the gateway may only know more."""
+    wait = {"event": "delivery", "count": _EVERYTHING, "timeout_s": "0"}
+    deliveries = await talk.call("GET", f"{talk.ready.sandbox_url}/_sandbox/wait", params=wait)
     effects = await talk.ledger()
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(watched.dsn)
     try:
         return Books(
             told=told,
@@ -198,6 +220,11 @@ async def read(dsn: str, talk: Talk, told: Sequence[Told] = ()) -> Books:
             ],
             effects=effects,
             deliveries=deliveries.document["items"],
+            secrets=[
+                *(row[0] for row in await connection.fetch(_NAMES)),
+                *(talk.ready.api_key, talk.ready.app_secret, "EAATest"),
+            ],
+            logs="".join(log.read_text(errors="replace") for log in watched.logs),
         )
     finally:
         await connection.close()
@@ -208,12 +235,12 @@ async def _shown(told: Told) -> Any:
     return answer.document["data"] if answer.status == 200 else None
 
 
-async def settled(dsn: str, talk: Talk, told: Sequence[Told] = (), *, within_s: float = 45.0) -> Books:
+async def settled(watched: Watched, talk: Talk, told: Sequence[Told] = (), *, within_s: float = 45.0) -> Books:
     """Return the books once everything has come to rest and agrees, or as they are when the time is over."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
     while True:
-        books = await read(dsn, talk, told)
+        books = await read(watched, talk, told)
         if (books.is_quiet and not complaints(books)) or loop.time() > deadline:
             return books
         await asyncio.sleep(0.2)

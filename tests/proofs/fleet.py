@@ -67,10 +67,14 @@ class Program:
         await self.ended()
 
     async def stop(self) -> int:
-        """End it as an operator would."""
+        """End it as an operator would, who has patience but not for ever."""
         if self.is_alive:
             self.process.send_signal(signal.SIGTERM)
-        return await self.ended()
+        try:
+            return await self.ended()
+        except TimeoutError:
+            self.process.kill()
+            return await self.ended()
 
 
 class Fleet:
@@ -84,6 +88,16 @@ class Fleet:
     def tenant(self) -> Tenant:
         """The first of the tenants."""
         return self.tenants[0]
+
+    @property
+    def logs(self) -> list[Path]:
+        """The logs of every program there was."""
+        return [program.log for program in self.programs]
+
+    @property
+    def photo_url(self) -> str:
+        """The address of a picture."""
+        return f"{self.sandbox.ready.control_url}/photo.jpg"
 
     @classmethod
     @asynccontextmanager
@@ -104,9 +118,14 @@ class Fleet:
             finally:
                 await asyncio.gather(*(one.stop() for one in fleet.programs))
 
-    async def start(self, role: Role, *, dsn: str = "", port: int = 0, crashpoint: str = "", bug: str = "") -> Program:
-        """Start one more process; an API is ready when this returns, on the port that webhooks go to unless told."""
-        module = ["tests.proofs.seeded", bug] if bug else ["picha.cli"]
+    async def start(
+        self, role: Role, *, dsn: str = "", port: int = 0, crashpoint: str = "", mistakes: str = ""
+    ) -> Program:
+        """Start one more process; an API is ready when this returns, on the port that webhooks go to unless told.
+
+        With `mistakes` it runs as `tests.proofs.seeded` has it.
+        """
+        launcher = ["-m", "tests.proofs.seeded", mistakes] if mistakes else ["-m"]
         port = port or self.port
         environment = {
             "PATH": "/usr/bin:/bin",
@@ -119,7 +138,7 @@ class Fleet:
         }
         if crashpoint:
             environment["PICHA_CRASHPOINT"] = crashpoint
-        program = await self._launched(role, [sys.executable, "-m", *module, role], environment)
+        program = await self._launched(role, [sys.executable, *launcher, "picha.cli", role], environment)
         self.programs.append(program)
         if role == "api":
             await self._answers(program, port)

@@ -58,7 +58,7 @@ async def test_a_process_that_dies_at_any_crash_point_loses_nothing_and_doubles_
                 await fleet.end_leases()
         await fleet.start(role)
 
-        books = await settled(fleet.dsn, shop.talk, shop.told)
+        books = await settled(fleet, shop.talk, shop.told)
 
     assert complaints(books) == {}
     # Before each death something was promised, unless a webhook that was owed came before it.

@@ -22,8 +22,8 @@ AT_ONCE = 32
 
 @asynccontextmanager
 async def selling(fleet: Fleet) -> AsyncIterator[Shop]:
-    """Run one API and one worker, and open a shop."""
-    await asyncio.gather(fleet.start("api"), fleet.start("worker"))
+    """Run one API and one worker, whose numbers go on whatever trouble there is, and open a shop."""
+    await asyncio.gather(fleet.start("api"), fleet.start("worker", mistakes="never_rests"))
     async with opened(fleet.tenant) as shop:
         yield shop
 
@@ -45,7 +45,7 @@ async def first_sold(fleet: Fleet, shop: Shop) -> tuple[str, str]:
     uploaded = await shop.uploads()
     assert uploaded is not None
     await sold(fleet, shop, [shop.talk.stranger()], uploaded)
-    assert complaints(await settled(fleet.dsn, shop.talk, shop.told)) == {}
+    assert complaints(await settled(fleet, shop.talk, shop.told)) == {}
     return uploaded
 
 
@@ -90,7 +90,7 @@ async def test_a_connection_that_is_cut_at_any_byte_is_told_of_truthfully(
             exchange.cuts = dict(cuts)
             await sold(fleet, shop, list(cuts), picture)
 
-            books = await settled(fleet.dsn, shop.talk, shop.told, within_s=120)
+            books = await settled(fleet, shop.talk, shop.told, within_s=120)
 
     assert complaints(books) == {}
     assert exchange.cuts == {}
@@ -115,7 +115,7 @@ async def test_what_found_nobody_at_the_other_end_was_not_sent_and_is_sent_when_
 
         await until(tried)
         await exchange.opens()
-        books = await settled(fleet.dsn, shop.talk, shop.told)
+        books = await settled(fleet, shop.talk, shop.told)
 
     assert complaints(books) == {}
     became = outcomes(books)

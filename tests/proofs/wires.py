@@ -33,6 +33,7 @@ class Wire:
         self._flowing, self._is_torn = asyncio.Event(), False
         self._flowing.set()
         self._held: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
         self._forgotten: set[asyncio.StreamWriter] = set()
         self._listens_for: bytes | None = None
         self.delay_s = 0.0
@@ -71,9 +72,9 @@ class Wire:
             yield self
         finally:
             server.close()
-            for one in self._held:
-                hang_up(one)
-            self._flowing.set()
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_torn:
@@ -82,18 +83,22 @@ class Wire:
         there_reader, there_writer = await self._leads_to()
         ends = {writer, there_writer}
         self._held |= ends
-        try:
-            await asyncio.gather(
-                self._pump(reader, there_writer, is_outward=True), self._pump(there_reader, writer, is_outward=False)
-            )
-        except OSError:
-            pass
-        finally:
-            self._held -= ends
-            for one in ends:
-                one.close()
+        pumps = {
+            asyncio.create_task(self._pump(reader, there_writer, is_outward=True)),
+            asyncio.create_task(self._pump(there_reader, writer, is_outward=False)),
+        }
+        self._pumps |= pumps
+        await asyncio.wait(pumps)
+        self._pumps -= pumps
+        for one in ends:
+            hang_up(one)
+        self._held -= ends
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_outward: bool) -> None:
+        with suppress(OSError):
+            await self._carry(reader, writer, is_outward=is_outward)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_outward: bool) -> None:
         while data := await reader.read(65536):
             await self._pass()
             if writer in self._forgotten:

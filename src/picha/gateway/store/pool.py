@@ -19,6 +19,20 @@ _RUNTIME_ROLE = "picha_runtime"
 # Every statement of a hot path finds its few rows by an index. A plan made while a table was small, or without
 # statistics, would read the table from end to end instead, and be kept while the table grows.
 _STEADY_PLANS = {"enable_seqscan": "off", "jit": "off"}
+# A server that vanished without a word is noticed by what it does not answer: its connections are given up after this
+# long, and new ones made. No statement of ours takes a tenth of it.
+_COMMAND_SECONDS = 20
+# A process that is cut off in the middle of a transaction leaves its locks behind, and with them its lanes. PostgreSQL
+# finds out by itself when nobody answers at the other end, or when the transaction goes on for longer than any of ours.
+_TRANSACTION_SECONDS = 10
+_CUT_OFF = {
+    "idle_in_transaction_session_timeout": f"{_TRANSACTION_SECONDS}s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+# The first PostgreSQL that also ends a transaction whose client stopped in the middle of a command.
+_ENDS_TRANSACTIONS = 17
 _DEADLOCK_TRIES = 5
 
 # What is raised while the database cannot serve, as opposed to refusing what it was asked: unreachable, stopping,
@@ -30,6 +44,8 @@ UNREACHABLE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
 )
 
 
@@ -44,6 +60,17 @@ async def _prepare(connection: Any) -> None:
         encoder=lambda value: msgspec.json.encode(value).decode(),
         decoder=msgspec.json.decode,
     )
+    await _limit(connection, _TRANSACTION_SECONDS, scope="SESSION")
+
+
+async def take_longer(connection: Connection, seconds: int) -> None:
+    """Let the caller's transaction take so many seconds, instead of the ten after which it is taken for cut off."""
+    await _limit(connection, seconds, scope="LOCAL")
+
+
+async def _limit(connection: Connection, seconds: int, *, scope: str) -> None:
+    if connection.get_server_version().major >= _ENDS_TRANSACTIONS:
+        await connection.execute(f"SET {scope} transaction_timeout = '{seconds}s'")
 
 
 async def _keep(_connection: object) -> None:
@@ -66,9 +93,10 @@ async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
         dsn,
         min_size=2,
         max_size=size,
+        command_timeout=_COMMAND_SECONDS,
         init=_prepare,
         reset=_keep,
-        server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS},
+        server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS, **_CUT_OFF},
     ) as pool:
         await _assert_safe(pool)
         yield pool

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.gateway.store.pool import Connection, Pool, in_transaction, take_longer
 from picha.kit.crashpoints import crashpoint
+
+# A batch may hold tens of thousands of updates.
+_MOST_SECONDS = 60
 
 _KEEP = """
 WITH kept AS (
@@ -81,6 +84,7 @@ async def digest(pool: Pool, work: Callable[[Connection, list[Raw]], Awaitable[N
     """
 
     async def step(connection: Connection) -> int:
+        await take_longer(connection, _MOST_SECONDS)
         rows = await connection.fetch(_TAKE, most)
         raws = [Raw(row["id"], row["meta_app_id"], row["body"], row["received_at"]) for row in rows]
         if raws:
