@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -30,15 +30,6 @@ from picha.cli.welcome import Ready
 PATIENCE_S = 30.0
 T = TypeVar("T")
 _STRANGERS = itertools.count(255_700_000_000)
-
-
-class Place(Protocol):
-    """Where a gateway runs: what its caller is told of it, and its home."""
-
-    @property
-    def ready(self) -> Ready: ...
-    @property
-    def home(self) -> Path: ...
 
 
 class House:
@@ -163,7 +154,7 @@ async def until(look: Callable[[], Awaitable[T | None]], within_s: float = PATIE
 class Talk:
     """A caller with the house's API key, who can also speak as the people on the other side."""
 
-    def __init__(self, house: Place, session: aiohttp.ClientSession) -> None:
+    def __init__(self, house: House, session: aiohttp.ClientSession) -> None:
         self.house, self.ready, self.session = house, house.ready, session
 
     async def api(self, method: str, path: str, *, key: str | None = "", **request: Any) -> Told:
@@ -250,7 +241,7 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(house: Place) -> AsyncIterator[Talk]:
+async def talking(house: House) -> AsyncIterator[Talk]:
     """Open a caller to a running house.
 
     A body that the house refused to read to its end would keep its connection open after the session; such are cut.

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import aiohttp
 import asyncpg
-from tests.journeys.running import PATIENCE_S, talking, until
+from tests.journeys.running import PATIENCE_S, until
 from tests.journeys.sandbox_program import SandboxProgram, running
 
 from picha.cli.household import LOOPBACK, usable_port
@@ -42,7 +42,6 @@ class Tenant:
     """A workspace with one number, as a caller is told of it."""
 
     ready: Ready
-    home: Path
     app: App
 
 
@@ -164,10 +163,6 @@ class Fleet:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             await until(ready)
 
-    def talk(self, tenant: Tenant | None = None) -> Any:
-        """Open a caller with a tenant's key, the first one's unless told; see `talking`."""
-        return talking(tenant or self.tenant)
-
     async def sql(self, statement: str, *values: object) -> list[Any]:
         """Run one statement as the database's owner."""
         connection = await asyncpg.connect(self.dsn)
@@ -237,7 +232,7 @@ async def _move_in(home: Path, dsn: str, sandbox: SandboxProgram, port: int, gra
             await tenants.put_account(
                 pool, vault, ids, app, account, phone_number_id=number.phone_number_id, display_number=shown
             )
-            housed.append(Tenant(_ready(sandbox, number, text, app, port), home, app))
+            housed.append(Tenant(_ready(sandbox, number, text, app, port), app))
     return housed
 
 

@@ -5,11 +5,13 @@ import hashlib
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol, cast
 
 import aiohttp
-from tests.journeys.running import Place, Talk, picture, talking, until
+from tests.journeys.running import House, Talk, picture, talking, until
 from tests.proofs.books import Told
+
+from picha.cli.welcome import Ready
 
 _SHADES = itertools.count()
 
@@ -82,8 +84,16 @@ class Shop:
             await self.sends(label, to, file_id=file_id, sha256=sha256)
 
 
+class Place(Protocol):
+    """Where a gateway is: all that a caller has to know of it."""
+
+    @property
+    def ready(self) -> Ready: ...
+
+
 @asynccontextmanager
 async def opened(place: Place) -> AsyncIterator[Shop]:
     """Open a shop at a gateway."""
-    async with talking(place) as talk:
+    # A caller looks at no more of a house than this.
+    async with talking(cast("House", place)) as talk:
         yield Shop(talk)

@@ -167,19 +167,17 @@ async def test_when_one_of_two_apis_and_one_of_two_workers_are_killed_the_others
         elsewhere = msgspec.structs.replace(fleet.tenant.ready, api_url=f"http://{LOOPBACK}:{other_port}")
         branch = await stack.enter_async_context(opened(replace(fleet.tenant, ready=elsewhere)))
         branch.customers = lanes[0].shop.customers
-        await branch.talk.control("POST", "/faults", json={"match": {"route": "messages"}, "effect": {"delay_ms": 300}})
-        doomed = await fleet.start("worker")
+        await branch.talk.control(
+            "POST", "/faults", json={"match": {"route": "messages"}, "effect": {"delay_ms": 2000}}
+        )
+        doomed, _ = await asyncio.gather(fleet.start("worker"), fleet.start("worker"))
         await asyncio.gather(*(lane.fill() for lane in lanes))
         await asyncio.gather(*(lane.flies() for lane in lanes))
-        await fleet.start("worker")
 
         selling = asyncio.create_task(Lane(fleet, 0, branch).fill())
         await doomed.kill()
         await doomed_api.kill()
         await asyncio.gather(selling, return_exceptions=True)
-        before = [await lane.row() for lane in lanes]
-        await asyncio.gather(*(lane.moves_from(row) for lane, row in zip(lanes, before, strict=True)))
-
         told = [one for shop in (*(lane.shop for lane in lanes), branch) for one in shop.told]
         told = [replace(one, talk=lanes[0].shop.talk) if one.talk is branch.talk else one for one in told]
         assert complaints(await settled(fleet, lanes[0].shop.talk, told, within_s=MOVED_WITHIN_S)) == {}
