@@ -17,8 +17,9 @@ settings.load_profile("picha")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make soak` say how long the proofs go on."""
+    """Let `make soak` say how long the proofs go on, and what their chance is."""
     parser.addoption("--cycles", type=int, default=0, help="how often the proofs kill at random; 0 for a short run")
+    parser.addoption("--seed", default="picha", help="what the proofs draw their chance from")
 
 
 _NUMBERS = itertools.count(1)

@@ -1,7 +1,7 @@
 """Runs a program of ours with mistakes in it: `python -m tests.proofs.seeded MISTAKE[,MISTAKE...] MODULE ARGUMENTS...`.
 
 Each mistake breaks one invariant in a way that a person could break it, so that a test can show that its check sees it.
-Two names are no mistakes but take out of a program what a proof has no time for.
+Two names are no mistakes of ours: one spares a proof time, the other is a machine's.
 """
 
 import dataclasses
@@ -9,7 +9,9 @@ import functools
 import itertools
 import runpy
 import sys
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from picha.gateway import run
@@ -20,7 +22,7 @@ from picha.gateway.store import raw, views
 from picha.gateway.store.ledger import decide, standing
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.gateway.store.pool import Pool
-from picha.kit import addresses, logs
+from picha.kit import addresses, clock, logs
 
 
 def put(owner: Any, name: str, wrong: object) -> Any:
@@ -110,11 +112,29 @@ def never_rests() -> None:
     put(rest, "_TROUBLES", sys.maxsize)
 
 
+def clock_jumps() -> None:
+    """No mistake of ours: let the machine's date jump an hour ahead or back every half second; steady time stays."""
+    jumps = (0, 3600, -3600, 3600)
+
+    def shift() -> int:
+        return jumps[int(time.monotonic() * 2) % len(jumps)]
+
+    def jumping_now(self: clock.SystemClock) -> datetime:
+        moment: datetime = now(self)
+        return moment + timedelta(seconds=shift())
+
+    def jumping_ns() -> int:
+        return int(nanoseconds()) + shift() * 1_000_000_000
+
+    now, nanoseconds = put(clock.SystemClock, "now", jumping_now), put(time, "time_ns", jumping_ns)
+
+
 MISTAKES: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
         shows_everybody_everything, talks_in_its_logs, reaches_anything, uploads_other_bytes, never_rests,
+        clock_jumps,
     )
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, cast
 
 import aiohttp
@@ -13,7 +13,7 @@ from tests.proofs.books import Told
 
 from picha.cli.welcome import Ready
 
-_SHADES = itertools.count()
+_SHADES, _NUMBERS = itertools.count(), itertools.count(1)
 
 
 class Shop:
@@ -23,7 +23,7 @@ class Shop:
         self.talk = talk
         self.told: list[Told] = []
         self.customers: list[str] = []
-        self._count, self._turn = itertools.count(1), 0
+        self._turn = 0
 
     async def greeted(self, count: int) -> list[str]:
         """Let so many new people write to this shop, and return them once each of their windows is open."""
@@ -37,6 +37,16 @@ class Shop:
         await until(all_known)
         self.customers += new
         return new
+
+    async def meets(self, count: int) -> None:
+        """Let new people write, and know those who have got through; nobody may answer meanwhile."""
+        with suppress(aiohttp.ClientError, TimeoutError):
+            for _ in range(count):
+                said = {"from": self.talk.stranger(), "type": "text", "text": "Habari"}
+                await self.talk.call("POST", f"{self.talk.ready.sandbox_url}/_sandbox/inbound", json=said)
+            heard = await self.talk.list(direction="inbound", limit="50")
+            if heard.status == 200:
+                self.customers = [item["recipient"] for item in heard.data["items"]]
 
     def next_customers(self, count: int) -> list[str]:
         """Return the next so many customers, each in turn: Meta counts how much one person is sent."""
@@ -63,7 +73,7 @@ class Shop:
 
     async def sends(self, label: str, to: str, *, sha256: str | None = None, **what: str) -> Told | None:
         """Ask for one send; note it if the answer is 202, and return None if there was none or it was 503."""
-        number = next(self._count)
+        number = next(_NUMBERS)
         body = {"to": to, "caption": f"{label} {number}", "client_reference": f"order {number}", **what}
         try:
             answer = await self.talk.send(**body)
