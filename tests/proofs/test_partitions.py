@@ -141,6 +141,27 @@ async def test_workers_that_cannot_reach_the_database_are_replaced_and_do_no_har
         await until(all_told)
 
 
+async def test_programs_that_start_before_their_database_wait_for_it(sail: Sail, new_wire: Wires) -> None:
+    wire = await new_wire()
+    async with sail(*LAX) as fleet, AsyncExitStack() as stack:
+        wire.tear()
+        dsn = through(wire, fleet.dsn)
+        worker = await fleet.start("worker", dsn=dsn)
+        api = asyncio.create_task(fleet.start("api", dsn=dsn))
+
+        async def waits() -> bool:
+            assert worker.is_alive, worker.log.read_text()
+            return "does not serve yet" in worker.log.read_text()
+
+        await until(waits)
+        wire.heal()
+        await api
+        [lane] = await lanes_of(fleet, stack)
+        await lane.fill()
+
+        assert complaints(await settled(fleet, lane.shop.talk, lane.shop.told, within_s=MOVED_WITHIN_S)) == {}
+
+
 async def test_connections_that_died_without_a_word_are_given_up_and_made_anew(sail: Sail, new_wire: Wires) -> None:
     wire = await new_wire()
     async with sail(*LAX) as fleet, AsyncExitStack() as stack:

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, opened in the role that may change rows and nothing more."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -8,6 +9,7 @@ import asyncpg
 import msgspec
 
 from picha.gateway.store.migrate import is_current
+from picha.kit.logs import logger
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
@@ -19,6 +21,8 @@ _RUNTIME_ROLE = "picha_runtime"
 # Every statement of a hot path finds its few rows by an index. A plan made while a table was small, or without
 # statistics, would read the table from end to end instead, and be kept while the table grows.
 _STEADY_PLANS = {"enable_seqscan": "off", "jit": "off"}
+# How long a start waits for a database that is starting, too.
+_START_SECONDS = 60
 # A server that vanished without a word is noticed by what it does not answer: its connections are given up after this
 # long, and new ones made. No statement of ours takes a tenth of it.
 _COMMAND_SECONDS = 20
@@ -86,20 +90,36 @@ async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
 async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     """Open up to `size` connections to `dsn` and check that the database keeps what it acknowledges.
 
-    Raises `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
+    A database that does not serve yet is waited for, up to a minute: one that was killed has to recover first. Raises
+    `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
     PostgreSQL 15, or a migration is missing.
     """
-    async with asyncpg.create_pool(
-        dsn,
-        min_size=2,
-        max_size=size,
-        command_timeout=_COMMAND_SECONDS,
-        init=_prepare,
-        reset=_keep,
-        server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS, **_CUT_OFF},
-    ) as pool:
+    pool = await _connected(dsn, size)
+    try:
         await _assert_safe(pool)
         yield pool
+    finally:
+        await pool.close()
+
+
+async def _connected(dsn: str, size: int) -> Pool:
+    for last in (*[False] * (_START_SECONDS - 1), True):
+        try:
+            return await asyncpg.create_pool(
+                dsn,
+                min_size=2,
+                max_size=size,
+                command_timeout=_COMMAND_SECONDS,
+                init=_prepare,
+                reset=_keep,
+                server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS, **_CUT_OFF},
+            )
+        except (ConnectionError, FileNotFoundError, asyncpg.CannotConnectNowError) as error:
+            if last:
+                raise
+            logger("store").warning("the database does not serve yet, waiting", error=str(error))
+            await asyncio.sleep(1)
+    raise AssertionError  # pragma: no cover - the loop returns or raises
 
 
 async def _assert_safe(pool: Pool) -> None:
