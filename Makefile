@@ -51,7 +51,7 @@ fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
 
 test: check ## Everything: check, then store and journeys against real programs
-	@$(BIN)/pytest -q -n 2 tests/store tests/journeys
+	@$(BIN)/pytest -q -n 2 tests/store tests/journeys tests/proofs
 	@$(MAKE) --no-print-directory docs
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]

@@ -15,6 +15,13 @@ settings.register_profile("picha", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("soak", settings.get_profile("picha"), max_examples=5000, print_blob=True)
 settings.load_profile("picha")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make soak` say how long the proofs go on, and what their chance is."""
+    parser.addoption("--cycles", type=int, default=0, help="how often the proofs kill at random; 0 for a short run")
+    parser.addoption("--seed", default="picha", help="what the proofs draw their chance from")
+
+
 _NUMBERS = itertools.count(1)
 _TEMPLATE = "picha_template"
 

@@ -60,11 +60,12 @@ class House:
         return {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
 
     def child(self, name: str) -> int | None:
-        """Return the process id that the program `name` (api, worker or sandbox) has now, or None between two lives."""
+        """Return the process id that a program has now, None between two lives: api, worker, sandbox or postgres."""
         for pid in _below(self.ready.pids.up):
             with suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if b"picha.cli" in words and name.encode() in words and is_alive(pid):
+                is_it = b"-D" in words if name == "postgres" else b"picha.cli" in words and name.encode() in words
+                if is_it and is_alive(pid):
                     return pid
         return None
 

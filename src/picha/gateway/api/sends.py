@@ -11,6 +11,7 @@ from picha.gateway.metrics import ACCEPTED
 from picha.karibu import sends
 from picha.karibu.errors import Code
 from picha.karibu.sends import Malformed, SendAccepted
+from picha.kit.crashpoints import crashpoint
 
 
 async def send_image(call: Call) -> Answer:
@@ -28,6 +29,7 @@ async def send_image(call: Call) -> Answer:
     if isinstance(result, Refusal):
         raise _refused(result)
     ACCEPTED.inc()
+    crashpoint("accept_before_answer")
     accepted = SendAccepted(
         message_id=result.send.id,
         conversation_id=result.send.conversation_id,

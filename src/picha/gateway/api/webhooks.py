@@ -7,6 +7,7 @@ from picha.gateway.hearing.intake import SIGNATURE_HEADER, Taken
 from picha.gateway.meta.limits import WEBHOOK_MAX_BYTES
 from picha.gateway.metrics import WEBHOOKS
 from picha.karibu.errors import Code
+from picha.kit.crashpoints import crashpoint
 
 
 async def handshake(call: Call) -> Response:
@@ -28,4 +29,5 @@ async def deliver(call: Call) -> Response:
         raise RefusedError(
             Code.UNAUTHORIZED, f"{SIGNATURE_HEADER} does not sign this body with the app secret of any account here."
         )
+    crashpoint("intake_before_answer")
     return PlainTextResponse("kept")

@@ -19,6 +19,7 @@ from picha.gateway.store import outbox, tenants
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import equip
 from picha.gateway.store.outbox import Picture
+from picha.kit.crashpoints import crashpoint
 from picha.kit.ids import chance
 
 _MOST = 64
@@ -72,7 +73,9 @@ class Fetching:
             return Landing.MUTE
         state, detail = _compare(media.sha256, data)
         PICTURES.labels("meta", state).inc()
+        crashpoint("fetch_before_commit")
         await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)
+        crashpoint("fetch_after_commit")
         return Landing.MUTE
 
     async def _bytes(self, picture: Picture, media: _Media) -> bytes:

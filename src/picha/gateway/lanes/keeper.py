@@ -160,11 +160,19 @@ class Keeper:
                     wake.clear()
                     lane.room = max(1, min(self._room, self._slots // len(self._held)))
                     if lane.is_hungry:
-                        lane.offer(await work.due(lane.busy_threads))
+                        lane.offer(await self._look(work, lane))
                     started = lane.start(_BATCH, self._clock.monotonic())
                     for piece in started:
                         flights.create_task(self._fly(work, lane, piece, wake))
                     woken = bool(started) or await pause(wake, self._patience(lane))
+
+    async def _look(self, work: Work, lane: Lane) -> Sequence[Due]:
+        """Return what is due: nothing while the database does not serve, so that what flies can land and say how."""
+        try:
+            return await work.due(lane.busy_threads)
+        except UNREACHABLE as error:
+            self._log.warning("not known what is due", error=str(error))
+            return ()
 
     def _patience(self, lane: Lane) -> float:
         """Return how long to wait for a ring: until the lane's pace or rest lets something start, if that is sooner."""

@@ -19,6 +19,7 @@ from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, enco
 from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
 from picha.gateway.meta.classify import classify, explain
 from picha.gateway.store.tenants import Account, NewAccount
+from picha.kit.crashpoints import crashpoint
 from picha.kit.secrets import Secret
 
 # A connection the server has just closed makes a send ambiguous, so idle ones are dropped early.
@@ -77,6 +78,7 @@ class Graph:
                 trace_request_ctx=trace,
             ) as response:
                 body = await _read(response, _ANSWER_MAX)
+                crashpoint("send_after_answer")
                 return classify(response.status, body, doubted=self._doubted)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = type(error).__name__
@@ -262,6 +264,7 @@ async def open_graph(
 
     async def left(_session: object, context: Any, _params: object) -> None:
         context.trace_request_ctx.left = True
+        crashpoint("send_at_request")
         context.trace_request_ctx.on_left()
 
     trace = aiohttp.TraceConfig()

@@ -14,6 +14,7 @@ from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import equip
 from picha.gateway.store.outbox import Picture
 from picha.images.workers import CrowdedError
+from picha.kit.crashpoints import crashpoint
 from picha.kit.ids import chance
 
 _MOST = 64
@@ -60,7 +61,9 @@ class Preparing:
                 await self._fail(picture, error)
         else:
             PICTURES.labels("url", "stored").inc()
+            crashpoint("prepare_before_commit")
             await equip.ready(pool, picture.id, file.id)
+            crashpoint("prepare_after_commit")
         return Landing.MUTE
 
     async def _fail(self, picture: Picture, error: BringError) -> None:

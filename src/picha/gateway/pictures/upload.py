@@ -15,6 +15,7 @@ from picha.gateway.store.files import MediaId
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.tenants import Account
 from picha.kit.clock import Clock
+from picha.kit.crashpoints import crashpoint
 
 _MOST_KNOWN = 10_000
 # An id that one worker forgets, because Meta cannot use it, is forgotten by all within this time.
@@ -79,6 +80,7 @@ class Uploads:
         now = self._times.now(account.id)
         data = await self._blobs.get(digest)
         media_id = await self._graph.upload(account, sender.phone_number_id, data, mime_type)
+        crashpoint("upload_after_answer")
         found = MediaId(media_id, now + UPLOADED_MEDIA_LIFE)
         await files.remember_media_id(
             self._pool,
@@ -87,4 +89,5 @@ class Uploads:
             digest=digest,
             found=found,
         )
+        crashpoint("upload_after_commit")
         return found

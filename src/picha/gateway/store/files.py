@@ -8,6 +8,7 @@ from uuid import UUID
 from picha.gateway.store import retention
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.retention import GRACE
+from picha.kit.crashpoints import crashpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,11 @@ async def add(pool: Pool, file: File, put: Callable[[], Awaitable[object]], *, g
     """
     while True:
         born = await retention.hold(pool, file.digest, grace=grace)
+        crashpoint("picture_before_put")
         await put()
+        crashpoint("picture_before_name")
         if await _name(pool, file, born, grace):
+            crashpoint("picture_after_name")
             return
 
 

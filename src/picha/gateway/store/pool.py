@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, opened in the role that may change rows and nothing more."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import asyncpg
 import msgspec
 
 from picha.gateway.store.migrate import is_current
+from picha.kit.logs import logger
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
@@ -20,6 +22,22 @@ _RUNTIME_ROLE = "picha_runtime"
 # Every statement of a hot path finds its few rows by an index. A plan made while a table was small, or without
 # statistics, would read the table from end to end instead, and be kept while the table grows.
 _STEADY_PLANS = {"enable_seqscan": "off", "jit": "off"}
+# How long a start waits for a database that is starting, too.
+_START_SECONDS = 60
+# A server that vanished without a word is noticed by what it does not answer: its connections are given up after this
+# long, and new ones made. No statement of ours takes a tenth of it.
+_COMMAND_SECONDS = 20
+# A process that is cut off in the middle of a transaction leaves its locks behind, and with them its lanes. PostgreSQL
+# finds out by itself when nobody answers at the other end, or when the transaction goes on for longer than any of ours.
+_TRANSACTION_SECONDS = 10
+_CUT_OFF = {
+    "idle_in_transaction_session_timeout": f"{_TRANSACTION_SECONDS}s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+# The first PostgreSQL that also ends a transaction whose client stopped in the middle of a command.
+_ENDS_TRANSACTIONS = 17
 _DEADLOCK_TRIES = 5
 
 # What is raised while the database cannot serve, as opposed to refusing what it was asked: unreachable, stopping,
@@ -32,6 +50,8 @@ UNREACHABLE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
 )
 
 
@@ -46,6 +66,17 @@ async def _prepare(connection: Any) -> None:
         encoder=lambda value: msgspec.json.encode(value).decode(),
         decoder=msgspec.json.decode,
     )
+    await _limit(connection, _TRANSACTION_SECONDS, scope="SESSION")
+
+
+async def take_longer(connection: Connection, seconds: int) -> None:
+    """Let the caller's transaction take so many seconds, instead of the ten after which it is taken for cut off."""
+    await _limit(connection, seconds, scope="LOCAL")
+
+
+async def _limit(connection: Connection, seconds: int, *, scope: str) -> None:
+    if connection.get_server_version().major >= _ENDS_TRANSACTIONS:
+        await connection.execute(f"SET {scope} transaction_timeout = '{seconds}s'")
 
 
 async def _keep(_connection: object) -> None:
@@ -61,26 +92,43 @@ async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
 async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     """Open up to `size` connections to `dsn` and check that the database keeps what it acknowledges.
 
-    Raises `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
+    A database that does not serve yet is waited for, up to a minute: one that was killed has to recover first. Raises
+    `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
     PostgreSQL 15, or a migration is missing.
     """
-    async with open_unchecked(dsn, size=size) as pool:
+    async with open_unchecked(dsn, size=size, tries=_START_SECONDS) as pool:
         await _assert_safe(pool)
         yield pool
 
 
 @asynccontextmanager
-async def open_unchecked(dsn: str, *, size: int) -> AsyncIterator[Pool]:
-    """Open up to `size` connections to a database that may be unsafe, to look at it."""
-    async with asyncpg.create_pool(
-        dsn,
-        min_size=2,
-        max_size=size,
-        init=_prepare,
-        reset=_keep,
-        server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS},
-    ) as pool:
+async def open_unchecked(dsn: str, *, size: int, tries: int = 1) -> AsyncIterator[Pool]:
+    """Open up to `size` connections to a database that may be unsafe, to look at it; `tries` are a second apart."""
+    pool = await _connected(dsn, size, tries)
+    try:
         yield pool
+    finally:
+        await pool.close()
+
+
+async def _connected(dsn: str, size: int, tries: int) -> Pool:
+    for last in (*[False] * (tries - 1), True):
+        try:
+            return await asyncpg.create_pool(
+                dsn,
+                min_size=2,
+                max_size=size,
+                command_timeout=_COMMAND_SECONDS,
+                init=_prepare,
+                reset=_keep,
+                server_settings={"role": _RUNTIME_ROLE, **_STEADY_PLANS, **_CUT_OFF},
+            )
+        except (ConnectionError, FileNotFoundError, asyncpg.CannotConnectNowError) as error:
+            if last:
+                raise
+            logger("store").warning("the database does not serve yet, waiting", error=str(error))
+            await asyncio.sleep(1)
+    raise AssertionError  # pragma: no cover - the loop returns or raises
 
 
 @dataclass(frozen=True, slots=True)

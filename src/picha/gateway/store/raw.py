@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.gateway.store.pool import Connection, Pool, in_transaction, take_longer
+from picha.kit.crashpoints import crashpoint
+
+# A batch may hold tens of thousands of updates.
+_MOST_SECONDS = 60
 
 _KEEP = """
 WITH kept AS (
@@ -62,6 +66,7 @@ class Quarantined:
 
 async def keep(pool: Pool, verified: Sequence[Verified]) -> None:
     """Store bodies durably, each content once; when it returns they may be answered 200."""
+    crashpoint("intake_before_keep")
     await pool.execute(
         _KEEP,
         [one.id for one in verified],
@@ -69,6 +74,7 @@ async def keep(pool: Pool, verified: Sequence[Verified]) -> None:
         [one.digest for one in verified],
         [one.body for one in verified],
     )
+    crashpoint("intake_after_keep")
 
 
 async def digest(pool: Pool, work: Callable[[Connection, list[Raw]], Awaitable[None]], *, most: int) -> int:
@@ -78,14 +84,19 @@ async def digest(pool: Pool, work: Callable[[Connection, list[Raw]], Awaitable[N
     """
 
     async def step(connection: Connection) -> int:
+        await take_longer(connection, _MOST_SECONDS)
         rows = await connection.fetch(_TAKE, most)
         raws = [Raw(row["id"], row["meta_app_id"], row["body"], row["received_at"]) for row in rows]
         if raws:
             await work(connection, raws)
             await connection.execute(_DONE, [raw.id for raw in raws])
+            crashpoint("digest_before_commit")
         return len(raws)
 
-    return await in_transaction(pool, step)
+    count = await in_transaction(pool, step)
+    if count:
+        crashpoint("digest_after_commit")
+    return count
 
 
 async def quarantine(connection: Connection, items: Sequence[Quarantined]) -> None:

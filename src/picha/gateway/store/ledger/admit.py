@@ -8,6 +8,7 @@ from uuid import UUID
 from picha.gateway.domain.outcomes import HOLD, OnUnknown
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.images.plan import Policy
+from picha.kit.crashpoints import crashpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +108,7 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
 
     async def work(connection: Connection) -> None:
         await connection.execute(_ADMIT, *columns, HOLD)
+        crashpoint("accept_before_commit")
 
     await in_transaction(pool, work)
+    crashpoint("accept_after_commit")

@@ -7,6 +7,7 @@ from uuid import UUID
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.store.lanes import MARGIN_SECONDS, Lease
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.kit.crashpoints import crashpoint
 
 # Fence and remaining lease are checked by the database's clock, and the row is held against a takeover. Once a pause is
 # committed nothing more begins, nor in a database that was put back to an earlier state: it says so, or its epoch is
@@ -73,6 +74,9 @@ async def begin(pool: Pool, beginnings: Sequence[Beginning], *, epoch: int = 0) 
             HOLD,
         )
         attempts = {row["id"] for row in begun}
+        crashpoint("begin_before_commit")
         return [one.attempt in attempts for one in beginnings]
 
-    return await in_transaction(pool, work)
+    answers = await in_transaction(pool, work)
+    crashpoint("begin_after_commit")
+    return answers

@@ -11,6 +11,7 @@ from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import standing
 from picha.gateway.store.ledger.withdraw import IN_DOUBT
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.kit.crashpoints import crashpoint
 
 # What of the time until a message is given up is left when its soft wait is over.
 _SILENT_FOR = GIVE_UP_AFTER - SOFT_WAIT
@@ -99,9 +100,13 @@ async def orphan(pool: Pool, lease: Lease) -> int:
     """Mark what an earlier owner of a send lane left in flight as unknown; return how many messages."""
 
     async def work(connection: Connection) -> int:
-        return len(await connection.fetch(_ORPHAN, lease.key, lease.fence, GIVE_UP_AFTER, HOLD_UNKNOWN))
+        orphans = await connection.fetch(_ORPHAN, lease.key, lease.fence, GIVE_UP_AFTER, HOLD_UNKNOWN)
+        crashpoint("orphan_before_commit")
+        return len(orphans)
 
-    return await in_transaction(pool, work)
+    count = await in_transaction(pool, work)
+    crashpoint("orphan_after_commit")
+    return count
 
 
 async def give_up(pool: Pool) -> int:

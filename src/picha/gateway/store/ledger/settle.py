@@ -22,6 +22,7 @@ from picha.gateway.domain.pace import PairPace
 from picha.gateway.store.ledger import standing, turns
 from picha.gateway.store.ledger.turns import Turn
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.kit.crashpoints import crashpoint
 
 # An outcome is written once; a certain one may replace `ambiguous`, never the other way round. A wamid that evidence
 # has bound stays.
@@ -108,9 +109,12 @@ async def settle(pool: Pool, settlements: Sequence[Settlement], pace: PairPace) 
         bound = [row["message_id"] for row in rows if row["wamid"]]
         doubled = await standing.refold(connection, bound) if bound else set()
         await turns.pass_on(connection, [_turn(one, *threads[one.message]) for one in by_attempt.values()], pace)
+        crashpoint("settle_before_commit")
         return [one.message in doubled for one in settlements]
 
-    return await in_transaction(pool, work)
+    answers = await in_transaction(pool, work)
+    crashpoint("settle_after_commit")
+    return answers
 
 
 def _attempt(one: Settlement) -> tuple[object, ...]:

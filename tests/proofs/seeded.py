@@ -1,0 +1,147 @@
+"""Runs a program of ours with mistakes in it: `python -m tests.proofs.seeded MISTAKE[,MISTAKE...] MODULE ARGUMENTS...`.
+
+Each mistake breaks one invariant in a way that a person could break it, so that a test can show that its check sees it.
+Two names are no mistakes of ours: one spares a proof time, the other is a machine's.
+"""
+
+import dataclasses
+import functools
+import itertools
+import runpy
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from picha.gateway import run
+from picha.gateway.domain import rest
+from picha.gateway.domain.outcomes import NotSent
+from picha.gateway.meta import graph
+from picha.gateway.store import raw, views
+from picha.gateway.store.ledger import decide, standing
+from picha.gateway.store.ledger.admit import NewSend, admit
+from picha.gateway.store.pool import Pool
+from picha.kit import addresses, clock, logs
+
+
+def put(owner: Any, name: str, wrong: object) -> Any:
+    """Put something wrong in the place of what is right, and return that."""
+    right = getattr(owner, name)
+    setattr(owner, name, wrong)
+    return right
+
+
+def forgets_sends() -> None:
+    """Answer every third send without storing it."""
+    count = itertools.count(1)
+
+    async def forgetful(pool: Pool, sends: Sequence[NewSend]) -> None:
+        await admit(pool, [one for one in sends if next(count) % 3])
+
+    put(run, "open_services", functools.partial(run.open_services, write=forgetful))
+
+
+def sends_again_when_in_doubt() -> None:
+    """Take every broken connection for one on which nothing was sent."""
+    put(graph, "Ambiguous", lambda detail, _code=None: NotSent(detail))
+
+
+def leaves_orphans() -> None:
+    """Do nothing about attempts that a dead worker left open."""
+
+    async def leaves(*_: object) -> int:
+        return 0
+
+    put(decide, "orphan", leaves)
+
+
+def believes_the_first_word() -> None:
+    """Let no status go beyond `sent`."""
+
+    def sceptical(attempts: Any) -> Any:
+        return dataclasses.replace(view(attempts), status="sent")
+
+    view = put(standing, "view", sceptical)
+
+
+def forgets_webhooks() -> None:
+    """Answer webhooks that tell of a delivery without keeping them."""
+
+    async def forgetful(pool: Pool, bodies: Sequence[Any]) -> None:
+        kept = [one for one in bodies if b'"delivered"' not in one.body]
+        if kept:
+            await keep(pool, kept)
+
+    keep = put(raw, "keep", forgetful)
+
+
+def shows_everybody_everything() -> None:
+    """Look a message up by its id alone, whoever asks."""
+    put(views, "_ONE", views._ONE.replace("m.workspace_id = $1", "$1::uuid IS NOT NULL"))
+
+
+def talks_in_its_logs() -> None:
+    """Log whom a send goes to, and redact nothing."""
+    put(logs, "redact_event", lambda _logger, _method, event: event)
+
+    async def talkative(self: graph.Graph, account: Any, number: str, message: Any, **more: Any) -> Any:
+        logs.logger("sending").info("sending", to=message.to)
+        return await send(self, account, number, message, **more)
+
+    send = put(graph.Graph, "send", talkative)
+
+
+def reaches_anything() -> None:
+    """Hold no address for a private one."""
+    put(addresses, "refusal", lambda _ip: None)
+
+
+def uploads_other_bytes() -> None:
+    """Add something to a picture on its way out."""
+
+    async def spoils(self: graph.Graph, account: Any, number: str, data: bytes, mime_type: str) -> str:
+        media_id: str = await upload(self, account, number, data + b"\0", mime_type)
+        return media_id
+
+    upload = put(graph.Graph, "upload", spoils)
+
+
+def never_rests() -> None:
+    """No mistake: go on at once after trouble, where a number would rest."""
+    put(rest, "_TROUBLES", sys.maxsize)
+
+
+def clock_jumps() -> None:
+    """No mistake of ours: let the machine's date jump an hour ahead or back every half second; steady time stays."""
+    jumps = (0, 3600, -3600, 3600)
+
+    def shift() -> int:
+        return jumps[int(time.monotonic() * 2) % len(jumps)]
+
+    def jumping_now(self: clock.SystemClock) -> datetime:
+        moment: datetime = now(self)
+        return moment + timedelta(seconds=shift())
+
+    def jumping_ns() -> int:
+        return int(nanoseconds()) + shift() * 1_000_000_000
+
+    now, nanoseconds = put(clock.SystemClock, "now", jumping_now), put(time, "time_ns", jumping_ns)
+
+
+MISTAKES: dict[str, Callable[[], None]] = {
+    one.__name__: one
+    for one in (
+        forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
+        shows_everybody_everything, talks_in_its_logs, reaches_anything, uploads_other_bytes, never_rests,
+        clock_jumps,
+    )
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    _, mistakes, module, *arguments = sys.argv
+    for mistake in mistakes.split(","):
+        MISTAKES[mistake]()
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
