@@ -8,6 +8,7 @@ import typer
 import picha
 from picha.cli.demo import demo
 from picha.cli.pictures import UsageCommand, check, fix
+from picha.cli.quarantine import quarantine
 from picha.cli.sandbox import sandbox
 from picha.cli.up import up
 
@@ -100,5 +101,6 @@ def migrate() -> None:
 program.command()(up)
 program.command()(sandbox)
 program.command()(demo)
+program.add_typer(quarantine, name="quarantine")
 program.command(cls=UsageCommand)(check)
 program.command(cls=UsageCommand)(fix)
