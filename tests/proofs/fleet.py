@@ -244,6 +244,7 @@ def _ready(sandbox: SandboxProgram, number: ReadyNumber, key: str, app: App, por
         sandbox_url=sandbox.ready.base_url,
         handset_url=sandbox.ready.handset_url,
         metrics_url="",
+        worker_metrics_url="",
         api_key=key,
         app_id=str(app.app_id),
         sender=number.display_phone_number,

@@ -15,11 +15,12 @@ from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.domain.facts import StatusSeen
 from picha.gateway.domain.outcomes import Accepted, Ambiguous
 from picha.gateway.pictures.sweep import Sweep
-from picha.gateway.store import files, lanes, raw
+from picha.gateway.store import files, lanes, quarantine, raw
 from picha.gateway.store.files import File, MediaId
 from picha.gateway.store.ledger import witness
 from picha.gateway.store.pool import Connection
-from picha.gateway.store.raw import Quarantined, Raw, Verified
+from picha.gateway.store.quarantine import Quarantined
+from picha.gateway.store.raw import Raw, Verified
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.kit.clock import ManualClock, SystemClock
 
@@ -242,7 +243,7 @@ async def test_what_was_put_aside_goes_after_its_webhook(ground: Ground) -> None
     await keep_body(ground, b"{}")
     item = Quarantined(ground.ids.uuid(), await ground.pool.fetchval("SELECT id FROM raw_webhook"), "$", "odd", b"{}")
     async with ground.pool.acquire() as connection:
-        await raw.quarantine(connection, [item])
+        await quarantine.add(connection, [item])
 
     assert await after(ground, 29.9).all() == {"webhook_body": 1, "webhook": 1}
     assert await after(ground, 30.1).all() == {"quarantine": 1}
