@@ -81,9 +81,16 @@ class LocalBlobs:
         pieces = self._pieces(digest, start, stop)
         return pieces if start or stop is not None else verified(pieces, digest)
 
-    async def exists(self, digest: bytes) -> bool:
-        """Tell whether something is kept under `digest`."""
-        return await asyncio.to_thread(self.path(digest).is_file)
+    async def size(self, digest: bytes) -> int:
+        """Return how many bytes are kept under `digest`.
+
+        Raises:
+            BlobMissing: there are none.
+        """
+        try:
+            return (await asyncio.to_thread(self.path(digest).stat)).st_size
+        except FileNotFoundError:
+            raise BlobMissing(digest) from None
 
     async def delete(self, digest: bytes) -> None:
         """Remove the file of `digest`; after a crash it may be there again, and is removed by the next call."""

@@ -2,14 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from picha.gateway.blobs import Blobs
-from picha.gateway.store import files
+from picha.gateway.blobs import BlobMissing, Blobs, BlobsUnreachable, Kept
+from picha.gateway.meta.limits import MEDIA_MAX_BYTES
+from picha.gateway.store import files, retention
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
 from picha.images.child import Outcome
@@ -27,6 +29,8 @@ from picha.kit.ids import Ids
 FILE_LIFE = timedelta(days=30)
 # Pictures that are in memory at a time on their way in, of up to 32 MB each; more than one slow host may take up.
 _AT_HAND = 12
+# Pictures on their way in from customers, of which the beginning is in memory: 5 MB each.
+_ARRIVING = 16
 # Thumbnails at hand, of some ten kilobytes each.
 _THUMBNAILS_MAX = 1000
 # Pictures of which it is known whether their pixels are whole.
@@ -51,6 +55,7 @@ class Album:
     keeps_originals: bool = False
     # Whoever holds a whole picture in memory on its way in holds one of these: there may be many, of many megabytes.
     hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
+    _arrivals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ARRIVING))
     _opened: dict[bytes, tuple[Flaw, ...]] = field(default_factory=dict)
     _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
 
@@ -72,19 +77,37 @@ class Album:
         made, changes = await self._fit(data, inspection, decided)
         expires_at = self.clock.now() + FILE_LIFE
         if not changes:
-            return await self._keep(workspace, made, inspection.facts, expires_at=expires_at)
+            named = replace(await self._named(workspace, made, inspection.facts), expires_at=expires_at)
+            return await self._put(named, made)
         facts = await asyncio.to_thread(confirmed, made, max_bytes=self.max_bytes)
-        original = None
+        named = replace(await self._named(workspace, made, facts), expires_at=expires_at, changes=changes)
         if self.keeps_originals:
-            kept = await self._keep(workspace, data, inspection.facts, is_fit=False, expires_at=expires_at)
-            original = kept.id
-        return await self._keep(workspace, made, facts, changes=changes, original_id=original, expires_at=expires_at)
+            original = replace(
+                await self._named(workspace, data, inspection.facts), expires_at=expires_at, is_fit=False
+            )
+            named = replace(named, original_id=(await self._put(original, data)).id)
+        return await self._put(named, made)
 
-    async def keep_received(self, workspace: UUID, data: bytes, announced_type: str) -> File:
-        """Keep a customer's picture whatever it is; its type is what the bytes say, else what was announced."""
-        inspection = await asyncio.to_thread(inspect, data)
-        is_fit = not verdict(inspection, len(data), max_bytes=self.max_bytes)
-        return await self._keep(workspace, data, inspection.facts, otherwise=announced_type, is_fit=is_fit)
+    async def keep_received(self, workspace: UUID, pieces: AsyncGenerator[bytes, None], announced_type: str) -> File:
+        """Keep what a customer sent, as it comes; its type is what the bytes say, else what was announced.
+
+        Whatever `pieces` raise is raised, and nothing is kept then.
+
+        Raises:
+            OSError: the blob store does not serve.
+            BlobTooLarge: no medium has so many bytes.
+        """
+        head = bytearray()
+        async with self._arrivals, aclosing(pieces):
+            kept = await self.blobs.put_stream(
+                _noted(pieces, head, most=self.max_bytes + 1), most=MEDIA_MAX_BYTES, before=self._hold
+            )
+            # Of a file too large to be sent on, its beginning tells all that is asked.
+            inspection = await asyncio.to_thread(inspect, bytes(head))
+        is_fit = not verdict(inspection, kept.size, max_bytes=self.max_bytes)
+        file = replace(self._file(workspace, kept, inspection.facts, announced_type), is_fit=is_fit)
+        await files.add(self.pool, file, lambda: self._still_has(kept.digest))
+        return file
 
     async def thumbnail(self, file: File) -> bytes:
         """Return a small JPEG of a picture, made when it is first asked for.
@@ -128,34 +151,43 @@ class Album:
                 _remember(self._opened, digest, flaws, most=_OPENED_MAX)
         return flaws
 
-    async def _keep(
-        self,
-        workspace: UUID,
-        data: bytes,
-        facts: Facts,
-        *,
-        otherwise: str = "",
-        changes: Sequence[str] = (),
-        expires_at: datetime | None = None,
-        is_fit: bool = True,
-        original_id: UUID | None = None,
-    ) -> File:
-        file = File(
+    async def _named(self, workspace: UUID, data: bytes, facts: Facts) -> File:
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).digest())
+        return self._file(workspace, Kept(digest, len(data)), facts)
+
+    def _file(self, workspace: UUID, kept: Kept, facts: Facts, otherwise: str = "") -> File:
+        return File(
             id=self.ids.uuid(),
             workspace_id=workspace,
-            digest=await asyncio.to_thread(lambda: hashlib.sha256(data).digest()),
+            digest=kept.digest,
             mime_type=facts.mime_type or otherwise,
-            size_bytes=len(data),
+            size_bytes=kept.size,
             width=facts.width,
             height=facts.height,
             created_at=self.clock.now(),
-            expires_at=expires_at,
-            changes=changes,
-            is_fit=is_fit,
-            original_id=original_id,
         )
+
+    async def _put(self, file: File, data: bytes) -> File:
         await files.add(self.pool, file, lambda: self.blobs.put(data))
         return file
+
+    async def _hold(self, digest: bytes) -> None:
+        """Keep the sweep from bytes that are about to be seen under their digest, and have no name yet."""
+        await retention.hold(self.pool, digest)
+
+    async def _still_has(self, digest: bytes) -> None:
+        """See that bytes that were streamed in are there: they cannot be put again, as they are not in memory."""
+        try:
+            await self.blobs.size(digest)
+        except BlobMissing as error:
+            raise BlobsUnreachable("the bytes went before they had a name") from error
+
+
+async def _noted(pieces: AsyncGenerator[bytes, None], head: bytearray, *, most: int) -> AsyncGenerator[bytes, None]:
+    """Pass `pieces` on, and note the first `most` bytes of them in `head`."""
+    async for piece in pieces:
+        head += piece[: most - len(head)]
+        yield piece
 
 
 def _remember(known: dict[bytes, T], digest: bytes, value: T, *, most: int) -> None:

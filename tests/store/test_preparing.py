@@ -1,0 +1,130 @@
+"""What a picture at an address is tried for: its host's trouble is counted, ours is not."""
+
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.journeys.hosting import PictureHost, hosting
+from tests.store.ground import Ground
+
+from picha.egress import Fetcher
+from picha.gateway.blobs.local import LocalBlobs
+from picha.gateway.pictures.bring import Bringer
+from picha.gateway.pictures.intake import Album
+from picha.gateway.pictures.prepare import Preparing
+from picha.gateway.store import lanes
+from picha.gateway.store.views import MessageView
+from picha.images.workers import Workshop
+from picha.kit.clock import SystemClock
+from picha.kit.ids import Ids
+
+LIMIT = 5_242_880
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), (90, 120, 200)).save(out, "WEBP")
+    return out.getvalue()
+
+
+@dataclass
+class Shop:
+    """A send that waits for its picture, and the lane that brings it."""
+
+    ground: Ground
+    host: PictureHost
+    blobs: LocalBlobs
+    home: Path
+
+    def disk_is_away(self) -> None:
+        (self.home / "writing").rename(self.home / "away")
+
+    def disk_is_back(self) -> None:
+        (self.home / "away").rename(self.home / "writing")
+
+    async def sends(self) -> None:
+        await self.ground.customer_writes(image_state=None)
+        await self.ground.send(media_url=self.host.put("/a.webp", picture(), "image/webp"))
+
+    async def prepares(self, times: int = 1, *, workshop: Workshop | None = None) -> MessageView:
+        """Work the lane off so many times, whenever it would be due, and return the message."""
+        async with workshop or Workshop(children=1) as shop, Fetcher() as fetcher:
+            album = Album(self.ground.pool, self.blobs, shop, SystemClock(), Ids(), max_bytes=LIMIT)
+            for _ in range(times):
+                await self.ground.pool.execute("UPDATE message SET due_at = now() WHERE phase = 'image_wait'")
+                lease = await self.ground.lease(lanes.PREPARE)
+                work = Preparing(lease, Bringer(album, fetcher))
+                for piece in await work.due(()):
+                    await work.perform(piece)
+                await lanes.release(self.ground.pool, lease)
+        return await self.ground.see(await self.ground.pool.fetchval("SELECT id FROM message WHERE is_outbound"))
+
+    async def put_off(self) -> tuple[int, float]:
+        """Return how many tries are counted, and in how many seconds the next one is due."""
+        row = await self.ground.pool.fetchrow(
+            "SELECT tries, extract(epoch FROM due_at - clock_timestamp())::float8 AS s FROM message WHERE is_outbound"
+        )
+        assert row is not None
+        return row["tries"], row["s"]
+
+
+@pytest.fixture
+async def shop(ground: Ground, tmp_path: Path) -> AsyncIterator[Shop]:
+    async with hosting() as host:
+        yield Shop(ground, host, LocalBlobs(tmp_path), tmp_path)
+
+
+async def test_a_blob_store_that_is_away_is_no_try_of_the_address(shop: Shop) -> None:
+    await shop.sends()
+    shop.disk_is_away()
+
+    waiting = await shop.prepares(4)
+
+    tries, seconds = await shop.put_off()
+    assert (waiting.phase, tries) == ("image_wait", 0)
+    assert 0 < seconds <= 300
+    shop.disk_is_back()
+    assert (await shop.prepares()).phase == "queued"
+
+
+async def test_a_crowded_workshop_is_no_try_of_the_address_and_not_long_waited_for(shop: Shop) -> None:
+    await shop.sends()
+
+    waiting = await shop.prepares(4, workshop=Workshop(waiting_max=0))
+
+    tries, seconds = await shop.put_off()
+    assert (waiting.phase, tries) == ("image_wait", 0)
+    assert 0 < seconds <= 10
+    assert (await shop.prepares()).phase == "queued"
+
+
+async def test_a_host_has_its_three_tries_whatever_trouble_of_ours_came_between(shop: Shop) -> None:
+    await shop.sends()
+    await shop.prepares(5, workshop=Workshop(waiting_max=0))
+    url = shop.host.put("/a.webp", b"", status=503)
+    assert url.endswith("/a.webp")
+
+    twice = await shop.prepares(2)
+    thrice = await shop.prepares()
+
+    assert (twice.phase, thrice.phase, thrice.error_code) == ("image_wait", "failed", "131052")
+
+
+async def test_waiting_for_what_is_ours_doubles_up_to_five_minutes(shop: Shop) -> None:
+    await shop.sends()
+    shop.disk_is_away()
+    pauses = []
+
+    for minutes in (0, 1, 2, 4, 60):
+        await shop.ground.pool.execute(
+            "UPDATE message SET created_at = clock_timestamp() - make_interval(mins => $1)", minutes
+        )
+        await shop.prepares()
+        pauses.append((await shop.put_off())[1])
+
+    longest = (8, 62, 124, 248, 300)
+    assert all(most * 0.45 < pause <= most for pause, most in list(zip(pauses, longest, strict=True))[1:])
+    assert pauses[0] <= longest[0]
