@@ -1,16 +1,19 @@
 """What `picha check` says of one file, and the bytes that `picha fix` makes of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
-from picha.images.facts import Flaw, Note, Unusable
-from picha.images.normalise import Compliant, Decoder, normalise
+from picha.images.child import Job, Outcome
+from picha.images.facts import Flaw, Note
+from picha.images.normalise import Compliant, normalise
 from picha.images.plan import AUTO_MAX_BYTES, Plan, plan
 from picha.images.probe import inspect
 
+Do = Callable[[Job], Outcome]
 Verdict = Literal["ok", "repairable", "hopeless"]
 
 _SUFFIXES = {
@@ -48,12 +51,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     would_change: tuple[str, ...]
 
 
-def look(name: str, data: bytes, size_bytes: int, decoder: Decoder) -> Report:
+def look(name: str, data: bytes, size_bytes: int, do: Do) -> Report:
     """Look at the bytes of a file, `data`, of which there may be more than were read: `size_bytes` tells."""
     inspection = inspect(data)
     strict, auto = (plan(inspection, size_bytes, way, max_bytes=IMAGE_MAX_BYTES) for way in ("strict", "auto"))
-    verdict, flaws = _judged(data, strict, auto, decoder)
     facts = inspection.facts
+    verdict, flaws = _judged(Job("check", data, pixels=facts.pixels), strict, auto, do)
     return Report(
         file=readable(name),
         verdict=verdict,
@@ -70,13 +73,13 @@ def look(name: str, data: bytes, size_bytes: int, decoder: Decoder) -> Report:
     )
 
 
-def make(data: bytes, decoder: Decoder, *, strict: bool) -> Compliant:
+def make(data: bytes, do: Do, *, strict: bool) -> Compliant:
     """Return the picture as it may go.
 
     Raises:
         Unusable: it cannot, and why.
     """
-    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES, decoder=decoder)
+    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES, do=do)
 
 
 def readable(name: str) -> str:
@@ -84,15 +87,13 @@ def readable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
-def _judged(data: bytes, strict: Plan, auto: Plan, decoder: Decoder) -> tuple[Verdict, tuple[Flaw, ...]]:
-    if len(data) > AUTO_MAX_BYTES:
+def _judged(job: Job, strict: Plan, auto: Plan, do: Do) -> tuple[Verdict, tuple[Flaw, ...]]:
+    if len(job.data) > AUTO_MAX_BYTES:
         return "hopeless", auto.flaws[:1]  # it was not read to its end, so nothing else is certain
     if auto.step == "refuse":
         return "hopeless", auto.flaws
-    try:
-        decoder.check_pixels(data)
-    except Unusable as broken:
-        return "hopeless", broken.flaws
+    if broken := do(job).flaws:
+        return "hopeless", broken
     return ("repairable", strict.flaws) if strict.step == "refuse" else ("ok", ())
 
 

@@ -23,11 +23,15 @@ _FRAME = struct.Struct(">QQ")
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
-    """A picture to `redraw` into at most `max_bytes`, to `check` for broken pixels, or to make a `thumbnail` of."""
+    """A picture to `redraw` into at most `max_bytes`, to `check` for broken pixels, or to make a `thumbnail` of.
+
+    `pixels` is how many its header promises: a large picture is given more room.
+    """
 
     task: Literal["redraw", "check", "thumbnail"]
-    max_bytes: int
     data: bytes
+    max_bytes: int = 0
+    pixels: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
@@ -66,7 +70,7 @@ def read(pipe: IO[bytes], kind: type[T]) -> T | None:
 
 
 def work(job: Job) -> Outcome:
-    """Do one job."""
+    """Do one job, in the process that calls."""
     # The parent imports this module too, and is to load no imaging library.
     from picha.images import redraw, thumbnail  # noqa: PLC0415 - as said above
 
@@ -78,8 +82,8 @@ def work(job: Job) -> Outcome:
             case "thumbnail":
                 return Outcome(data=thumbnail.draw(job.data))
             case "redraw":
-                made = redraw.redraw(job.data, max_bytes=job.max_bytes)
-                return Outcome(data=made.data, changes=made.changes)
+                made, changes = redraw.redraw(job.data, max_bytes=job.max_bytes)
+                return Outcome(data=made, changes=changes)
     except redraw.Unusable as why:
         return Outcome(flaws=why.flaws)
 

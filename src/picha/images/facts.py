@@ -29,6 +29,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     progressive: bool | None = None
     has_icc: bool | None = None
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels there are, 0 where the bytes do not tell."""
+        return (self.width or 0) * (self.height or 0)
+
 
 class Flaw(msgspec.Struct, frozen=True):
     """A reason why a file cannot go as it is: a stable code, what was found, and what to do about it.

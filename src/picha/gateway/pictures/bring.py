@@ -65,11 +65,11 @@ class Bringer:
         try:
             return await self.fetcher.fetch(url, rules, party=workspace)
         except TooLarge as error:
-            raise BringError(NOT_USABLE, error.detail, flaw="too_large") from error
+            raise BringError(NOT_USABLE, f"{error.detail}.", flaw="too_large") from error
         except Refused as error:
-            raise BringError(NOT_FETCHED, error.detail) from error
+            raise BringError(NOT_FETCHED, f"{error.detail}.") from error
         except EgressError as error:
-            raise BringError(NOT_FETCHED, error.detail, again=True) from error
+            raise BringError(NOT_FETCHED, f"{error.detail}.", again=True) from error
 
 
 def _declared(fetched: Fetched) -> str:

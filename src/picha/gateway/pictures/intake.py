@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,12 +14,11 @@ from picha.gateway.meta.limits import MEDIA_MAX_BYTES
 from picha.gateway.store import files, retention
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
-from picha.images.child import Outcome
-from picha.images.facts import Facts, Flaw, Inspection, Unusable
-from picha.images.lossless import strip
-from picha.images.plan import AUTO_MAX_BYTES, Plan, Policy, plan
+from picha.images.child import Job, Outcome
+from picha.images.facts import Facts, Unusable
+from picha.images.normalise import begin, finish
+from picha.images.plan import AUTO_MAX_BYTES, Policy, beyond_cap
 from picha.images.probe import HEAD_BYTES, inspect, probe
-from picha.images.redraw import confirmed
 from picha.images.rules import verdict
 from picha.images.workers import TOO_HARD, Workshop
 from picha.kit.clock import Clock
@@ -34,7 +33,7 @@ _ARRIVING = 16
 # Thumbnails at hand, of some ten kilobytes each.
 _THUMBNAILS_MAX = 1000
 # Pictures of which it is known whether their pixels are whole.
-_OPENED_MAX = 10_000
+_CHECKED_MAX = 10_000
 
 T = TypeVar("T")
 
@@ -56,7 +55,7 @@ class Album:
     # Whoever holds a whole picture in memory on its way in holds one of these: there may be many, of many megabytes.
     hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
     _arrivals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ARRIVING))
-    _opened: dict[bytes, tuple[Flaw, ...]] = field(default_factory=dict)
+    _checked: dict[bytes, Outcome] = field(default_factory=dict)
     _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
 
     def most_bytes(self, policy: Policy) -> int:
@@ -70,23 +69,16 @@ class Album:
             Unusable: the bytes break WhatsApp's rule for images, and cannot or may not be repaired.
             CrowdedError: too many pictures wait to be opened.
         """
-        inspection = await asyncio.to_thread(inspect, data)
-        decided = plan(inspection, len(data), policy, max_bytes=self.max_bytes)
-        if decided.step == "refuse":
-            raise Unusable(decided.flaws)
-        made, changes = await self._fit(data, inspection, decided)
+        begun = await asyncio.to_thread(begin, data, policy, max_bytes=self.max_bytes)
+        made = await asyncio.to_thread(finish, begun, await self._opened(begun.job))
         expires_at = self.clock.now() + FILE_LIFE
-        if not changes:
-            named = replace(await self._named(workspace, made, inspection.facts), expires_at=expires_at)
-            return await self._put(named, made)
-        facts = await asyncio.to_thread(confirmed, made, max_bytes=self.max_bytes)
-        named = replace(await self._named(workspace, made, facts), expires_at=expires_at, changes=changes)
-        if self.keeps_originals:
-            original = replace(
-                await self._named(workspace, data, inspection.facts), expires_at=expires_at, is_fit=False
-            )
-            named = replace(named, original_id=(await self._put(original, data)).id)
-        return await self._put(named, made)
+        file = await self._named(workspace, made.data, made.facts)
+        file = replace(file, expires_at=expires_at, changes=made.changes)
+        if made.changes and self.keeps_originals:
+            original = await self._named(workspace, data, begun.inspection.facts)
+            original = replace(original, expires_at=expires_at, is_fit=False)
+            file = replace(file, original_id=(await self._put(original, data)).id)
+        return await self._put(file, made.data)
 
     async def keep_received(self, workspace: UUID, pieces: AsyncGenerator[bytes, None], announced_type: str) -> File:
         """Keep what a customer sent, as it comes; its type is what the bytes say, else what was announced.
@@ -119,41 +111,34 @@ class Album:
         """
         drawn = self._thumbnails.get(file.digest)
         if drawn is None:
-            data = await self.blobs.get(file.digest)
-            drawn = await self.workshop.thumbnail(data, probe(data[:HEAD_BYTES]))
+            drawn = await self._drawn(file)
             if TOO_HARD not in drawn.flaws:
                 _remember(self._thumbnails, file.digest, drawn, most=_THUMBNAILS_MAX)
         if drawn.flaws:
             raise Unusable(drawn.flaws)
         return drawn.data
 
-    async def _fit(self, data: bytes, inspection: Inspection, decided: Plan) -> tuple[bytes, Sequence[str]]:
-        """Return the bytes that may go out and what was changed; every picture is opened once on the way."""
-        if decided.step == "redraw":
-            drawn = await self.workshop.redraw(data, inspection.facts, max_bytes=self.max_bytes)
-            if drawn.flaws:
-                raise Unusable(drawn.flaws)
-            return drawn.data, drawn.changes
-        if flaws := await self._broken(data, inspection.facts):
-            raise Unusable(flaws)
-        if decided.step == "strip":
-            return await asyncio.to_thread(strip, data, inspection)
-        # Nothing after the picture's end travels with it.
-        return data[: inspection.end], decided.would_change
+    async def _drawn(self, file: File) -> Outcome:
+        if file.size_bytes > AUTO_MAX_BYTES:
+            return Outcome(flaws=(beyond_cap(file.size_bytes),))
+        async with self.hands:
+            data = await self.blobs.get(file.digest)
+            return await self.workshop.do(Job("thumbnail", data, pixels=probe(data[:HEAD_BYTES]).pixels))
 
-    async def _broken(self, data: bytes, facts: Facts) -> tuple[Flaw, ...]:
-        """Return what is wrong with the pixels; bytes that were opened before are not opened again."""
-        digest = (await asyncio.to_thread(hashlib.sha256, data)).digest()
-        flaws = self._opened.get(digest)
-        if flaws is None:
-            flaws = (await self.workshop.check(data, facts)).flaws
-            if TOO_HARD not in flaws:  # which may be the machine's fault, and not the picture's
-                _remember(self._opened, digest, flaws, most=_OPENED_MAX)
-        return flaws
+    async def _opened(self, job: Job) -> Outcome:
+        """Open a picture in a child; bytes whose pixels were checked before are not checked again."""
+        if job.task != "check":
+            return await self.workshop.do(job)
+        digest = await asyncio.to_thread(_digest, job.data)
+        outcome = self._checked.get(digest)
+        if outcome is None:
+            outcome = await self.workshop.do(job)
+            if TOO_HARD not in outcome.flaws:  # which may be the machine's fault, and not the picture's
+                _remember(self._checked, digest, outcome, most=_CHECKED_MAX)
+        return outcome
 
     async def _named(self, workspace: UUID, data: bytes, facts: Facts) -> File:
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).digest())
-        return self._file(workspace, Kept(digest, len(data)), facts)
+        return self._file(workspace, Kept(await asyncio.to_thread(_digest, data), len(data)), facts)
 
     def _file(self, workspace: UUID, kept: Kept, facts: Facts, otherwise: str = "") -> File:
         return File(
@@ -188,6 +173,10 @@ async def _noted(pieces: AsyncGenerator[bytes, None], head: bytearray, *, most: 
     async for piece in pieces:
         head += piece[: most - len(head)]
         yield piece
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _remember(known: dict[bytes, T], digest: bytes, value: T, *, most: int) -> None:
