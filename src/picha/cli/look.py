@@ -1,13 +1,13 @@
 """What `picha check` says of one file, and the bytes that `picha fix` makes of it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
 from picha.images.child import Job, Outcome
+from picha.images.claims import belied
 from picha.images.facts import Flaw, Note
 from picha.images.normalise import Compliant, normalise
 from picha.images.plan import AUTO_MAX_BYTES, Plan, plan
@@ -15,20 +15,6 @@ from picha.images.probe import inspect
 
 Do = Callable[[Job], Outcome]
 Verdict = Literal["ok", "repairable", "hopeless"]
-
-_SUFFIXES = {
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".png": "png",
-    ".webp": "webp",
-    ".gif": "gif",
-    ".heic": "heic",
-    ".heif": "heic",
-    ".avif": "avif",
-    ".bmp": "bmp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +54,7 @@ def look(name: str, data: bytes, size_bytes: int, do: Do) -> Report:
         size_bytes=size_bytes,
         orientation=facts.orientation,
         flaws=flaws,
-        notes=(*inspection.notes, *_misnamed(name, facts.kind)),
+        notes=(*inspection.notes, *belied(facts.kind, name=name)),
         would_change=() if verdict == "hopeless" else auto.would_change,
     )
 
@@ -95,10 +81,3 @@ def _judged(job: Job, strict: Plan, auto: Plan, do: Do) -> tuple[Verdict, tuple[
     if broken := do(job).flaws:
         return "hopeless", broken
     return ("repairable", strict.flaws) if strict.step == "refuse" else ("ok", ())
-
-
-def _misnamed(name: str, kind: str) -> tuple[Note, ...]:
-    claimed = _SUFFIXES.get(Path(name).suffix.lower())
-    if claimed is None or claimed == kind:
-        return ()
-    return (Note("wrong_name", f"The name says {claimed}, the bytes are {kind}; the bytes count."),)

@@ -48,7 +48,10 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Something worth knowing that keeps no file from going: trailing_bytes, stray_bytes, gps or wrong_name."""
+    """Something worth knowing that keeps no file from going.
+
+    Codes: trailing_bytes, stray_bytes, gps, wrong_name and wrong_type.
+    """
 
     code: str
     message: str

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from picha.egress import POLICIES, EgressError, Fetched, Fetcher, Policies, Refused, TooLarge
 from picha.gateway.meta.limits import IMAGE_MIME_TYPES
-from picha.gateway.pictures.intake import Album
+from picha.gateway.pictures.intake import Album, CameAs
 from picha.gateway.store.files import File
+from picha.images.claims import plain
 from picha.images.facts import Unusable
 from picha.images.plan import Policy
 
@@ -54,7 +55,7 @@ class Bringer:
             detail = f"The server says that this is {_declared(fetched) or 'nothing'}, not image/jpeg or image/png."
             raise BringError(NOT_FETCHED, detail, flaw="not_an_image")
         try:
-            return await self.album.take_in(workspace, fetched.body, policy)
+            return await self.album.take_in(workspace, fetched.body, policy, CameAs(content_type=_declared(fetched)))
         except Unusable as error:
             flaw = error.flaws[0].code
             is_page = flaw == "not_an_image" and not _declared(fetched).startswith("image/")
@@ -73,4 +74,4 @@ class Bringer:
 
 
 def _declared(fetched: Fetched) -> str:
-    return (fetched.content_type or "").partition(";")[0].strip().lower()
+    return plain(fetched.content_type or "")

@@ -15,7 +15,8 @@ from picha.gateway.store import files, retention
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
 from picha.images.child import Job, Outcome
-from picha.images.facts import Facts, Unusable
+from picha.images.claims import belied
+from picha.images.facts import Facts, Note, Unusable
 from picha.images.normalise import begin, finish
 from picha.images.plan import AUTO_MAX_BYTES, Policy, beyond_cap
 from picha.images.probe import HEAD_BYTES, inspect, probe
@@ -36,6 +37,21 @@ _THUMBNAILS_MAX = 1000
 _CHECKED_MAX = 10_000
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CameAs:
+    """What somebody said of a picture's bytes: the file's name, and a Content-Type."""
+
+    name: str = ""
+    content_type: str = ""
+
+    def belied_by(self, facts: Facts) -> tuple[Note, ...]:
+        """Return a note for whatever says another kind of picture than the bytes are."""
+        return belied(facts.kind, name=self.name, content_type=self.content_type)
+
+
+_UNNAMED = CameAs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +78,10 @@ class Album:
         """Return the size of the largest file that is looked at under a policy."""
         return AUTO_MAX_BYTES if policy == "auto" else self.max_bytes
 
-    async def take_in(self, workspace: UUID, data: bytes, policy: Policy) -> File:
+    async def take_in(self, workspace: UUID, data: bytes, policy: Policy, came_as: CameAs = _UNNAMED) -> File:
         """Keep a picture that is to go out: under `strict` as it is, under `auto` made fit where it is not.
+
+        What it `came_as` is believed in nothing; where the bytes belie it, that is noted.
 
         Raises:
             Unusable: the bytes break WhatsApp's rule for images, and cannot or may not be repaired.
@@ -73,7 +91,8 @@ class Album:
         made = await asyncio.to_thread(finish, begun, await self._opened(begun.job))
         expires_at = self.clock.now() + FILE_LIFE
         file = await self._named(workspace, made.data, made.facts)
-        file = replace(file, expires_at=expires_at, changes=made.changes)
+        notes = (*made.notes, *came_as.belied_by(begun.inspection.facts))
+        file = replace(file, expires_at=expires_at, changes=made.changes, notes=notes)
         if made.changes and self.keeps_originals:
             original = await self._named(workspace, data, begun.inspection.facts)
             original = replace(original, expires_at=expires_at, is_fit=False)
@@ -97,7 +116,8 @@ class Album:
             # Of a file too large to be sent on, its beginning tells all that is asked.
             inspection = await asyncio.to_thread(inspect, bytes(head))
         is_fit = not verdict(inspection, kept.size, max_bytes=self.max_bytes)
-        file = replace(self._file(workspace, kept, inspection.facts, announced_type), is_fit=is_fit)
+        notes = CameAs(content_type=announced_type).belied_by(inspection.facts)
+        file = replace(self._file(workspace, kept, inspection.facts, announced_type), is_fit=is_fit, notes=notes)
         await files.add(self.pool, file, lambda: self._still_has(kept.digest))
         return file
 
