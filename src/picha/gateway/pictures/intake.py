@@ -114,7 +114,7 @@ class Album:
                 _noted(pieces, head, most=self.max_bytes + 1), most=MEDIA_MAX_BYTES, before=self._hold
             )
             # Of a file too large to be sent on, its beginning tells all that is asked.
-            inspection = await asyncio.to_thread(inspect, bytes(head))
+            inspection = await asyncio.to_thread(inspect, memoryview(head))
         is_fit = not verdict(inspection, kept.size, max_bytes=self.max_bytes)
         notes = CameAs(content_type=announced_type).belied_by(inspection.facts)
         file = replace(self._file(workspace, kept, inspection.facts, announced_type), is_fit=is_fit, notes=notes)
