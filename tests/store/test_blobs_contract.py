@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,21 @@ async def test_what_is_streamed_in_is_got_under_its_sha256(place: Place) -> None
 
     assert kept == Kept(DIGEST, len(DATA))
     assert await place.other.get(DIGEST) == DATA
+
+
+async def test_what_is_streamed_in_again_is_looked_at_and_never_whole_in_memory(place: Place) -> None:
+    async def come() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield DATA
+
+    first = await place.blobs.put_stream(come(), most=40 * len(DATA))
+    tracemalloc.start()
+    again = await place.blobs.put_stream(come(), most=40 * len(DATA))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (first, again.size) == (again, 40 * len(DATA))
+    assert peak < 5 * len(DATA)
 
 
 @pytest.mark.parametrize("data", [b"", b"x"])

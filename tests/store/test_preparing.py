@@ -1,5 +1,6 @@
 """What a picture at an address is tried for: its host's trouble is counted, ours is not."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tests.journeys.hosting import PictureHost, hosting
+from tests.pictures.jpegs import scans
 from tests.store.ground import Ground
 
 from picha.egress import Fetcher
@@ -111,6 +113,21 @@ async def test_a_host_has_its_three_tries_whatever_trouble_of_ours_came_between(
     thrice = await shop.prepares()
 
     assert (twice.phase, thrice.phase, thrice.error_code) == ("image_wait", "failed", "131052")
+
+
+@pytest.mark.parametrize("busy", ["all hands", "the child"])
+async def test_a_request_waits_for_its_picture_no_longer_than_it_may_whatever_takes_long(shop: Shop, busy: str) -> None:
+    hands = asyncio.Semaphore(0 if busy == "all hands" else 1)
+    url = shop.host.put("/a.jpg", scans(9_000))
+    async with Workshop(children=1) as workshop, Fetcher() as fetcher:
+        album = Album(shop.ground.pool, shop.blobs, workshop, SystemClock(), Ids(), max_bytes=LIMIT, hands=hands)
+        bringer = Bringer(album, fetcher)
+
+        with pytest.raises(TimeoutError):
+            await bringer.bring(shop.ground.app.workspace_id, url, environment="test", policy="auto", patience_s=1.5)
+
+        assert hands.locked() == (busy == "all hands")
+    assert await shop.ground.pool.fetchval("SELECT count(*) FROM file") == 0
 
 
 async def test_waiting_for_what_is_ours_doubles_up_to_five_minutes(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import resource
 import signal
 import sys
 import time
@@ -11,12 +12,20 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.pictures.jpegs import scans
 
 from picha.images.child import Job
+from picha.images.normalise import begin
 from picha.images.workers import CrowdedError, Workshop
 
 PATIENCE_S = 30.0
 MAX_BYTES = 5_242_880
+LIMITS = {
+    "memory": resource.RLIMIT_AS,
+    "file": resource.RLIMIT_FSIZE,
+    "core": resource.RLIMIT_CORE,
+    "computing": resource.RLIMIT_CPU,
+}
 # A parent that starts a child, tells its id and lives on.
 PARENT = """
 import subprocess, sys
@@ -44,6 +53,10 @@ def children() -> list[int]:
         if parent == os.getpid() and b"picha.images.child" in line:
             found.append(int(entry.parent.name))
     return found
+
+
+def told_of(pid: int, what: str) -> bytes:
+    return Path(f"/proc/{pid}/{what}").read_bytes()
 
 
 def runs(pid: int) -> bool:
@@ -117,6 +130,41 @@ async def test_a_child_that_hangs_is_ended_and_the_next_picture_finds_another() 
         await until_none_runs(first)
     async with Workshop(children=1) as shop:
         assert (await shop.do(Job("check", data))).flaws == ()
+
+
+async def test_a_picture_that_takes_forever_to_decode_is_given_up_and_the_next_one_is_opened() -> None:
+    slow = scans(9_000)
+    assert begin(slow, "auto", max_bytes=MAX_BYTES).todo.step == "keep"
+    async with Workshop(children=1, patience_s=3) as shop:
+        assert [flaw.code for flaw in (await shop.do(Job("check", slow))).flaws] == ["too_hard"]
+        assert (await shop.do(Job("check", picture()))).flaws == ()
+    await until_none_runs(*children())
+
+
+async def test_a_picture_that_needs_more_memory_than_a_child_has_is_named_and_the_child_lives_on() -> None:
+    large = picture("PNG", (7_000, 7_000))
+    async with Workshop(children=1) as shop:
+        await shop.do(Job("check", picture()))
+        [child] = children()
+        used = int(told_of(child, "statm").split()[0]) * resource.getpagesize()
+        resource.prlimit(child, resource.RLIMIT_AS, (used + 50_000_000, resource.RLIM_INFINITY))
+
+        assert [flaw.code for flaw in (await shop.do(Job("check", large))).flaws] == ["too_many_pixels"]
+        assert (await shop.do(Job("check", picture()))).flaws == ()
+        assert children() == [child]
+
+
+async def test_a_child_may_use_only_so_much_memory_and_computing_and_write_no_file() -> None:
+    async with Workshop(children=1) as shop:
+        await shop.do(Job("check", picture()))
+        [child] = children()
+
+        limits = {name: resource.prlimit(child, number)[0] for name, number in LIMITS.items()}
+
+        environment = told_of(child, "environ")
+    assert limits == {"memory": 2 * 1024**3, "file": 0, "core": 0, "computing": limits["computing"]}
+    assert 15 <= limits["computing"] < 40
+    assert environment == b""
 
 
 async def test_a_child_is_replaced_after_so_many_pictures() -> None:

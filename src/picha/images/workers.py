@@ -141,7 +141,9 @@ class Workshop:
             outcome = await asyncio.wait_for(asyncio.shield(asking), self._patience_s)
         except TimeoutError:
             child.kill()
-            return await asking or Outcome(flaws=(TOO_HARD,))
+            if outcome := await asking:  # in the last moment
+                await self._run(child.close)
+            return outcome or Outcome(flaws=(TOO_HARD,))
         except asyncio.CancelledError:
             child.kill()
             raise

@@ -116,10 +116,10 @@ class LocalBlobs:
 
     def _is_whole(self, digest: bytes) -> bool:
         try:
-            self._get(digest)
-        except BlobMissing:
+            with self.path(digest).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").digest() == digest
+        except FileNotFoundError:
             return False
-        return True
 
     def _get(self, digest: bytes) -> bytes:
         try:

@@ -39,15 +39,16 @@ class Bringer:
     async def bring(
         self, workspace: UUID, url: str, *, environment: str, policy: Policy, patience_s: float | None = None
     ) -> File:
-        """Return the picture at `url` as a file of the workspace; to fetch it may take `patience_s` seconds.
+        """Return the picture at `url` as a file of the workspace; all of it may take `patience_s` seconds.
 
         Raises:
             BringError: there is none that may go out.
-            TimeoutError: it did not come in time.
+            CrowdedError: too many pictures wait to be opened.
+            OSError: the blob store does not serve.
+            TimeoutError: it took longer.
         """
-        async with self.album.hands:
-            async with asyncio.timeout(patience_s):
-                fetched = await self._fetch(workspace, url, environment, policy)
+        async with asyncio.timeout(patience_s), self.album.hands:
+            fetched = await self._fetch(workspace, url, environment, policy)
             return await self._take_in(workspace, fetched, policy)
 
     async def _take_in(self, workspace: UUID, fetched: Fetched, policy: Policy) -> File:
