@@ -48,6 +48,7 @@ from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
+from picha.kit.memory import give_back_large_blocks
 
 _DRAIN_SECONDS = 10
 _GIVE_UP_SECONDS = 5
@@ -81,6 +82,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         SettingsError: the key ring cannot be read, or the blob store or the media networks make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
+    give_back_large_blocks()
     vault, clock, ids = Vault(read_ring(_ring(settings))), SystemClock(), Ids()
     blobs, policies = open_blobs(settings), _policies(settings)
     async with open_pool(settings.database_url) as pool:

@@ -17,6 +17,8 @@ from picha.images.facts import Flaw
 MEMORY_MAX_BYTES = 2 * 1024**3
 # Seconds of computing that one picture may take.
 CPU_MAX_S = 15
+# Who answers requests goes first.
+_NICE = 5
 
 # The lengths of a message's head and of its bytes, which follow as they are: packing megabytes would hold the loop up.
 _FRAME = struct.Struct(">QQ")
@@ -93,6 +95,7 @@ def main() -> None:
     jobs, outcomes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not come between two outcomes.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.nice(_NICE)
     _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
