@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.store.ground import Ground
 from picha.egress import Fetcher
 from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.pictures.bring import Bringer
+from picha.gateway.pictures.hands import Hands
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
 from picha.gateway.store import lanes
@@ -117,7 +119,7 @@ async def test_a_host_has_its_three_tries_whatever_trouble_of_ours_came_between(
 
 @pytest.mark.parametrize("busy", ["all hands", "the child"])
 async def test_a_request_waits_for_its_picture_no_longer_than_it_may_whatever_takes_long(shop: Shop, busy: str) -> None:
-    hands = asyncio.Semaphore(0 if busy == "all hands" else 1)
+    hands = Hands(at_once=0 if busy == "all hands" else 1)
     url = shop.host.put("/a.jpg", scans(9_000))
     async with Workshop(children=1) as workshop, Fetcher() as fetcher:
         album = Album(shop.ground.pool, shop.blobs, workshop, SystemClock(), Ids(), max_bytes=LIMIT, hands=hands)
@@ -126,8 +128,41 @@ async def test_a_request_waits_for_its_picture_no_longer_than_it_may_whatever_ta
         with pytest.raises(TimeoutError):
             await bringer.bring(shop.ground.app.workspace_id, url, environment="test", policy="auto", patience_s=1.5)
 
-        assert hands.locked() == (busy == "all hands")
+        if busy == "the child":
+            async with asyncio.timeout(30), hands.hold(shop.ground.app.workspace_id):
+                pass  # it was given back
     assert await shop.ground.pool.fetchval("SELECT count(*) FROM file") == 0
+
+
+async def test_the_slow_hosts_of_one_workspace_keep_no_other_waiting(shop: Shop) -> None:
+    ours, other, visited = shop.ground.app.workspace_id, Ids().uuid(), asyncio.Semaphore(0)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visited.release()
+        await reader.read()
+        writer.close()
+
+    async with Workshop(children=1) as workshop, Fetcher() as fetcher, AsyncExitStack() as stack:
+        album = Album(shop.ground.pool, shop.blobs, workshop, SystemClock(), Ids(), max_bytes=LIMIT)
+        bringer = Bringer(album, fetcher)
+        servers = [await stack.enter_async_context(await asyncio.start_server(never, "127.0.0.1", 0)) for _ in range(3)]
+        urls = [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/" for server in servers]
+        slow = [
+            asyncio.ensure_future(bringer.bring(ours, url, environment="test", policy="auto"))
+            for url in urls
+            for _ in range(8)
+        ]
+        for _ in range(6):
+            await visited.acquire()
+
+        await bringer.bring(
+            other, shop.host.put("/quick.webp", picture(), "image/webp"), environment="test", policy="auto"
+        )
+
+        assert not any(one.done() for one in slow), "it waited for one of them"
+        for one in slow:
+            one.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
 
 
 async def test_waiting_for_what_is_ours_doubles_up_to_five_minutes(shop: Shop) -> None:

@@ -65,10 +65,10 @@ async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
     if size > most:
         message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
         raise RefusedError(Code.BODY_TOO_LARGE, message, "file")
-    async with album.hands:
+    came_as, workspace = CameAs(part.filename or "", part.content_type or ""), call.caller.workspace_id
+    async with album.hands.hold(workspace):
         try:
-            came_as = CameAs(part.filename or "", part.content_type or "")
-            return await album.take_in(call.caller.workspace_id, await part.read(), policy, came_as)
+            return await album.take_in(workspace, await part.read(), policy, came_as)
         except Unusable as error:
             raise unusable(error, "file") from error
 

@@ -47,7 +47,7 @@ class Bringer:
             OSError: the blob store does not serve.
             TimeoutError: it took longer.
         """
-        async with asyncio.timeout(patience_s), self.album.hands:
+        async with asyncio.timeout(patience_s), self.album.hands.hold(workspace):
             fetched = await self._fetch(workspace, url, environment, policy)
             return await self._take_in(workspace, fetched, policy)
 

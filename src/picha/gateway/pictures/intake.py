@@ -11,6 +11,7 @@ from uuid import UUID
 
 from picha.gateway.blobs import BlobMissing, Blobs, BlobsUnreachable, Kept
 from picha.gateway.meta.limits import MEDIA_MAX_BYTES
+from picha.gateway.pictures.hands import Hands
 from picha.gateway.store import files, retention
 from picha.gateway.store.files import File
 from picha.gateway.store.pool import Pool
@@ -27,8 +28,6 @@ from picha.kit.ids import Ids
 
 # How long an uploaded picture may be named by its file_id.
 FILE_LIFE = timedelta(days=30)
-# Pictures that are in memory at a time on their way in, of up to 32 MB each; more than one slow host may take up.
-_AT_HAND = 12
 # Pictures on their way in from customers, of which the beginning is in memory: 5 MB each.
 _ARRIVING = 16
 # Thumbnails at hand, of some ten kilobytes each.
@@ -68,8 +67,7 @@ class Album:
     ids: Ids
     max_bytes: int
     keeps_originals: bool = False
-    # Whoever holds a whole picture in memory on its way in holds one of these: there may be many, of many megabytes.
-    hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_HAND))
+    hands: Hands = field(default_factory=Hands)
     _arrivals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ARRIVING))
     _checked: dict[bytes, Outcome] = field(default_factory=dict)
     _thumbnails: dict[bytes, Outcome] = field(default_factory=dict)
@@ -141,7 +139,7 @@ class Album:
     async def _drawn(self, file: File) -> Outcome:
         if file.size_bytes > AUTO_MAX_BYTES:
             return Outcome(flaws=(beyond_cap(file.size_bytes),))
-        async with self.hands:
+        async with self.hands.hold(file.workspace_id):
             data = await self.blobs.get(file.digest)
             return await self.workshop.do(Job("thumbnail", data, pixels=probe(data[:HEAD_BYTES]).pixels))
 
