@@ -18,7 +18,7 @@ from picha.gateway.blobs import BlobMissing, Blobs, BlobsUnreachable
 from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.store import files, retention
-from picha.gateway.store.files import File, MediaId
+from picha.gateway.store.files import File
 from picha.gateway.store.retention import GRACE, StillDeletingError
 from picha.kit.clock import SystemClock
 
@@ -336,31 +336,10 @@ async def test_no_upload_loses_its_bytes_while_others_delete_the_same_and_severa
             await blobs.get(hashlib.sha256(data).digest())
 
 
-async def test_an_id_of_meta_s_is_forgotten_when_it_has_died_and_not_before(store: Store) -> None:
-    now, digests = SystemClock().now(), [bytes([number]) * 32 for number in range(5)]
-    for number, digest in enumerate(digests):
-        life = MediaId(f"14795371396509{number}", now + timedelta(hours=number - 3))
-        await files.remember_media_id(
-            store.ground.pool,
-            workspace=store.ground.app.workspace_id,
-            sender=store.ground.sender,
-            digest=digest,
-            found=life,
-        )
-    few = Sweep(store.ground.pool, store.blobs, SystemClock(), most=3)
-
-    passes = [await few.once(), await few.once()]
-
-    assert [(one.media_ids, one.is_full) for one in passes] == [(3, True), (1, False)]
-    left = await store.ground.pool.fetch("SELECT digest FROM uploaded_media")
-    assert [row["digest"] for row in left] == digests[4:]
-
-
 LOOKS: dict[str, tuple[str, list[object], str]] = {
     "files that are due": (retention._DUE_FILES, [1], "file_to_sweep"),
     "messages of a file": (retention._DROP_FILES, [[UUID(int=1)]], "message_of_file"),
     "blobs that are due": (retention._DUE_BLOBS, [1], "blob_to_sweep"),
-    "ids of Meta's that died": (retention._DROP_MEDIA_IDS, [1], "uploaded_media_to_sweep"),
     "files of a blob": (retention._DOOM, [[b"d" * 32], GRACE], "file_of_digest"),
 }
 

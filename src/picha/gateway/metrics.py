@@ -11,7 +11,5 @@ PAUSES = Counter("picha_numbers_paused_total", "Numbers that were paused by them
 PICTURES = Counter("picha_pictures_total", "Pictures fetched: by way (url, meta) and result.", ["way", "result"])
 GIVEN_UP = Counter("picha_unknown_given_up_total", "Messages whose outcome stayed unknown until they were given up.")
 SWEPT = Counter(
-    "picha_storage_swept_total",
-    "What nobody refers to any more: files, blobs and ids of Meta's let go, and failures.",
-    ["what"],
+    "picha_storage_swept_total", "What nobody refers to any more: files and blobs let go, and failures.", ["what"]
 )

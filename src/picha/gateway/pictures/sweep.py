@@ -22,7 +22,6 @@ class Swept:
 
     files: int
     blobs: int
-    media_ids: int
     is_full: bool
 
 
@@ -36,19 +35,17 @@ class Sweep:
     most: int = _MOST
 
     async def once(self) -> Swept:
-        """Look at up to `most` files, blobs and ids of Meta's each, those due longest first."""
-        media_ids = await retention.drop_media_ids(self.pool, most=self.most)
+        """Look at up to `most` files and `most` blobs, those due longest first."""
         looked, files = await retention.drop_files(self.pool, most=self.most)
         asked_at = self.clock.monotonic()
         doomed = await retention.doom(self.pool, most=self.most)
         gone = await self._delete(doomed, until=asked_at + _DELETE_FOR_S)
         await retention.forget(self.pool, gone, doomed)
-        SWEPT.labels("media_id").inc(media_ids)
         SWEPT.labels("file").inc(files)
         SWEPT.labels("blob").inc(len(gone))
-        if files or gone or media_ids:
-            logger("pictures").info("storage swept", files=files, blobs=len(gone), media_ids=media_ids)
-        return Swept(files, len(gone), media_ids, is_full=self.most in {looked, doomed.looked, media_ids})
+        if files or gone:
+            logger("pictures").info("storage swept", files=files, blobs=len(gone))
+        return Swept(files, len(gone), is_full=self.most in {looked, doomed.looked})
 
     async def _delete(self, doomed: Doomed, *, until: float) -> Sequence[bytes]:
         gone: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What may go: files that no message refers to, then bytes that no file names, and Meta's ids that died.
+"""What may go: files that no message refers to, and then bytes that no file names.
 
 Bytes lie outside the database, so deleting them is no part of a transaction. A blob is therefore *doomed* first, which
 is only done while no file names it; then its bytes are deleted, and then its row. Whoever wants to put the same bytes
@@ -52,16 +52,6 @@ _KEEP = "UPDATE blob SET sweep_at = NULL WHERE digest = ANY($1)"
 _FORGET = "DELETE FROM blob WHERE digest = ANY($1) AND doomed_at = $2"
 
 
-_DROP_MEDIA_IDS = """
-WITH due AS (
-    SELECT sender_id, digest FROM uploaded_media WHERE expires_at <= now() ORDER BY expires_at LIMIT $1
-    FOR UPDATE SKIP LOCKED
-)
-DELETE FROM uploaded_media AS dead USING due WHERE dead.sender_id = due.sender_id AND dead.digest = due.digest
-RETURNING true
-"""
-
-
 class StillDeletingError(OSError):
     """The bytes are being deleted for longer than anybody should wait; putting them again later is right."""
 
@@ -100,15 +90,6 @@ async def drop_files(pool: Pool, *, most: int) -> tuple[int, int]:
         return len(due), len(dropped)
 
     return await in_transaction(pool, work)
-
-
-async def drop_media_ids(pool: Pool, *, most: int) -> int:
-    """Forget up to `most` ids of Meta's that died; return how many.
-
-    A test account's ids die by its sandbox's clock: where that is behind, one that still lives may go, and costs an
-    upload.
-    """
-    return len(await pool.fetch(_DROP_MEDIA_IDS, most))
 
 
 async def doom(pool: Pool, *, most: int) -> Doomed:

@@ -141,7 +141,6 @@ CREATE TABLE uploaded_media (
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (sender_id, digest)
 );
-CREATE INDEX uploaded_media_to_sweep ON uploaded_media (expires_at);
 
 -- One message, either way. Outbound rows are the outbox: due_at says when the lane that owns the phase looks again.
 CREATE TABLE message (
