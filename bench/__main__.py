@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from bench import figures, images, sandbox
+from bench import figures, images, pictures, sandbox
 from bench.ground import Ground, open_ground
 from bench.measuring import Figure
 
@@ -60,6 +60,8 @@ def main() -> None:
         sandbox.measure(rounds=rounds, scale=scale)
     if asked.part in {None, "images"}:
         images.report(rounds=rounds)
+        with open_ground() as ground:
+            pictures.report(ground, scale=scale)
 
 
 def _gateway(asked: argparse.Namespace, *, rounds: int, scale: int) -> None:

@@ -21,7 +21,7 @@ _ROUND = itertools.count(1)
 
 
 @contextmanager
-def _running(ground: Ground, *names: str) -> "Iterator[Mapping[str, subprocess.Popen[bytes]]]":
+def running(ground: Ground, *names: str) -> "Iterator[Mapping[str, subprocess.Popen[bytes]]]":
     """Run programs, each ready to answer when the next one starts."""
     stub, api, bare = map(str, ground.ports)
     ours, other = ground.environment, {**ground.environment, "PICHA_PORT": bare}
@@ -30,17 +30,20 @@ def _running(ground: Ground, *names: str) -> "Iterator[Mapping[str, subprocess.P
         "worker": (("picha.cli", "worker"), ours, None),
         "stub": (("bench.servers", "stub", stub), ours, stub),
         "telling": (("bench.servers", "telling", stub, api), ours, stub),
+        "counting": (("bench.servers", "counting", stub), ours, stub),
+        "watched": (("bench.servers", "watched"), ours, api),
+        "idle": (("bench.servers", "idle"), other, bare),
         "hollow": (("bench.servers", "hollow"), other, bare),
         "bare": (("bench.servers", "bare"), other, bare),
     }
     with ExitStack() as stack:
-        running = {}
+        programs = {}
         for name in names:
             words, environment, port = known[name]
-            running[name] = stack.enter_context(program("-m", *words, environment=environment))
+            programs[name] = stack.enter_context(program("-m", *words, environment=environment))
             if port:
                 answers(f"http://127.0.0.1:{port}/")
-        yield running
+        yield programs
 
 
 def accepts(ground: Ground, *, rounds: int, count: int) -> Figure:
@@ -52,7 +55,7 @@ def accepts(ground: Ground, *, rounds: int, count: int) -> Figure:
         ground.done("phase = 'queued'", count)
         return count / (ended - begun)
 
-    with _running(ground, "api", "hollow"):
+    with running(ground, "api", "hollow"):
         return compare(
             "accepts, fsynced, against not stored",
             ours,
@@ -110,12 +113,12 @@ def sends(ground: Ground, *, rounds: int, count: int) -> Figure:
         ground.sql(_QUEUE, file=ground.file, count=count)
         ground.sql(_RELEASE)
         begun = time.perf_counter()
-        _wait(lambda: not ground.sql(_WAITING))
+        wait(lambda: not ground.sql(_WAITING))
         seconds = time.perf_counter() - begun
         ground.done("phase = 'submitted'", count)
         return count / seconds
 
-    with _running(ground, "stub", "worker"):
+    with running(ground, "stub", "worker"):
         return compare(
             "sends, dispatched, against a bare client",
             dispatched,
@@ -129,13 +132,13 @@ def carried(ground: Ground, *, rounds: int, count: int, told: bool) -> Figure:
     requests, spent = _asks(ground), []
     reached = "status = 'read'" if told else "phase = 'submitted'"
 
-    with _running(ground, "telling" if told else "stub", "api", "worker", "hollow") as running:
-        ours = [ground.postgres, running["api"], running["worker"]]
+    with running(ground, "telling" if told else "stub", "api", "worker", "hollow") as programs:
+        ours = [ground.postgres, programs["api"], programs["worker"]]
 
         def through() -> float:
             before = cpu(*ours)
             begun, _ = load(ground.ports.api, requests, connections=_CONNECTIONS, count=count)
-            _wait(lambda: ground.count(reached) >= count, every=0.05)
+            wait(lambda: ground.count(reached) >= count, every=0.05)
             seconds = time.perf_counter() - begun
             spent.append((cpu(*ours) - before) / count)
             ground.done(reached, count)
@@ -147,7 +150,7 @@ def carried(ground: Ground, *, rounds: int, count: int, told: bool) -> Figure:
             lambda: _hollow_accepts(ground, requests, count),
             rounds=rounds,
         )
-        most = max(peak(running[name]) for name in ("api", "worker"))
+        most = max(peak(programs[name]) for name in ("api", "worker"))
     note = f"   {median(spent) * 1e6:.0f} µs CPU each with PostgreSQL, at most {most} MB a process"
     return replace(figure, note=note)
 
@@ -218,16 +221,16 @@ def _heard(
     spent: dict[str, list[float]] = {"api": [], "bare": []}
 
     def through(port: int, *programs: str) -> float:
-        prepared, busy = bodies(), [ground.postgres, *(running[name] for name in programs)]
+        prepared, busy = bodies(), [ground.postgres, *(there[name] for name in programs)]
         before = cpu(*busy)
         begun, _ = load(port, prepared, connections=8, count=len(prepared))
-        _wait(lambda: not ground.sql("SELECT 1 FROM raw_webhook WHERE digested_at IS NULL LIMIT 1"))
+        wait(lambda: not ground.sql("SELECT 1 FROM raw_webhook WHERE digested_at IS NULL LIMIT 1"))
         seconds = time.perf_counter() - begun
         spent[programs[0]].append((cpu(*busy) - before) / count)
         ground.done(reached, count // each)
         return count / seconds
 
-    with _running(ground, "api", "worker", "bare") as running:
+    with running(ground, "api", "worker", "bare") as there:
         figure = compare(
             f"{name}, against the same rows",
             lambda: through(ground.ports.api, "api", "worker"),
@@ -238,7 +241,7 @@ def _heard(
     return replace(figure, note=f"   {ours:.0f} against {bare:.0f} µs CPU each with PostgreSQL")
 
 
-def _wait(condition: Callable[[], bool], *, every: float = 0.01) -> None:
+def wait(condition: Callable[[], bool], *, every: float = 0.01) -> None:
     """Wait until `condition` holds, but no longer than two minutes."""
     deadline = time.monotonic() + 120
     while not condition():

@@ -22,8 +22,8 @@ def report(*, rounds: int) -> None:
 
 
 def _figures(rounds: int) -> Iterator[str]:
-    photo = _jpeg(4000, 3000, quality=92)
-    large = _jpeg(4700, 3500, quality=95)
+    photo = jpeg(4000, 3000, quality=92)
+    large = jpeg(4700, 3500, quality=95)
     head = photo[: 64 * 1024]
     name = f"a 12 megapixel JPEG of {len(photo) / 1e6:.1f} MB"
     yield _line(f"probe of {name}, to decoding it", lambda: probe(head), lambda: _decode(photo), rounds, times=200)
@@ -71,7 +71,7 @@ def _bare(data: bytes) -> bytes:
     raise AssertionError("the picture was chosen so that it fits")
 
 
-def _jpeg(width: int, height: int, quality: int) -> bytes:
+def jpeg(width: int, height: int, quality: int, **options: object) -> bytes:
     """Return a photo-like picture: soft shapes with grain, the same in every run."""
     coarse = Image.radial_gradient("L").resize((width, height))
     grain = Image.frombytes("L", (512, 512), bytes((i * i * 7919 + i * 104729 >> 7) & 255 for i in range(512 * 512)))
@@ -81,5 +81,5 @@ def _jpeg(width: int, height: int, quality: int) -> bytes:
             tiled.paste(grain, (left, top))
     channels = [Image.blend(coarse, tiled.rotate(turn), 0.18) for turn in (0, 90, 180)]
     out = io.BytesIO()
-    Image.merge("RGB", channels).save(out, "JPEG", quality=quality)
+    Image.merge("RGB", channels).save(out, "JPEG", quality=quality, **options)
     return out.getvalue()

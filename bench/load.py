@@ -2,7 +2,7 @@
 
 `python -m bench.load PORT CONNECTIONS COUNT` reads requests from standard input, each behind its length (4 bytes),
 sends COUNT of them in turn over and over, and prints when it began and when the last was answered, on the steady clock
-that all processes of a machine share. Any status but 200 and 202 is fatal.
+that all processes of a machine share. Any status but 200, 201 and 202 is fatal.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from bench.ground import APP_SECRET
 from picha.cloudapi import signature
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_GOOD = (b"HTTP/1.1 200", b"HTTP/1.1 202")
+_GOOD = (b"HTTP/1.1 200", b"HTTP/1.1 201", b"HTTP/1.1 202")
 
 
 class Connection(asyncio.Protocol):

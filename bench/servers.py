@@ -1,8 +1,9 @@
 """The programs that are measured or measured against, each in a process of its own.
 
-`hollow`: our API with only the ledger's write replaced. `bare`: the baseline of the webhooks. Both take the gateway's
-settings. `stub PORT`: a Graph that takes every message.
-`telling PORT API`: one that also tells the API at that port three statuses of each.
+`hollow`: our API with only the ledger's write replaced. `bare`: the baseline of the webhooks. `watched`: our API, and
+`idle`: nothing, each with a look at its event loop at /pauses. All four take the gateway's settings. `stub PORT`: a
+Graph that takes every message. `counting PORT`: one that takes pictures too, and tells how many at /uploads.
+`telling PORT API`: one that tells the API at that port three statuses of each message.
 """
 
 import asyncio
@@ -12,10 +13,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import cast
 
 import uvloop
+from starlette.applications import Starlette
 
 from bench import bare
 from bench.ground import FIRST_CUSTOMER
 from bench.load import fire, webhook
+from bench.watching import watch
 from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, encode_send_answer
 from picha.gateway.api.app import create_app
 from picha.gateway.run import open_ground, open_services, serve_app
@@ -57,19 +60,56 @@ class Graph(asyncio.Protocol):
         if not found or len(rest) < int(length or 0):
             return
         self._buffer = b""
-        wamid = f"wamid.{_STARTED}.{next(self.numbers)}"
-        answer = SendAnswer(contacts=[SendContact(input="+1", wa_id="1")], messages=[SentMessage(id=wamid)])
-        body = encode_send_answer(answer)
+        body = self.answer(head)
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         )
+
+    def answer(self, head: bytes) -> bytes:
+        wamid = f"wamid.{_STARTED}.{next(self.numbers)}"
         if self._sent is not None and head.startswith(b"POST "):
             self._sent.put_nowait((head.split(b"/")[2].decode(), wamid))
+        return encode_send_answer(
+            SendAnswer(contacts=[SendContact(input="+1", wa_id="1")], messages=[SentMessage(id=wamid)])
+        )
+
+
+class Counting(Graph):
+    """Takes pictures too, and tells how many came."""
+
+    uploads = 0
+
+    def answer(self, head: bytes) -> bytes:
+        if head.startswith(b"GET /uploads "):
+            return b"%d" % Counting.uploads
+        if head.partition(b" HTTP/")[0].partition(b"?")[0].endswith(b"/media"):
+            Counting.uploads += 1
+            return b'{"id": "14795371%d"}' % Counting.uploads
+        return super().answer(head)
 
 
 async def stub(port: str) -> None:
     server = await asyncio.get_running_loop().create_server(Graph, "127.0.0.1", int(port))
     await server.serve_forever()
+
+
+async def counting(port: str) -> None:
+    server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", int(port))
+    await server.serve_forever()
+
+
+async def watched() -> None:
+    settings = load()
+    async with open_ground(settings) as ground, open_services(ground, settings) as services:
+        app = create_app(services)
+        with watch(app):
+            await serve_app(app, settings)
+
+
+async def idle() -> None:
+    app = Starlette()
+    with watch(app):
+        await serve_app(app, load())
 
 
 async def telling(port: str, api_port: str) -> None:
@@ -96,7 +136,10 @@ def _status(wamid: str, status: str) -> dict[str, str]:
 PROGRAMS: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "hollow": hollow,
     "bare": bare.serve,
+    "watched": watched,
+    "idle": idle,
     "stub": stub,
+    "counting": counting,
     "telling": telling,
 }
 

@@ -55,6 +55,13 @@ def sideways_jpeg() -> bytes:
     return _saved(_gradient((4000, 3000)), "JPEG", quality=80, exif=exif)
 
 
+def upright_with_a_place() -> bytes:
+    """A photo that WhatsApp takes as it is, with the place where it was taken."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[1] = "S"
+    return _saved(_gradient((400, 300)), "JPEG", exif=exif)
+
+
 def nine_megabytes() -> bytes:
     """A JPEG of some nine megabytes, as hard to press as pictures get."""
     data = _saved(_noise((2600, 2000)), "JPEG", quality=88, subsampling="4:4:4")

@@ -1,13 +1,18 @@
 """Whatever comes in wrong is refused with a stable code and a sentence, and leaves nothing behind."""
 
 import asyncio
+import functools
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from tests.journeys.running import Talk, Told, picture, picture_of
+from tests.journeys.hosting import PictureHost
+from tests.journeys.running import Talk, Told, picture, picture_of, until
 
 from picha.gateway.api.routes import ROUTES, Route
 from picha.gateway.domain.keys import compose
@@ -293,8 +298,15 @@ async def test_exactly_whatsapp_s_limit_is_taken_untouched(picha: Talk) -> None:
     assert re.fullmatch("[0-9a-f]{64}", told.data["sha256"])
 
 
-async def test_an_upload_far_over_the_limit_is_not_even_read(picha: Talk) -> None:
-    is_refused(await picha.upload(bytes(AUTO_MAX_BYTES + 200_000)), "BODY_TOO_LARGE")
+async def test_a_tail_counts_as_it_came_under_strict_as_picha_check_has_it(picha: Talk) -> None:
+    most, more = picture().ljust(LIMIT, b"\0"), picture().ljust(LIMIT + 1, b"\0")
+
+    taken = await picha.upload(most, image_policy="strict")
+
+    assert (taken.status, taken.data["size_bytes"]) == (201, len(picture()))
+    assert taken.data["changes"] == [f"tail of {LIMIT - len(picture()):,} bytes cut"]
+    is_refused(await picha.upload(more, image_policy="strict"), "BODY_TOO_LARGE", "file")
+    assert (await picha.upload(more)).status == 201
 
 
 async def test_what_is_made_smaller_may_have_so_many_bytes_and_not_one_more(picha: Talk) -> None:
@@ -305,20 +317,94 @@ async def test_what_is_made_smaller_may_have_so_many_bytes_and_not_one_more(pich
     is_refused(await picha.upload(picture_of(AUTO_MAX_BYTES + 1)), "BODY_TOO_LARGE", "file")
 
 
-async def stream(size: int) -> AsyncIterator[bytes]:
+async def test_an_upload_far_over_the_limit_is_not_even_read(picha: Talk) -> None:
+    is_refused(await picha.upload(bytes(AUTO_MAX_BYTES + 200_000)), "BODY_TOO_LARGE")
+
+
+async def form(data: bytes, policy: str, *, policy_first: bool = True) -> AsyncIterator[bytes]:
     """Yield an upload in parts, so that nothing announces its length."""
+    field = b'--x\r\nContent-Disposition: form-data; name="image_policy"\r\n\r\n' + policy.encode() + b"\r\n"
+    if policy_first:
+        yield field
     yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
-    for _ in range(size // 65_536):
-        yield bytes(65_536)
-    yield b"\r\n--x--\r\n"
+    for at in range(0, len(data), 65_536):
+        yield data[at : at + 65_536]
+    yield b"\r\n" + (b"" if policy_first else field) + b"--x--\r\n"
 
 
-async def test_an_upload_that_does_not_tell_its_length_is_stopped_at_the_limit(picha: Talk) -> None:
+@pytest.mark.parametrize(("policy", "most"), [("strict", LIMIT), ("auto", AUTO_MAX_BYTES)])
+@pytest.mark.parametrize("policy_first", [True, False])
+async def test_an_upload_that_does_not_tell_its_length_has_the_same_limits(
+    picha: Talk, policy: str, most: int, *, policy_first: bool
+) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    parts = [form(picture_of(size), policy, policy_first=policy_first) for size in (most, most + 1)]
+
+    taken, refused = [await picha.api("POST", MEDIA, data=part, headers=headers) for part in parts]
+
+    assert taken.status == 201, taken.body
+    is_refused(refused, "BODY_TOO_LARGE", "file")
+
+
+async def test_an_upload_that_does_not_end_is_stopped_at_the_limit(picha: Talk) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    told = await picha.api("POST", MEDIA, data=stream(AUTO_MAX_BYTES + 400_000), headers=headers)
+    told = await picha.api("POST", MEDIA, data=form(bytes(AUTO_MAX_BYTES + 400_000), "auto"), headers=headers)
 
     is_refused(told, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize(("policy", "most"), [("strict", LIMIT), ("auto", AUTO_MAX_BYTES)])
+async def test_a_picture_at_an_address_has_the_same_limits_told_as_whatsapp_s_own_code(
+    picha: Talk, host: PictureHost, policy: str, most: int
+) -> None:
+    customer = picha.stranger()
+    await picha.hear(customer, type="text", text="Hello")
+    urls = [host.put(f"/{size}.jpg", picture_of(size)) for size in (most, most + 1)]
+
+    asked = [{"url": url, "image_policy": policy} for url in urls]
+    taken, refused = [await picha.api("POST", MEDIA, json=body) for body in asked]
+    sent = await picha.send(to=customer, media_url=urls[1], image_policy=policy)
+
+    assert taken.status == 201, taken.body
+    is_refused(refused, "IMAGE_TOO_LARGE", "url")
+    failed = await picha.becomes(sent.data["message_id"], "failed")
+    assert (failed["error_code"], f"{most:,} bytes" in failed["error_detail"]) == ("131053", True)
+
+
+async def test_an_upload_that_is_cut_off_leaves_no_file_open_and_nothing_stored(picha: Talk) -> None:
+    url = urlsplit(picha.ready.api_url)
+    before = await picha.upload(picture())
+    head = (
+        f"POST {MEDIA} HTTP/1.1\r\nHost: {url.netloc}\r\nX-API-Key: {picha.ready.api_key}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 30000000\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(head.encode() + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n')
+    writer.write(bytes(8_000_000))
+    await until(functools.partial(has_temporary, picha))
+
+    writer.transport.abort()
+
+    async def is_clean() -> bool:
+        return not await has_temporary(picha)
+
+    await until(is_clean)
+    assert before.status == 201
+    assert list((picha.house.home / "blobs" / "writing").iterdir()) == []
+
+
+async def has_temporary(picha: Talk) -> bool:
+    """Tell whether the API holds a file open that has no name."""
+    return await asyncio.to_thread(_holds_unnamed, picha.house.child("api"))
+
+
+def _holds_unnamed(pid: int | None) -> bool:
+    links = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            links.append(str(entry.readlink()))
+    return any("(deleted)" in link for link in links)
 
 
 UNKNOWN = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tests.pictures.jpegs import EXIF
-from tests.pictures.making import GPS, drawn, lying
+from tests.pictures.making import GPS, LIMIT, drawn, lying
 from tests.pictures.others import HEIC
 from tests.pictures.pngs import bomb
 
@@ -174,6 +174,15 @@ def test_fix_ends_with_what_became_of_the_picture(album: Path, words: list[str],
 
     assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
     assert (album / "out").exists() == (code == 0)
+
+
+@pytest.mark.parametrize(("tail", "codes"), [(-1, (0, 0, 0)), (0, (0, 0, 0)), (1, (1, 1, 0))])
+def test_a_tail_past_whatsapp_s_limit_is_what_only_auto_cuts(album: Path, tail: int, codes: tuple[int, ...]) -> None:
+    (album / "long.jpg").write_bytes(drawn().ljust(LIMIT + tail, b"\0"))
+
+    ways = (["check", "long.jpg"], ["fix", "long.jpg", "--strict", "-o", "a"], ["fix", "long.jpg", "-o", "b"])
+
+    assert tuple(run(album, *words).returncode for words in ways) == codes
 
 
 def test_fix_under_strict_cuts_the_tail_and_keeps_the_rest(album: Path) -> None:

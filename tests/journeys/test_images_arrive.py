@@ -92,6 +92,37 @@ async def test_under_strict_what_is_within_the_rule_goes_untouched(picha: Talk, 
     assert (uploaded.data["sha256"], uploaded.data["changes"]) == (hashlib.sha256(data).hexdigest(), [])
 
 
+async def test_the_place_in_a_picture_is_noted_where_it_goes_along_and_gone_where_it_does_not(
+    picha: Talk, customer: str, host: PictureHost
+) -> None:
+    data = pictures.upright_with_a_place()
+    url = host.put("/place.jpg", data, "image/jpeg")
+
+    for policy, codes in (("strict", ["gps"]), ("auto", [])):
+        uploaded = (await picha.upload(data, image_policy=policy)).data
+        sent = await picha.send(to=customer, media_url=url, image_policy=policy)
+        message = await picha.becomes(sent.data["message_id"], "read")
+
+        named = (await picha.api("GET", f"/v1/whatsapp/media/{uploaded['file_id']}")).data
+        assert [note["code"] for note in uploaded.get("notes", [])] == codes
+        assert named.get("notes", []) == uploaded.get("notes", []) == message["content"]["notes"]
+        assert uploaded["changes"] == ([] if codes else ["metadata removed"])
+
+
+async def test_a_name_and_a_type_that_the_bytes_belie_are_corrected_and_noted(
+    picha: Talk, customer: str, host: PictureHost
+) -> None:
+    uploaded = await picha.upload(picture("PNG"), filename="a.webp", content_type="image/gif")
+    sent = await picha.send(to=customer, media_url=host.put("/a", picture("PNG"), "image/jpg; charset=binary"))
+
+    message = await picha.becomes(sent.data["message_id"], "read")
+
+    assert (uploaded.data["mime_type"], message["content"]["mime_type"]) == ("image/png", "image/png")
+    assert [note["code"] for note in uploaded.data["notes"]] == ["wrong_name", "wrong_type"]
+    assert [note["code"] for note in message["content"]["notes"]] == ["wrong_type"]
+    assert "The Content-Type says jpeg, the bytes are png" in message["content"]["notes"][0]["message"]
+
+
 @pytest.mark.parametrize("policy", ["auto", "strict"])
 async def test_text_named_jpg_is_refused_on_both_roads(
     picha: Talk, customer: str, host: PictureHost, policy: str

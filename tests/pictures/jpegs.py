@@ -49,6 +49,13 @@ def _cuts(data: bytes, name: str) -> list[Odd]:
     return [fixed(f"{name}-cut-{at}", data[:at], "truncated", "refuse") for at in ends if 2 < at < len(data)]
 
 
+def scans(count: int) -> bytes:
+    """Return 12 megapixels whose one coefficient is refined over and over: 60 KB and more, a minute of decoding."""
+    data = drawn(size=(4000, 3000), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:]
+
+
 def _ycck() -> bytes:
     data = drawn("CMYK")
     at = data.index(b"Adobe") + 11

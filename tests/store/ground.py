@@ -54,7 +54,7 @@ class Ground:
     ids: Ids = field(default_factory=Ids)
 
     async def customer_writes(
-        self, phone: str = "16505551234", wamid: str = "wamid.IN1", *, image_state: str | None = "pending"
+        self, phone: str = "16505551234", wamid: str = "wamid.IN1", *, image_state: str | None = "pending", **media: str
     ) -> int:
         message = MessageReceived(
             workspace_id=self.app.workspace_id,
@@ -68,7 +68,7 @@ class Ground:
             window_until=NOON + timedelta(hours=24),
             caption="Taj Mahal",
             image_state=image_state,
-            facts={"media": {"id": "1003383421387256"}},
+            facts={"media": {"id": "1003383421387256", **media}},
         )
         return await in_transaction(self.pool, lambda connection: receive.messages(connection, [message], self.ids))
 

@@ -1,7 +1,7 @@
 """What the album keeps of a picture: what may go out, what it was made from, and what may only be looked at."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -67,7 +67,10 @@ async def test_an_original_is_not_kept_unasked_nor_of_a_picture_that_was_not_cha
 async def test_what_a_customer_sent_may_go_out_again_only_if_whatsapp_takes_it(
     ground: Ground, tmp_path: Path, workshop: Workshop, form: str, *, is_fit: bool
 ) -> None:
-    file = await album(ground, tmp_path, workshop).keep_received(ground.app.workspace_id, picture(form), "image/x")
+    async def come() -> AsyncGenerator[bytes, None]:
+        yield picture(form)
+
+    file = await album(ground, tmp_path, workshop).keep_received(ground.app.workspace_id, come(), "image/x")
     command = SendImage(ground.app.workspace_id, ground.app.app_id, "test", to="16505551234", file_id=file.id)
 
     [known] = await accepting.known(ground.pool, [command])

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import obstore
 import pytest
-from tests.buckets import SECRET, bucket_at, new_bucket, s3_server
+from tests.buckets import SECRET, bucket_at, new_bucket
 
 from picha.gateway.blobs import BlobDamaged, BlobMissing, Blobs, BlobsUnreachable, BlobTooLarge, Kept
 from picha.gateway.blobs.local import LocalBlobs
@@ -34,12 +35,6 @@ class Place:
     spoil: Callable[[bytes, bytes], Awaitable[object]]
     seen: Callable[[], list[str]]
     words: tuple[str, ...]
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "log") as address:
-        yield address
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -72,6 +67,13 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
+async def has(blobs: Blobs, digest: bytes) -> bool:
+    try:
+        return await blobs.size(digest) >= 0
+    except BlobMissing:
+        return False
+
+
 async def read(blobs: Blobs, digest: bytes, *, start: int = 0, stop: int | None = None) -> bytes:
     return b"".join([piece async for piece in blobs.stream(digest, start=start, stop=stop)])
 
@@ -80,7 +82,7 @@ async def test_what_is_put_is_got_under_its_sha256(place: Place) -> None:
     assert await place.blobs.put(DATA) == DIGEST
 
     assert await place.other.get(DIGEST) == DATA
-    assert await place.other.exists(DIGEST)
+    assert await place.other.size(DIGEST) == len(DATA)
     assert place.seen() == [DIGEST.hex()]
 
 
@@ -89,6 +91,21 @@ async def test_what_is_streamed_in_is_got_under_its_sha256(place: Place) -> None
 
     assert kept == Kept(DIGEST, len(DATA))
     assert await place.other.get(DIGEST) == DATA
+
+
+async def test_what_is_streamed_in_again_is_looked_at_and_never_whole_in_memory(place: Place) -> None:
+    async def come() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield DATA
+
+    first = await place.blobs.put_stream(come(), most=40 * len(DATA))
+    tracemalloc.start()
+    again = await place.blobs.put_stream(come(), most=40 * len(DATA))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (first, again.size) == (again, 40 * len(DATA))
+    assert peak < 5 * len(DATA)
 
 
 @pytest.mark.parametrize("data", [b"", b"x"])
@@ -119,9 +136,9 @@ async def test_a_stream_comes_in_several_pieces_and_may_be_left(place: Place) ->
 
 
 async def test_a_missing_blob_is_told_as_missing_whoever_asks(place: Place) -> None:
-    assert not await place.blobs.exists(ABSENT)
-    with pytest.raises(BlobMissing, match=ABSENT.hex()):
-        await place.blobs.get(ABSENT)
+    for ask in (place.blobs.get, place.blobs.size):
+        with pytest.raises(BlobMissing, match=ABSENT.hex()):
+            await ask(ABSENT)
     for start in (0, 5):
         with pytest.raises(BlobMissing):
             await read(place.blobs, ABSENT, start=start)
@@ -134,7 +151,7 @@ async def test_a_deleted_blob_is_missing_and_may_be_put_again(place: Place) -> N
     await place.blobs.delete(DIGEST)
     await place.blobs.delete(DIGEST)
 
-    assert not await place.other.exists(DIGEST)
+    assert not await has(place.other, DIGEST)
     assert await place.blobs.put(DATA) == DIGEST
     assert await place.other.get(DIGEST) == DATA
 
@@ -189,7 +206,7 @@ async def test_what_must_come_before_comes_when_the_digest_is_known_and_nothing_
     told: list[tuple[bytes, bool]] = []
 
     async def before(digest: bytes) -> None:
-        told.append((digest, await place.other.exists(digest)))
+        told.append((digest, await has(place.other, digest)))
 
     await place.blobs.put_stream(pieces(DATA), most=len(DATA), before=before)
 
@@ -224,7 +241,7 @@ async def test_putting_a_damaged_blob_again_mends_it(place: Place, spoilt: bytes
 
 @pytest.mark.parametrize("digest", [b"", b"a" * 31, b"a" * 33, b"../../etc/passwd"])
 async def test_what_is_no_digest_never_becomes_a_name(place: Place, digest: bytes) -> None:
-    for ask in (place.blobs.get, place.blobs.exists, place.blobs.delete):
+    for ask in (place.blobs.get, place.blobs.size, place.blobs.delete):
         with pytest.raises(ValueError, match="32 bytes"):
             await ask(digest)
 
@@ -271,7 +288,7 @@ async def test_a_writer_killed_in_the_middle_of_a_stream_leaves_no_blob(place: P
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == b"half\n"
 
-    assert not await place.other.exists(hashlib.sha256(bytes(400_000)).digest())
+    assert not await has(place.other, hashlib.sha256(bytes(400_000)).digest())
     assert [name for name in place.seen() if len(name) == 64] == []
 
 
@@ -295,7 +312,7 @@ async def test_a_writer_killed_in_the_middle_of_a_put_leaves_no_object(s3: str) 
             await asyncio.wait_for(stalled.wait(), 60)
 
     blobs = S3Blobs(bucket)
-    assert not await blobs.exists(hashlib.sha256(bytes(1_000_000)).digest())
+    assert not await has(blobs, hashlib.sha256(bytes(1_000_000)).digest())
     assert [page for page in blobs._store.list() if page] == []
 
 
@@ -304,6 +321,7 @@ async def asked_everything(blobs: Blobs) -> Sequence[object]:
         blobs.put(DATA),
         blobs.put_stream(pieces(DATA), most=len(DATA)),
         blobs.get(DIGEST),
+        blobs.size(DIGEST),
         read(blobs, DIGEST),
         return_exceptions=True,
     )
@@ -315,7 +333,7 @@ async def test_a_store_that_cannot_be_had_is_told_as_unreachable_and_never_as_mi
 
     errors = await asked_everything(S3Blobs(bucket))
 
-    assert [type(error) for error in errors] == [BlobsUnreachable] * 4
+    assert [type(error) for error in errors] == [BlobsUnreachable] * 5
 
 
 async def test_no_error_of_the_store_and_no_picture_of_it_shows_the_secret(s3: str) -> None:
@@ -323,7 +341,7 @@ async def test_no_error_of_the_store_and_no_picture_of_it_shows_the_secret(s3: s
     errors = [error for store in stores for error in await asked_everything(store)]
     told = ["".join(traceback.format_exception(error)) for error in errors if isinstance(error, BaseException)]
 
-    assert len(told) == 8
+    assert len(told) == 10
     assert SECRET not in "".join(told) + repr([(store, vars(store)) for store in stores])
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from tests.store.ground import Ground, at
 from tests.store.test_growth import execute
 
+from picha.gateway.blobs import BlobMissing
 from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.domain.facts import StatusSeen
 from picha.gateway.domain.outcomes import Accepted, Ambiguous
@@ -99,11 +100,12 @@ async def test_a_picture_goes_after_thirty_days_with_its_bytes_and_its_address_a
     assert seen.caption == "Your receipt"
     # Who has just looked the photo up, to send it on, has an hour to say so.
     await sweep.once()
-    assert await blobs.exists(digest)
+    assert await blobs.size(digest)
     for table in ("file", "blob"):
         await ground.pool.execute(f"UPDATE {table} SET sweep_at = sweep_at - interval '61 minutes'")
     await sweep.once()
-    assert not await blobs.exists(digest)
+    with pytest.raises(BlobMissing):
+        await blobs.size(digest)
     assert await files.find(ground.pool, ground.app.workspace_id, photo.id) is None
 
 

@@ -30,7 +30,7 @@ async def test_what_is_put_is_got_under_its_sha256(tmp_path: Path) -> None:
 
     digest = await blobs.put(DATA)
 
-    assert (digest, await blobs.get(digest), await blobs.exists(digest)) == (DIGEST, DATA, True)
+    assert (digest, await blobs.get(digest), await blobs.size(digest)) == (DIGEST, DATA, len(DATA))
 
 
 async def test_a_blob_lies_under_two_levels_of_its_digest_and_nowhere_else(tmp_path: Path) -> None:
@@ -45,9 +45,9 @@ async def test_a_blob_lies_under_two_levels_of_its_digest_and_nowhere_else(tmp_p
 async def test_a_missing_blob_is_told_as_missing(tmp_path: Path) -> None:
     blobs = LocalBlobs(tmp_path)
 
-    assert not await blobs.exists(DIGEST)
-    with pytest.raises(BlobMissing, match=DIGEST.hex()):
-        await blobs.get(DIGEST)
+    for ask in (blobs.get, blobs.size):
+        with pytest.raises(BlobMissing, match=DIGEST.hex()):
+            await ask(DIGEST)
 
 
 async def test_files_are_0600_and_folders_0700_under_a_lax_umask(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_file_that_is_swept_before_its_writer_locked_it_is_begun_again(t
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)
 
-    assert all([await blobs.exists(digest) for digest in digests])
+    assert all([await blobs.size(digest) for digest in digests])
 
 
 async def test_the_loop_runs_on_while_a_blob_is_written(tmp_path: Path) -> None:

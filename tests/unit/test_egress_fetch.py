@@ -3,10 +3,13 @@
 import asyncio
 import gzip
 import resource
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Network, ip_address
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,7 +17,7 @@ from aiohttp import web
 
 from picha.egress import TEST, EgressError, Fetched, Fetcher, Policy, Refused, TooLarge, Unreachable
 from picha.egress.connecting import Meter, PinnedConnector
-from picha.egress.resolving import is_ours
+from picha.egress.resolving import ask_system, is_ours
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -463,6 +466,27 @@ async def test_a_name_without_an_address_is_told_to_be_unresolved() -> None:
             await fetcher.fetch("http://does-not-exist.invalid/")
 
     assert unreachable.value.kind == "name"
+
+
+async def test_names_whose_servers_are_silent_keep_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, silence, system = threading.Semaphore(0), threading.Event(), socket.getaddrinfo
+
+    def silent(host: str, *rest: Any, **more: Any) -> Any:
+        if host == "silent.example":
+            asked.release()
+            silence.wait(60)
+        return system("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    lookups = [asyncio.ensure_future(ask_system("silent.example", 443)) for _ in range(64)]
+    await asyncio.to_thread(lambda: [asked.acquire(timeout=30) for _ in lookups])
+
+    async with asyncio.timeout(30):
+        assert await asyncio.to_thread(int, "7") == 7
+        assert await ask_system("other.example", 443) == ["127.0.0.1"]
+    lookups.pop().cancel()
+    silence.set()
+    assert await asyncio.gather(*lookups) == [["127.0.0.1"]] * 63
 
 
 async def test_localhost_is_resolved_by_the_system_and_reached_under_the_test_policy() -> None:

@@ -10,9 +10,11 @@ from tests.pictures.others import FRAMES, RGBA
 from tests.pictures.profiles import ink, like_srgb, swapped
 
 from picha.images.normalise import Compliant, Unusable, normalise
+from picha.images.plan import plan
 from picha.images.probe import inspect
 from picha.images.redraw import confirmed
 
+SMALL = 4096
 RED, GREY = (220, 20, 20), (200, 210, 220)
 
 
@@ -242,6 +244,16 @@ def test_under_strict_nothing_is_changed_but_the_tail() -> None:
 
     assert (result.data, result.changes) == (lies, ("tail of 4 bytes cut",))
     assert inspect(result.data).facts.orientation == 6
+
+
+@pytest.mark.parametrize(("tail", "codes"), [(0, []), (LIMIT - SMALL, []), (LIMIT - SMALL + 1, ["too_large"])])
+def test_under_strict_a_tail_counts_as_it_came_although_it_would_be_cut(tail: int, codes: list[str]) -> None:
+    data = drawn(size=(8, 8))[:SMALL].ljust(SMALL, b"\0") + bytes(tail)
+
+    strict, auto = (plan(inspect(data), len(data), way, max_bytes=LIMIT) for way in ("strict", "auto"))
+
+    assert [flaw.code for flaw in strict.flaws] == codes
+    assert (strict.step, auto.step) == ("refuse" if codes else "trim", "trim")
 
 
 def test_a_place_is_noted_under_strict_and_gone_under_auto() -> None:

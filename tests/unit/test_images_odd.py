@@ -1,11 +1,14 @@
 """Every odd file gets its pinned verdict, and what auto makes of it stands up to our own look and to Pillow's."""
 
 import io
+import time
+import tracemalloc
 
 import pytest
 from PIL import Image
 from tests.pictures import ODD
 from tests.pictures.making import LIMIT, Odd
+from tests.pictures.pngs import bomb
 
 from picha.images.normalise import Compliant, Unusable, normalise
 from picha.images.plan import plan
@@ -51,9 +54,11 @@ def test_under_strict_each_odd_file_goes_with_its_own_bytes_or_not_at_all(odd: O
 @EACH
 def test_what_auto_can_repair_is_compliant_by_our_look_and_by_pillow_s(odd: Odd) -> None:
     data = odd.make()
+    begun = time.process_time()
 
     result = _normalised(data, "auto")
 
+    assert time.process_time() - begun < 2, "no file may keep a child busy for long"
     assert isinstance(result, Compliant) == (odd.auto in REPAIRED), result
     if isinstance(result, Unusable):
         assert str(result)
@@ -65,6 +70,23 @@ def test_what_auto_can_repair_is_compliant_by_our_look_and_by_pillow_s(odd: Odd)
         assert bool(result.changes) == (result.data != data)
         assert flaw_of(result.data, result.facts.mime_type or "") is None  # the sandbox's own look
         _look_from_outside(result)
+
+
+def test_177_megapixels_are_refused_from_the_header_within_50_ms_and_50_mb() -> None:
+    data = bomb()
+    assert len(data) < 700_000
+    begun = time.process_time()
+    tracemalloc.start()
+
+    results = [_normalised(data, policy) for policy in ("auto", "strict")]
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert time.process_time() - begun < 0.1
+    assert peak < 50_000_000
+    assert [[flaw.code for flaw in result.flaws] for result in results if isinstance(result, Unusable)] == [
+        ["too_many_pixels"]
+    ] * 2
 
 
 def _normalised(data: bytes, policy: str) -> Compliant | Unusable:

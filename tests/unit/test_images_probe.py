@@ -1,5 +1,6 @@
 """Header facts, held against Pillow, which reads the same files by other means."""
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from picha.images.facts import Facts
+from picha.images.jpeg import _STRIDE_BYTES as STRIDE
 from picha.images.probe import HEAD_BYTES, inspect, probe
 
 MODES = {"L": ("grey", 1), "RGB": ("rgb", 3), "RGBA": ("rgba", 4), "P": ("palette", 1), "LA": ("grey-alpha", 2)}
@@ -220,6 +222,34 @@ def test_five_megabytes_made_to_be_slow_are_walked_in_well_under_a_second(data: 
     inspect(data)
 
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("scan", range(STRIDE - 40, STRIDE + 4))
+def test_a_marker_is_found_wherever_one_search_ends_and_the_next_begins(scan: int) -> None:
+    head = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0"
+    data = head + b"\xff\0" * (scan // 2) + b"\0" * (scan % 2) + b"\xff\xd9"
+
+    found = inspect(data + b"tail")
+
+    assert (found.end, found.flaws, [note.code for note in found.notes]) == (len(data), (), ["trailing_bytes"])
+    filled = inspect(head[:2] + b"\xff" * scan + head[2:] + b"\xff\xd9")
+    assert (filled.flaws, filled.notes) == ((), ())
+    strewn = inspect(head[:2] + b"\xff" * scan + b"\0" + head[2:] + b"\xff\xd9")
+    assert [note.code for note in strewn.notes] == ["stray_bytes"]
+
+
+async def test_a_walk_in_a_thread_never_holds_the_loop_up_for_long() -> None:
+    data = b"\xff\xd8" + b"\xff\x00" * 16_000_000
+    begun = last = time.perf_counter()
+    longest = 0.0
+
+    walking = asyncio.ensure_future(asyncio.to_thread(inspect, data))
+    while not walking.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+
+    assert longest < (last - begun) / 3
 
 
 def test_pillow_is_not_needed_to_look_at_a_file(tmp_path: Path) -> None:

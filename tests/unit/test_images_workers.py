@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import resource
 import signal
 import sys
 import time
@@ -11,13 +12,20 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.pictures.jpegs import scans
 
-from picha.images.facts import Facts
-from picha.images.probe import inspect
+from picha.images.child import Job
+from picha.images.normalise import begin
 from picha.images.workers import CrowdedError, Workshop
 
 PATIENCE_S = 30.0
 MAX_BYTES = 5_242_880
+LIMITS = {
+    "memory": resource.RLIMIT_AS,
+    "file": resource.RLIMIT_FSIZE,
+    "core": resource.RLIMIT_CORE,
+    "computing": resource.RLIMIT_CPU,
+}
 # A parent that starts a child, tells its id and lives on.
 PARENT = """
 import subprocess, sys
@@ -33,10 +41,6 @@ def picture(form: str = "PNG", size: tuple[int, int] = (64, 48)) -> bytes:
     return buffer.getvalue()
 
 
-def facts(data: bytes) -> Facts:
-    return inspect(data).facts
-
-
 def children() -> list[int]:
     """Return the ids of this process's children that open pictures."""
     found = []
@@ -49,6 +53,10 @@ def children() -> list[int]:
         if parent == os.getpid() and b"picha.images.child" in line:
             found.append(int(entry.parent.name))
     return found
+
+
+def told_of(pid: int, what: str) -> bytes:
+    return Path(f"/proc/{pid}/{what}").read_bytes()
 
 
 def runs(pid: int) -> bool:
@@ -72,7 +80,7 @@ async def until_none_runs(*pids: int) -> None:
 async def test_a_webp_becomes_a_jpeg_and_what_was_changed_is_told() -> None:
     data = picture("WEBP")
     async with Workshop() as shop:
-        made = await shop.redraw(data, facts(data), max_bytes=MAX_BYTES)
+        made = await shop.do(Job("redraw", data, MAX_BYTES))
 
     assert made.flaws == ()
     assert made.data[:3] == b"\xff\xd8\xff"
@@ -84,17 +92,17 @@ async def test_a_sound_picture_passes_and_one_with_broken_pixels_is_named() -> N
     at = sound.index(b"IDAT") + 12
     broken = sound[:at] + bytes(len(sound) - at)
     async with Workshop() as shop:
-        assert (await shop.check(sound, facts(sound))).flaws == ()
-        assert [flaw.code for flaw in (await shop.check(broken, facts(sound))).flaws] == ["corrupt"]
+        assert (await shop.do(Job("check", sound))).flaws == ()
+        assert [flaw.code for flaw in (await shop.do(Job("check", broken))).flaws] == ["corrupt"]
 
 
 async def test_children_are_started_when_needed_kept_warm_and_gone_at_the_end() -> None:
     data = picture()
     async with Workshop(children=1) as shop:
         assert children() == []
-        await shop.check(data, facts(data))
+        await shop.do(Job("check", data))
         [first] = children()
-        await shop.check(data, facts(data))
+        await shop.do(Job("check", data))
         assert children() == [first]
     await until_none_runs(first)
 
@@ -102,33 +110,68 @@ async def test_children_are_started_when_needed_kept_warm_and_gone_at_the_end() 
 async def test_a_child_that_died_is_replaced_and_the_picture_is_opened_all_the_same() -> None:
     data = picture()
     async with Workshop(children=1) as shop:
-        await shop.check(data, facts(data))
+        await shop.do(Job("check", data))
         [first] = children()
         os.kill(first, signal.SIGKILL)
 
-        assert (await shop.check(data, facts(data))).flaws == ()
+        assert (await shop.do(Job("check", data))).flaws == ()
         assert first not in children()
 
 
 async def test_a_child_that_hangs_is_ended_and_the_next_picture_finds_another() -> None:
     data = picture()
     async with Workshop(children=1, patience_s=5) as shop:
-        await shop.check(data, facts(data))
+        await shop.do(Job("check", data))
         [first] = children()
         os.kill(first, signal.SIGSTOP)
 
-        assert [flaw.code for flaw in (await shop.check(data, facts(data))).flaws] == ["too_hard"]
+        assert [flaw.code for flaw in (await shop.do(Job("check", data))).flaws] == ["too_hard"]
 
         await until_none_runs(first)
     async with Workshop(children=1) as shop:
-        assert (await shop.check(data, facts(data))).flaws == ()
+        assert (await shop.do(Job("check", data))).flaws == ()
+
+
+async def test_a_picture_that_takes_forever_to_decode_is_given_up_and_the_next_one_is_opened() -> None:
+    slow = scans(9_000)
+    assert begin(slow, "auto", max_bytes=MAX_BYTES).todo.step == "keep"
+    async with Workshop(children=1, patience_s=3) as shop:
+        assert [flaw.code for flaw in (await shop.do(Job("check", slow))).flaws] == ["too_hard"]
+        assert (await shop.do(Job("check", picture()))).flaws == ()
+    await until_none_runs(*children())
+
+
+async def test_a_picture_that_needs_more_memory_than_a_child_has_is_named_and_the_child_lives_on() -> None:
+    large = picture("PNG", (7_000, 7_000))
+    async with Workshop(children=1) as shop:
+        await shop.do(Job("check", picture()))
+        [child] = children()
+        used = int(told_of(child, "statm").split()[0]) * resource.getpagesize()
+        resource.prlimit(child, resource.RLIMIT_AS, (used + 50_000_000, resource.RLIM_INFINITY))
+
+        assert [flaw.code for flaw in (await shop.do(Job("check", large))).flaws] == ["too_many_pixels"]
+        assert (await shop.do(Job("check", picture()))).flaws == ()
+        assert children() == [child]
+
+
+async def test_a_child_may_use_only_so_much_memory_and_computing_and_write_no_file() -> None:
+    async with Workshop(children=1) as shop:
+        await shop.do(Job("check", picture()))
+        [child] = children()
+
+        limits = {name: resource.prlimit(child, number)[0] for name, number in LIMITS.items()}
+
+        environment = told_of(child, "environ")
+    assert limits == {"memory": 2 * 1024**3, "file": 0, "core": 0, "computing": limits["computing"]}
+    assert 15 <= limits["computing"] < 40
+    assert environment == b""
 
 
 async def test_a_child_is_replaced_after_so_many_pictures() -> None:
     data, seen = picture(), set()
     async with Workshop(children=1, jobs_max=2) as shop:
         for _ in range(4):
-            await shop.check(data, facts(data))
+            await shop.do(Job("check", data))
             seen.update(children())
         await until_none_runs(*children())
     assert len(seen) == 2
@@ -137,29 +180,29 @@ async def test_a_child_is_replaced_after_so_many_pictures() -> None:
 async def test_one_who_goes_away_leaves_the_workshop_as_it_was() -> None:
     data = picture()
     async with Workshop(children=1) as shop:
-        await shop.check(data, facts(data))
+        await shop.do(Job("check", data))
         [first] = children()
         os.kill(first, signal.SIGSTOP)
-        asking = asyncio.create_task(shop.check(data, facts(data)))
+        asking = asyncio.create_task(shop.do(Job("check", data)))
         await asyncio.sleep(0)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
 
-        assert (await shop.check(data, facts(data))).flaws == ()
+        assert (await shop.do(Job("check", data))).flaws == ()
 
 
 async def test_one_who_goes_away_while_a_child_starts_leaves_no_child_behind() -> None:
     data = picture()
     async with Workshop(children=2) as shop:
         for _ in range(10):
-            asking = asyncio.create_task(shop.check(data, facts(data)))
+            asking = asyncio.create_task(shop.do(Job("check", data)))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-        assert (await shop.check(data, facts(data))).flaws == ()
+        assert (await shop.do(Job("check", data))).flaws == ()
         started = children()
     assert len(started) <= 2
     await until_none_runs(*started)
@@ -167,16 +210,15 @@ async def test_one_who_goes_away_while_a_child_starts_leaves_no_child_behind() -
 
 async def test_two_heavy_pictures_at_once_do_not_wait_for_each_other_forever() -> None:
     data = picture()
-    heavy = Facts(kind="png", width=10_000, height=4_000)
     async with Workshop(children=2) as shop:
-        outcomes = await asyncio.gather(*(shop.check(data, heavy) for _ in range(6)))
+        outcomes = await asyncio.gather(*(shop.do(Job("check", data, pixels=40_000_000)) for _ in range(6)))
     assert all(outcome.flaws == () for outcome in outcomes)
 
 
 async def test_past_the_line_s_length_a_picture_is_turned_away_at_once() -> None:
     data = picture()
     async with Workshop(children=1, waiting_max=1) as shop:
-        asked = [asyncio.create_task(shop.check(data, facts(data))) for _ in range(6)]
+        asked = [asyncio.create_task(shop.do(Job("check", data))) for _ in range(6)]
         done = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(isinstance(one, CrowdedError) for one in done) >= 1
     assert sum(not isinstance(one, BaseException) for one in done) >= 1

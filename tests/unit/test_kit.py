@@ -1,9 +1,12 @@
 """Secrets do not print, logs do not tell, ids grow."""
 
+import ctypes
 import io
 import json
 import logging
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -76,6 +79,36 @@ def test_ids_times_and_counts_stay_readable(stream: io.StringIO) -> None:
 @given(st.text())
 def test_redaction_takes_any_text(text: str) -> None:
     logs.redact(text)
+
+
+HOARDING = """
+import sys
+from pathlib import Path
+from picha.kit.memory import give_back_large_blocks
+
+def held():
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0]) * 1024
+
+if sys.argv[1] == "giving":
+    give_back_large_blocks()
+before, pins = held(), []
+for _ in range(5):
+    picture = b"x" * 20_000_000
+    pins.append(b"x" * 200_000)
+    del picture
+print(held() - before - 1_000_000)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc hoards")
+def test_memory_of_large_blocks_goes_back_when_they_are_let_go_of() -> None:
+    held = {
+        way: int(subprocess.run([sys.executable, "-c", HOARDING, way], capture_output=True, check=True).stdout)
+        for way in ("giving", "hoarding")
+    }
+
+    assert held["giving"] < 5_000_000
+    assert held["hoarding"] > 15_000_000, "there is nothing to prevent any more"
 
 
 def test_a_secret_shows_itself_only_when_asked() -> None:

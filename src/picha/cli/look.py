@@ -1,31 +1,20 @@
 """What `picha check` says of one file, and the bytes that `picha fix` makes of it."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES
-from picha.images.facts import Flaw, Note, Unusable
-from picha.images.normalise import Compliant, Decoder, normalise
+from picha.images.child import Job, Outcome
+from picha.images.claims import belied
+from picha.images.facts import Flaw, Note
+from picha.images.normalise import Compliant, normalise
 from picha.images.plan import AUTO_MAX_BYTES, Plan, plan
 from picha.images.probe import inspect
 
+Do = Callable[[Job], Outcome]
 Verdict = Literal["ok", "repairable", "hopeless"]
-
-_SUFFIXES = {
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".png": "png",
-    ".webp": "webp",
-    ".gif": "gif",
-    ".heic": "heic",
-    ".heif": "heic",
-    ".avif": "avif",
-    ".bmp": "bmp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +37,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     would_change: tuple[str, ...]
 
 
-def look(name: str, data: bytes, size_bytes: int, decoder: Decoder) -> Report:
+def look(name: str, data: bytes, size_bytes: int, do: Do) -> Report:
     """Look at the bytes of a file, `data`, of which there may be more than were read: `size_bytes` tells."""
     inspection = inspect(data)
     strict, auto = (plan(inspection, size_bytes, way, max_bytes=IMAGE_MAX_BYTES) for way in ("strict", "auto"))
-    verdict, flaws = _judged(data, strict, auto, decoder)
     facts = inspection.facts
+    verdict, flaws = _judged(Job("check", data, pixels=facts.pixels), strict, auto, do)
     return Report(
         file=readable(name),
         verdict=verdict,
@@ -65,18 +54,18 @@ def look(name: str, data: bytes, size_bytes: int, decoder: Decoder) -> Report:
         size_bytes=size_bytes,
         orientation=facts.orientation,
         flaws=flaws,
-        notes=(*inspection.notes, *_misnamed(name, facts.kind)),
+        notes=(*inspection.notes, *belied(facts.kind, name=name)),
         would_change=() if verdict == "hopeless" else auto.would_change,
     )
 
 
-def make(data: bytes, decoder: Decoder, *, strict: bool) -> Compliant:
+def make(data: bytes, do: Do, *, strict: bool) -> Compliant:
     """Return the picture as it may go.
 
     Raises:
         Unusable: it cannot, and why.
     """
-    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES, decoder=decoder)
+    return normalise(data, "strict" if strict else "auto", max_bytes=IMAGE_MAX_BYTES, do=do)
 
 
 def readable(name: str) -> str:
@@ -84,20 +73,11 @@ def readable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
-def _judged(data: bytes, strict: Plan, auto: Plan, decoder: Decoder) -> tuple[Verdict, tuple[Flaw, ...]]:
-    if len(data) > AUTO_MAX_BYTES:
+def _judged(job: Job, strict: Plan, auto: Plan, do: Do) -> tuple[Verdict, tuple[Flaw, ...]]:
+    if len(job.data) > AUTO_MAX_BYTES:
         return "hopeless", auto.flaws[:1]  # it was not read to its end, so nothing else is certain
     if auto.step == "refuse":
         return "hopeless", auto.flaws
-    try:
-        decoder.check_pixels(data)
-    except Unusable as broken:
-        return "hopeless", broken.flaws
+    if broken := do(job).flaws:
+        return "hopeless", broken
     return ("repairable", strict.flaws) if strict.step == "refuse" else ("ok", ())
-
-
-def _misnamed(name: str, kind: str) -> tuple[Note, ...]:
-    claimed = _SUFFIXES.get(Path(name).suffix.lower())
-    if claimed is None or claimed == kind:
-        return ()
-    return (Note("wrong_name", f"The name says {claimed}, the bytes are {kind}; the bytes count."),)

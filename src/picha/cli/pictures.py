@@ -51,7 +51,7 @@ def check(
     reports = []
     with Shelter() as shelter:
         for name in _shown(files, quiet=json):
-            reports.append(look(name, *_read(name), shelter))
+            reports.append(look(name, *_read(name), shelter.do))
             _tell(reports[-1], as_json=json)
     if len(reports) > 1 and not json:
         _sum_up(reports)
@@ -77,10 +77,10 @@ def fix(
     data, size_bytes = _read(file)
     with Shelter() as shelter:
         try:
-            made = make(data, shelter, strict=strict)
+            made = make(data, shelter.do, strict=strict)
         except Unusable as why:
             typer.echo(f"picha: {readable(file)}: {why}", err=True)
-            report = look(file, data, size_bytes, shelter)
+            report = look(file, data, size_bytes, shelter.do)
             if not strict or report.verdict == "hopeless":
                 raise typer.Exit(_EXITS["hopeless"]) from None
             typer.echo(f"Without --strict it would be repaired: {', '.join(report.would_change)}", err=True)

@@ -4,9 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from picha.images.facts import Unusable
-from picha.images.probe import probe
-from picha.images.redraw import Redrawn
+from picha.images.child import Job, Outcome
 from picha.images.workers import Workshop
 
 
@@ -24,22 +22,6 @@ class Shelter:
         self._loop.run(self._shop.__aexit__(kind, error, trace))
         self._loop.close()
 
-    def check_pixels(self, data: bytes) -> None:
-        """Decode a picture once.
-
-        Raises:
-            Unusable: its pixel data are broken, or took more memory or time than one picture is given.
-        """
-        if flaws := self._loop.run(self._shop.check(data, probe(data))).flaws:
-            raise Unusable(flaws)
-
-    def redraw(self, data: bytes, *, max_bytes: int) -> Redrawn:
-        """Decode a picture and save it anew.
-
-        Raises:
-            Unusable: as `check_pixels`, and when it cannot be made small enough.
-        """
-        outcome = self._loop.run(self._shop.redraw(data, probe(data), max_bytes=max_bytes))
-        if outcome.flaws:
-            raise Unusable(outcome.flaws)
-        return Redrawn(data=outcome.data, changes=tuple(outcome.changes))
+    def do(self, job: Job) -> Outcome:
+        """Do a job, and return what came of it."""
+        return self._loop.run(self._shop.do(job))

@@ -22,6 +22,7 @@ from picha.egress.target import Target, check_url
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
+_LOOP_JOINS_BYTES = 1024 * 1024
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HEADERS = {hdrs.ACCEPT_ENCODING: "identity", hdrs.ACCEPT: "*/*", hdrs.USER_AGENT: "picha"}
 
@@ -145,14 +146,16 @@ def _status(response: aiohttp.ClientResponse) -> str:
 async def _body(response: aiohttp.ClientResponse, policy: Policy, patience: Patience) -> bytes:
     if (response.content_length or 0) > policy.max_bytes:
         raise TooLarge(policy.max_bytes)
-    body = bytearray()
+    chunks, size = list[bytes](), 0
     patience.reading(0)
     async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > policy.max_bytes:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > policy.max_bytes:
             raise TooLarge(policy.max_bytes)
-        patience.reading(len(body))
-    return bytes(body)
+        patience.reading(size)
+    # Copying tens of megabytes would hold the loop up; joining them holds up nobody while another thread does it.
+    return b"".join(chunks) if size < _LOOP_JOINS_BYTES else await asyncio.to_thread(b"".join, chunks)
 
 
 def _next(here: Target, location: str, policy: Policy) -> Target:

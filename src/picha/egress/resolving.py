@@ -2,8 +2,12 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 from picha.egress.errors import Refused, Unreachable
 from picha.egress.policy import Policy
@@ -17,11 +21,31 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 async def ask_system(host: str, port: int) -> Sequence[str]:
     """Return the addresses that the system's resolver gives for `host`, as text, in its order.
 
+    A name whose servers are silent is waited for in a thread of its own, for as long as the system has patience: the
+    loop's few threads for names, and for all else, are also those of whoever sends.
+
     Raises:
         OSError: the name has no address, or the resolver did not answer.
     """
-    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in answers]
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[Sequence[str]] = loop.create_future()
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            settle = partial(_settle, told, told.set_result, [str(sockaddr[0]) for *_, sockaddr in answers])
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            settle = partial(_settle, told, told.set_exception, error)
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle)
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    return await told
+
+
+def _settle(told: "asyncio.Future[Sequence[str]]", settle: Callable[[Any], None], outcome: object) -> None:
+    if not told.done():  # it is, where nobody waits any more
+        settle(outcome)
 
 
 async def pin(target: Target, policy: Policy, resolve: Resolve) -> tuple[Address, ...]:

@@ -54,6 +54,7 @@ from picha.images.workers import Workshop
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
+from picha.kit.memory import give_back_large_blocks
 
 _DRAIN_SECONDS = 10
 _CONFIRM_SECONDS = 5
@@ -89,6 +90,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         SettingsError: the key ring cannot be read, or the blob store, media networks or ambiguous codes make no sense.
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
+    give_back_large_blocks()
     vault, clock, ids = Vault(read_ring(settings.ring())), SystemClock(), Ids()
     blobs, policies, doubted = open_blobs(settings), _policies(settings), _doubted(settings)
     async with open_pool(settings.database_url) as pool:

@@ -17,17 +17,23 @@ from picha.images.facts import Flaw
 MEMORY_MAX_BYTES = 2 * 1024**3
 # Seconds of computing that one picture may take.
 CPU_MAX_S = 15
+# Who answers requests goes first.
+_NICE = 5
 
 # The lengths of a message's head and of its bytes, which follow as they are: packing megabytes would hold the loop up.
 _FRAME = struct.Struct(">QQ")
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
-    """A picture to `redraw` into at most `max_bytes`, to `check` for broken pixels, or to make a `thumbnail` of."""
+    """A picture to `redraw` into at most `max_bytes`, to `check` for broken pixels, or to make a `thumbnail` of.
+
+    `pixels` is how many its header promises: a large picture is given more room.
+    """
 
     task: Literal["redraw", "check", "thumbnail"]
-    max_bytes: int
     data: bytes
+    max_bytes: int = 0
+    pixels: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
@@ -66,7 +72,7 @@ def read(pipe: IO[bytes], kind: type[T]) -> T | None:
 
 
 def work(job: Job) -> Outcome:
-    """Do one job."""
+    """Do one job, in the process that calls."""
     # The parent imports this module too, and is to load no imaging library.
     from picha.images import redraw, thumbnail  # noqa: PLC0415 - as said above
 
@@ -78,8 +84,8 @@ def work(job: Job) -> Outcome:
             case "thumbnail":
                 return Outcome(data=thumbnail.draw(job.data))
             case "redraw":
-                made = redraw.redraw(job.data, max_bytes=job.max_bytes)
-                return Outcome(data=made.data, changes=made.changes)
+                made, changes = redraw.redraw(job.data, max_bytes=job.max_bytes)
+                return Outcome(data=made, changes=changes)
     except redraw.Unusable as why:
         return Outcome(flaws=why.flaws)
 
@@ -89,6 +95,7 @@ def main() -> None:
     jobs, outcomes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not come between two outcomes.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.nice(_NICE)
     _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)

@@ -11,12 +11,12 @@ _ENTRIES_MAX = 512
 _SHORT, _LONG = 3, 4
 
 
-def read_tags(data: bytes) -> dict[int, int]:
+def read_tags(data: bytes | memoryview) -> dict[int, int]:
     """Return the SHORT and LONG values of the first directory, by tag; of a list the first value.
 
     `data` begins with the byte order mark. What cannot be read is left out; nothing is raised (TIFF 6.0, section 2).
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
     if order is None:
         return {}
     try:
@@ -45,7 +45,7 @@ def _is_inline(kind: int, number: int) -> bool:
     return number * (2 if kind == _SHORT else 4) <= 4  # noqa: PLR2004 - an entry has room for four bytes
 
 
-def _value(data: bytes, order: str, kind: int, at: int) -> int | None:
+def _value(data: bytes | memoryview, order: str, kind: int, at: int) -> int | None:
     form = {_SHORT: "H", _LONG: "I"}.get(kind)
     if form is None:
         return None

@@ -29,6 +29,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     progressive: bool | None = None
     has_icc: bool | None = None
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels there are, 0 where the bytes do not tell."""
+        return (self.width or 0) * (self.height or 0)
+
 
 class Flaw(msgspec.Struct, frozen=True):
     """A reason why a file cannot go as it is: a stable code, what was found, and what to do about it.
@@ -43,7 +48,10 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Something worth knowing that keeps no file from going: trailing_bytes, stray_bytes, gps or wrong_name."""
+    """Something worth knowing that keeps no file from going.
+
+    Codes: trailing_bytes, stray_bytes, gps, wrong_name and wrong_type.
+    """
 
     code: str
     message: str

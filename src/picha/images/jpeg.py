@@ -18,8 +18,11 @@ _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _USUAL = frozenset({0xC0, 0xC1, 0xC2})
 _ALONE = frozenset({0x01, _SOI, _EOI})
 _RESERVED = frozenset({*range(0x02, 0xC0), 0xC8, 0xDE, 0xDF, *range(0xF0, 0xFE)})
-# A marker, that is not a stuffed 0xFF, a restart or a fill byte. One search runs over a scan at the speed of C.
+# A marker, that is not a stuffed 0xFF, a restart or a fill byte. Searches run over a scan at the speed of C.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_NO_FILL = re.compile(rb"[^\xff]")
+# One search goes no further: while it runs no other thread does, and it may be the event loop's that waits.
+_STRIDE_BYTES = 512 * 1024
 _YCCK = 2
 _JFIF_BYTES = 14  # up to the thumbnail's size, which is its last two
 
@@ -73,10 +76,10 @@ def inspect(data: bytes) -> Inspection:
 def segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments of a JPEG up to the first that reaches behind the data; the caller stops at the end mark."""
     at, in_scan = 2, False
-    while match := _MARKER.search(data, at):
-        start, marker = match.start(), data[match.start() + 1]
+    while (start := _found(_MARKER, data, at, len(data))) is not None:
+        marker = data[start + 1]
         # Any number of 0xFF may fill the room before a marker; anything else is stray.
-        stray = not in_scan and data.count(b"\xff", at, start) < start - at
+        stray = not in_scan and _found(_NO_FILL, data, at, start) is not None
         body = end = start + 2
         if marker not in _ALONE:
             body, end = start + 4, start + 2 + int.from_bytes(data[start + 2 : start + 4])
@@ -84,6 +87,15 @@ def segments(data: bytes) -> Iterator[Segment]:
         if end > len(data):
             return
         at, in_scan = max(body, end), marker == SOS
+
+
+def _found(what: re.Pattern[bytes], data: bytes, at: int, end: int) -> int | None:
+    """Return where the next of these one or two bytes begin in `data`, from `at` up to `end`."""
+    while at < end:
+        if match := what.search(data, at, min(at + _STRIDE_BYTES, end)):
+            return match.start()
+        at += _STRIDE_BYTES - 1  # the last byte may be the first of two
+    return None
 
 
 def _walk(data: bytes, *, whole: bool) -> _Seen:

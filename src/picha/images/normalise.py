@@ -1,20 +1,33 @@
-"""The whole way from any bytes to bytes that WhatsApp takes."""
+"""The whole way from any bytes to bytes that WhatsApp takes: looked at, opened once, and looked at again.
 
-from typing import Protocol
+    begin ──> a job, done in this process or in a child ──> finish
+
+Whoever has an event loop does the two ends in a thread, and lets a workshop do what is between them.
+"""
+
+from collections.abc import Callable
 
 import msgspec
 
-from picha.images import redraw
-from picha.images.facts import Facts, Note, Unusable
+from picha.images.child import Job, Outcome, work
+from picha.images.facts import Facts, Inspection, Note, Unusable
 from picha.images.lossless import strip
-from picha.images.plan import Policy, plan
+from picha.images.plan import Plan, Policy, plan
 from picha.images.probe import inspect
-from picha.images.redraw import Redrawn
+from picha.images.redraw import confirmed
 
-__all__ = ["Compliant", "Unusable", "normalise"]
+__all__ = ["Begun", "Compliant", "Unusable", "begin", "finish", "normalise"]
 
 # The notes that are still true of a picture whose parts were left alone.
 _LEFT = frozenset({"gps", "stray_bytes"})
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that may go once it was opened: what was found, what is to be done, and the job that opens it."""
+
+    job: Job
+    inspection: Inspection
+    todo: Plan
 
 
 class Compliant(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,21 +39,8 @@ class Compliant(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
 
 
-class Decoder(Protocol):
-    """What decodes: the functions of `redraw` do it here, an object with a child process does it elsewhere."""
-
-    def check_pixels(self, data: bytes) -> None:
-        """Decode once, or raise Unusable."""
-
-    def redraw(self, data: bytes, *, max_bytes: int) -> Redrawn:
-        """Decode and save anew, or raise Unusable."""
-
-
-def normalise(data: bytes, policy: Policy, *, max_bytes: int, decoder: Decoder = redraw) -> Compliant:
-    """Bring a picture inside WhatsApp's rule, `auto` by changing what it must, `strict` by cutting its tail.
-
-    Equal input gives equal bytes. The pixels of a picture that goes as it is are decoded once, to see that they are
-    whole. A caller that must survive hostile bytes hands in a decoder that works in a child process.
+def begin(data: bytes, policy: Policy, *, max_bytes: int) -> Begun:
+    """Look at a picture and say how it is to be opened: to be redrawn, or to see that its pixels are whole.
 
     Raises:
         Unusable: the bytes cannot go, and why.
@@ -49,17 +49,42 @@ def normalise(data: bytes, policy: Policy, *, max_bytes: int, decoder: Decoder =
     todo = plan(inspection, len(data), policy, max_bytes=max_bytes)
     if todo.step == "refuse":
         raise Unusable(todo.flaws)
-    if todo.step == "redraw":
-        redrawn = decoder.redraw(data, max_bytes=max_bytes)
-        result, changes = redrawn.data, redrawn.changes
-    else:
-        decoder.check_pixels(data)
-        stripped = strip(data, inspection) if todo.step == "strip" else None
-        result, changes = stripped or (data[: inspection.end], todo.would_change)
+    job = Job("redraw" if todo.step == "redraw" else "check", data, max_bytes, inspection.facts.pixels)
+    return Begun(job=job, inspection=inspection, todo=todo)
+
+
+def finish(begun: Begun, outcome: Outcome) -> Compliant:
+    """Make of a picture and of what came of its job the bytes that may go.
+
+    Raises:
+        Unusable: its pixels are broken, or nothing that may go could be made of it.
+    """
+    if outcome.flaws:
+        raise Unusable(outcome.flaws)
+    data, inspection, todo = begun.job.data, begun.inspection, begun.todo
+    match todo.step:
+        case "redraw":
+            made, changes = outcome.data, outcome.changes
+        case "strip":
+            made, changes = strip(data, inspection)
+        case _:
+            made, changes = data[: inspection.end], todo.would_change
     left = _LEFT if todo.step in {"keep", "trim"} else frozenset()
     return Compliant(
-        data=result,
-        facts=redraw.confirmed(result, max_bytes=max_bytes),
+        data=made,
+        facts=confirmed(made, max_bytes=begun.job.max_bytes),
         changes=changes,
         notes=tuple(note for note in todo.notes if note.code in left),
     )
+
+
+def normalise(data: bytes, policy: Policy, *, max_bytes: int, do: Callable[[Job], Outcome] = work) -> Compliant:
+    """Bring a picture inside WhatsApp's rule, `auto` by changing what it must, `strict` by cutting its tail.
+
+    Equal input gives equal bytes. A caller that must survive hostile bytes hands in a `do` that opens them in a child.
+
+    Raises:
+        Unusable: the bytes cannot go, and why.
+    """
+    begun = begin(data, policy, max_bytes=max_bytes)
+    return finish(begun, do(begun.job))

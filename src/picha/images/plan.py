@@ -49,14 +49,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 def plan(inspection: Inspection, size_bytes: int, policy: Policy, *, max_bytes: int) -> Plan:
     """Return what to do with the picture of `size_bytes` that `inspection` describes.
 
-    `max_bytes` is the most that WhatsApp takes. Under strict nothing but the tail is ever changed.
+    `max_bytes` is the most that WhatsApp takes. Under strict it is the most that may come too, a tail included, and
+    nothing but the tail is ever changed.
     """
-    size = min(size_bytes, inspection.end)
-    if policy == "auto":
-        size -= inspection.metadata_bytes
+    lean = min(size_bytes, inspection.end) - inspection.metadata_bytes
+    size = lean if policy == "auto" else size_bytes
     flaws = (*verdict(inspection, size, max_bytes=max_bytes), *guard(inspection.facts))
     if policy == "auto" and size_bytes > AUTO_MAX_BYTES:
-        return Plan(step="refuse", flaws=(_beyond_cap(size_bytes), *flaws), notes=inspection.notes)
+        return Plan(step="refuse", flaws=(beyond_cap(size_bytes), *flaws), notes=inspection.notes)
     hopeless = [flaw for flaw in flaws if policy == "strict" or not _is_repairable(flaw, inspection.facts)]
     if hopeless:
         # What cannot be mended comes first: it is the reason.
@@ -74,7 +74,7 @@ def plan(inspection: Inspection, size_bytes: int, policy: Policy, *, max_bytes: 
 def guard(facts: Facts) -> tuple[Flaw, ...]:
     """Return a flaw if a picture has more pixels than we are willing to decode, or nothing."""
     width, height = facts.width or 0, facts.height or 0
-    if max(width, height) <= SIDE_MAX and width * height <= PIXELS_MAX:
+    if max(width, height) <= SIDE_MAX and facts.pixels <= PIXELS_MAX:
         return ()
     message = (
         f"The picture has {width:,} x {height:,} pixels; {SIDE_MAX:,} a side and {PIXELS_MAX:,} in all are the most."
@@ -106,7 +106,8 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004 - where 0.1 MB begins
 
 
-def _beyond_cap(size: int) -> Flaw:
+def beyond_cap(size: int) -> Flaw:
+    """Return the flaw of a file of so many bytes that it is not looked at."""
     message = f"The file has {size:,} bytes; {AUTO_MAX_BYTES:,} are the most that are looked at."
     return Flaw("too_large", message, "Save it with fewer pixels or at a lower quality.")
 

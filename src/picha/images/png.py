@@ -133,7 +133,7 @@ def _take(chunk: Chunk, data: bytes, seen: _Seen) -> None:
             seen.icc = True
         case b"eXIf" if seen.exifs < exif.STRUCTURES_MAX:
             seen.exifs += 1
-            tags = exif.read_tags(data[chunk.body : chunk.end - 4])
+            tags = exif.read_tags(memoryview(data)[chunk.body : chunk.end - 4])
             seen.orientation = seen.orientation or exif.orientation(tags)
             if exif.GPS in tags:
                 seen.findings.gps()

@@ -1,23 +1,16 @@
 """A picture decoded and saved anew as WhatsApp takes it. Call it where a bomb may burst: in a child process."""
 
-import msgspec
-
 from picha.images.facts import Facts, Unusable
 from picha.images.probe import inspect
 from picha.images.rules import verdict
 
-__all__ = ["Redrawn", "Unusable", "check_pixels", "confirmed", "redraw"]
+__all__ = ["Unusable", "check_pixels", "confirmed", "redraw"]
 
 
-class Redrawn(msgspec.Struct, frozen=True, kw_only=True):
-    """A JPEG or PNG inside WhatsApp's rule, upright and without metadata, and what was changed on the way."""
-
-    data: bytes
-    changes: tuple[str, ...]
-
-
-def redraw(data: bytes, *, max_bytes: int) -> Redrawn:
+def redraw(data: bytes, *, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
     """Decode a picture of any kind we read and save it as JPEG, or as PNG where it is transparent.
+
+    Returned are bytes inside WhatsApp's rule, upright and without metadata, and what was changed on the way.
 
     Raises:
         Unusable: the bytes are no picture, are broken, have too many pixels or cannot be made small enough.
@@ -26,7 +19,7 @@ def redraw(data: bytes, *, max_bytes: int) -> Redrawn:
 
     made, changes = painting.paint(data, max_bytes=max_bytes)
     confirmed(made, max_bytes=max_bytes)
-    return Redrawn(data=made, changes=changes)
+    return made, changes
 
 
 def check_pixels(data: bytes) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import ParamSpec, Self, TypeVar
 
 from picha.images.child import Job, Outcome, read, write
-from picha.images.facts import Facts, Flaw
+from picha.images.facts import Flaw
 from picha.kit.logs import logger
 
 # A picture of more pixels than this is given the room of two.
@@ -103,33 +103,13 @@ class Workshop:
             await self._run(child.close)
         self._threads.shutdown(wait=False)
 
-    async def redraw(self, data: bytes, facts: Facts, *, max_bytes: int) -> Outcome:
-        """Return the picture made compliant, and what was changed; or the flaws that cannot be repaired.
+    async def do(self, job: Job) -> Outcome:
+        """Do a job in a child, and return what came of it; one that no child survives has the flaw `too_hard`.
 
         Raises:
             CrowdedError: too many wait already.
         """
-        return await self._do(Job("redraw", max_bytes, data), facts)
-
-    async def check(self, data: bytes, facts: Facts) -> Outcome:
-        """Open the picture once, and return its flaws if its pixels are broken.
-
-        Raises:
-            CrowdedError: too many wait already.
-        """
-        return await self._do(Job("check", 0, data), facts)
-
-    async def thumbnail(self, data: bytes, facts: Facts) -> Outcome:
-        """Return a small JPEG of the picture, or the flaws that keep it from being opened.
-
-        Raises:
-            CrowdedError: too many wait already.
-        """
-        return await self._do(Job("thumbnail", 0, data), facts)
-
-    async def _do(self, job: Job, facts: Facts) -> Outcome:
-        heavy = (facts.width or 0) * (facts.height or 0) > HEAVY_PIXELS
-        async with self._room(min(2 if heavy else 1, self._children)):
+        async with self._room(min(2 if job.pixels > HEAVY_PIXELS else 1, self._children)):
             # A child may have died of something else than this picture; one that dies of it twice has died of it.
             return await self._once(job) or await self._once(job) or Outcome(flaws=(TOO_HARD,))
 
@@ -161,7 +141,9 @@ class Workshop:
             outcome = await asyncio.wait_for(asyncio.shield(asking), self._patience_s)
         except TimeoutError:
             child.kill()
-            return await asking or Outcome(flaws=(TOO_HARD,))
+            if outcome := await asking:  # in the last moment
+                await self._run(child.close)
+            return outcome or Outcome(flaws=(TOO_HARD,))
         except asyncio.CancelledError:
             child.kill()
             raise

@@ -15,6 +15,17 @@ _HINTS = {
 }
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something worth knowing of a picture that keeps it from nothing: a stable `code` and a sentence.
+
+    Codes: gps (it carries the place where it was taken), stray_bytes, wrong_name and wrong_type (the file's name, or
+    the Content-Type it came with, says another kind than the bytes are).
+    """
+
+    code: str
+    message: str
+
+
 class MediaFromUrl(msgspec.Struct, frozen=True, kw_only=True):
     """A picture to take in from an address; `image_policy` auto makes it fit where it is not, strict refuses it."""
 
@@ -27,7 +38,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 
     `sha256` is hexadecimal and, like `size_bytes`, `width` and `height` (pixels), of the bytes that will be sent;
     `changes` tells how they differ from the bytes that came, which `original_file_id` names where they are kept: they
-    can be fetched, not sent.
+    can be fetched, not sent. `notes` are there where something is worth knowing of it.
     """
 
     file_id: str
@@ -37,6 +48,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     height: int
     changes: list[str] = []
+    notes: list[Note] | msgspec.UnsetType = msgspec.UNSET
     original_file_id: str | msgspec.UnsetType = msgspec.UNSET
     expires_at: datetime
 

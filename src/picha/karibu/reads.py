@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from picha.karibu.media import Note
+
 T = TypeVar("T")
 
 MessageStatus = Literal["pending", "sent", "delivered", "read", "failed", "received"]
@@ -50,9 +52,10 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What a message holds, in both directions.
 
     `sha256` is hexadecimal, `url` is signed and lives ten minutes, `media_url` is the caller's own on sends and null on
-    messages received, `changes` tells what was done to the picture. `body` is the text of a text message. `facts` is
-    what a message of another kind carries, in Meta's names: `media` (of a video, document, audio or sticker, whose
-    bytes are not fetched), `reaction`, `edit`, `revoke`, `unsupported`, `system`, `errors`, or the member of its type.
+    messages received, `changes` tells what was done to the picture, `notes` what is worth knowing of it. `body` is the
+    text of a text message. `facts` is what a message of another kind carries, in Meta's names: `media` (of a video,
+    document, audio or sticker, whose bytes are not fetched), `reaction`, `edit`, `revoke`, `unsupported`, `system`,
+    `errors`, or the member of its type.
     """
 
     caption: str | None = None
@@ -65,6 +68,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     media_url: str | None = None
     url: str | None = None
     changes: list[str] = []
+    notes: list[Note] = []
     state: MediaState | None = None
     context: ContentContext | None = None
     referral: Referral | None = None

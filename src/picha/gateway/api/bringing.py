@@ -29,7 +29,7 @@ def check_address(call: Call, url: str, field: str) -> None:
 
 
 async def brought(call: Call, url: str, policy: Policy, field: str) -> File:
-    """Return the picture at `url` as a file of the caller's workspace, fetched within 15 seconds."""
+    """Return the picture at `url` as a file of the caller's workspace, fetched and looked at within 15 seconds."""
     caller = call.caller
     try:
         return await call.services.bringer.bring(
@@ -39,7 +39,9 @@ async def brought(call: Call, url: str, policy: Policy, field: str) -> File:
         code = _flaw_code(error.flaw) if error.flaw else Code.MEDIA_UNREACHABLE
         raise RefusedError(code, error.detail, field) from error
     except TimeoutError:
-        message = f"The picture did not arrive within {PATIENCE_S:.0f} seconds; try again, or serve it faster."
+        message = (
+            f"The picture was not here and looked at within {PATIENCE_S:.0f} seconds; try again, or serve it faster."
+        )
         raise RefusedError(Code.MEDIA_UNREACHABLE, message, field) from None
 
 

@@ -12,12 +12,12 @@ from starlette.responses import Response, StreamingResponse
 from picha.gateway.api.bringing import brought, check_address, unusable
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, content_type, limited, unsupported
 from picha.gateway.blobs import BlobMissing
-from picha.gateway.pictures.intake import FILE_LIFE
+from picha.gateway.pictures.intake import FILE_LIFE, CameAs
 from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.images.facts import Unusable
 from picha.karibu.errors import Code
-from picha.karibu.media import Media, MediaDeleted, decode_from_url
+from picha.karibu.media import Media, MediaDeleted, Note, decode_from_url
 from picha.karibu.sends import ImagePolicy
 from picha.karibu.shape import Malformed
 
@@ -65,9 +65,10 @@ async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
     if size > most:
         message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
         raise RefusedError(Code.BODY_TOO_LARGE, message, "file")
-    async with album.hands:
+    came_as, workspace = CameAs(part.filename or "", part.content_type or ""), call.caller.workspace_id
+    async with album.hands.hold(workspace):
         try:
-            return await album.take_in(call.caller.workspace_id, await part.read(), policy)
+            return await album.take_in(workspace, await part.read(), policy, came_as)
         except Unusable as error:
             raise unusable(error, "file") from error
 
@@ -199,6 +200,7 @@ def _facts(file: File) -> Media:
         width=file.width or 0,
         height=file.height or 0,
         changes=list(file.changes),
+        notes=msgspec.convert(file.notes, list[Note], from_attributes=True) or msgspec.UNSET,
         original_file_id=str(file.original_id) if file.original_id else msgspec.UNSET,
         expires_at=file.expires_at or file.created_at + FILE_LIFE,
     )

@@ -7,6 +7,7 @@ import msgspec
 
 from picha.gateway.api.links import Links
 from picha.gateway.store.views import MessageView
+from picha.karibu.media import Note
 from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral, Warned
 
 # What a message carries that has fields of its own.
@@ -74,6 +75,7 @@ def _content(view: MessageView, links: Links, workspace: UUID) -> Content:
         media_url=view.media_url,
         url=links.make(workspace, view.file_id) if view.file_id else None,
         changes=view.changes or [],
+        notes=msgspec.convert(view.notes or [], list[Note]),
         state=msgspec.convert(view.image_state, MediaState | None),
         context=msgspec.convert(facts["context"], ContentContext) if "context" in facts else None,
         referral=msgspec.convert(facts["referral"], Referral) if "referral" in facts else None,

@@ -80,8 +80,12 @@ class Blobs(Protocol):
         """
         ...
 
-    async def exists(self, digest: bytes) -> bool:
-        """Tell whether something is kept under `digest`."""
+    async def size(self, digest: bytes) -> int:
+        """Return how many bytes are kept under `digest`, without a look at them.
+
+        Raises:
+            BlobMissing: there are none.
+        """
         ...
 
     async def delete(self, digest: bytes) -> None:

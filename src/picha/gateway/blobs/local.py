@@ -82,9 +82,16 @@ class LocalBlobs:
         pieces = self._pieces(digest, start, stop)
         return pieces if start or stop is not None else verified(pieces, digest)
 
-    async def exists(self, digest: bytes) -> bool:
-        """Tell whether something is kept under `digest`."""
-        return await asyncio.to_thread(self.path(digest).is_file)
+    async def size(self, digest: bytes) -> int:
+        """Return how many bytes are kept under `digest`.
+
+        Raises:
+            BlobMissing: there are none.
+        """
+        try:
+            return (await asyncio.to_thread(self.path(digest).stat)).st_size
+        except FileNotFoundError:
+            raise BlobMissing(digest) from None
 
     async def delete(self, digest: bytes) -> None:
         """Remove the file of `digest`; after a crash it may be there again, and is removed by the next call."""
@@ -129,10 +136,10 @@ class LocalBlobs:
 
     def _is_whole(self, digest: bytes) -> bool:
         try:
-            self._get(digest)
-        except BlobMissing:
+            with self.path(digest).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").digest() == digest
+        except FileNotFoundError:
             return False
-        return True
 
     def _get(self, digest: bytes) -> bytes:
         try:

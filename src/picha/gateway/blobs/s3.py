@@ -114,18 +114,20 @@ class S3Blobs:
         pieces = self._pieces(digest, start, stop)
         return pieces if start or stop is not None else verified(pieces, digest)
 
-    async def exists(self, digest: bytes) -> bool:
-        """Tell whether something is kept under `digest`.
+    async def size(self, digest: bytes) -> int:
+        """Return how many bytes are kept under `digest`.
 
         Raises:
+            BlobMissing: there are none.
             BlobsUnreachable: the store did not answer.
         """
-        try:
-            with _told(digest):
-                await obstore.head_async(self._store, _key(digest))
-        except BlobMissing:
-            return False
-        return True
+        with _told(digest):
+            try:
+                meta = await obstore.head_async(self._store, _key(digest))
+            except FileNotFoundError:
+                # The answer to a HEAD has no body to say whether it is the object that is missing, or the bucket.
+                meta = (await obstore.get_async(self._store, _key(digest))).meta
+            return meta["size"]
 
     async def delete(self, digest: bytes) -> None:
         """Remove the object of `digest`.

@@ -1,8 +1,9 @@
 """The hear lane: fetch the pictures that customers sent, check them, keep them. The caption is never lost."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ from picha.gateway.meta.graph import Graph, GraphCallError
 from picha.gateway.metrics import PICTURES
 from picha.gateway.pictures.intake import Album
 from picha.gateway.store import outbox, tenants
+from picha.gateway.store.files import File
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import equip
 from picha.gateway.store.outbox import Picture
@@ -25,6 +27,7 @@ from picha.kit.ids import chance
 _MOST = 64
 # With pauses that double up to five minutes, ten tries take about twenty minutes.
 _TRIES = 10
+_LONGEST_WAIT = timedelta(minutes=5)
 
 
 class _Media(msgspec.Struct):
@@ -56,44 +59,42 @@ class Fetching:
         picture: Picture = piece.load
         media = msgspec.convert(picture.facts["media"], _Media)
         try:
-            data = await self._bytes(picture, media)
+            file = await self._kept(picture, media)
         except GraphCallError as error:
             if error.again and picture.tries + 1 < _TRIES:
                 await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
             else:
                 PICTURES.labels("meta", "unavailable").inc()
                 await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
-            return Landing.MUTE
-        try:
-            announced_type = media.mime_type or "application/octet-stream"
-            file = await self.album.keep_received(picture.workspace_id, data, announced_type)
         except OSError:
-            # The store of the bytes does not serve; Meta is not asked once a second meanwhile, and nothing is given up.
-            await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
-            return Landing.MUTE
-        state, detail = _compare(media.sha256, data)
-        PICTURES.labels("meta", state).inc()
-        crashpoint("fetch_before_commit")
-        await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)
-        crashpoint("fetch_after_commit")
+            # The store of the bytes does not serve: no fault of Meta's, which is not asked once a second meanwhile.
+            await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+        else:
+            state, detail = _compare(media.sha256, file.digest)
+            PICTURES.labels("meta", state).inc()
+            crashpoint("fetch_before_commit")
+            await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)
+            crashpoint("fetch_after_commit")
         return Landing.MUTE
 
-    async def _bytes(self, picture: Picture, media: _Media) -> bytes:
+    async def _kept(self, picture: Picture, media: _Media) -> File:
         """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""
         sender = await tenants.sender(self.album.pool, picture.sender_id)
         if sender is None:
             raise GraphCallError("The number that received the picture is no longer set up.", again=False)
         account = await self.book.get(sender.account_id)
         if media.url and not picture.tries:
-            try:
-                return await self.graph.download(account, media.url)
-            except GraphCallError:
-                pass
+            with suppress(GraphCallError):
+                return await self._keep(picture, media, self.graph.download(account, media.url))
         described = await self.graph.describe(account, sender.phone_number_id, media.id)
-        return await self.graph.download(account, described.url)
+        return await self._keep(picture, media, self.graph.download(account, described.url))
+
+    async def _keep(self, picture: Picture, media: _Media, pieces: AsyncGenerator[bytes, None]) -> File:
+        announced_type = media.mime_type or "application/octet-stream"
+        return await self.album.keep_received(picture.workspace_id, pieces, announced_type)
 
 
-def _compare(announced: str | None, data: bytes) -> tuple[str, str | None]:
+def _compare(announced: str | None, digest: bytes) -> tuple[str, str | None]:
     """Return `stored`, or `mismatch` with its reason when the bytes are not those whose digest Meta announced."""
     if announced is None:
         return "stored", None
@@ -101,6 +102,6 @@ def _compare(announced: str | None, data: bytes) -> tuple[str, str | None]:
         expected = digest_of(announced)
     except ValueError:
         return "mismatch", "The webhook's sha256 is no digest, so the picture could not be checked against it."
-    if expected == hashlib.sha256(data).digest():
+    if expected == digest:
         return "stored", None
     return "mismatch", "The bytes that WhatsApp served are not those whose sha256 its webhook announced."

@@ -2,14 +2,15 @@
 
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp.payload import AsyncIterablePayload
 
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import decode_error, lookup
@@ -26,6 +27,7 @@ from picha.kit.secrets import Secret
 _IDLE_SECONDS = 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_connect=5)
 _ANSWER_MAX = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 _CONNECTIONS = 512
 # Hosts of Meta's that media URLs point to; the token goes nowhere else.
 _META_HOSTS = re.compile(r"([a-z0-9-]+\.)+(facebook\.com|fbsbx\.com|whatsapp\.net|fbcdn\.net)")
@@ -86,17 +88,28 @@ class Graph:
                 return Ambiguous(f"The connection to WhatsApp broke after the request had begun ({what}).")
             return NotSent(f"WhatsApp could not be reached ({what}).")
 
-    async def upload(self, account: Credentials, phone_number_id: str, data: bytes, mime_type: str) -> str:
-        """Upload bytes for one number and return their media id. An upload that nobody uses reaches nobody.
+    async def upload(
+        self,
+        account: Credentials,
+        phone_number_id: str,
+        pieces: AsyncGenerator[bytes, None],
+        *,
+        size_bytes: int,
+        mime_type: str,
+    ) -> str:
+        """Upload what `pieces` bring, `size_bytes` in all, for one number and return the media id Meta gives it.
+
+        An upload that nobody uses reaches nobody. Whatever `pieces` raise is raised.
 
         Raises:
             GraphCallError: Meta refused the bytes, or could not be reached.
         """
-        form = aiohttp.FormData()
-        form.add_field("messaging_product", "whatsapp")
-        form.add_field("type", mime_type)
-        form.add_field("file", data, filename="picture." + mime_type.rpartition("/")[2], content_type=mime_type)
-        body = await self._ask("POST", f"{account.graph_url}/{phone_number_id}/media", account, data=form)
+        async with _Part(pieces, size_bytes, mime_type) as part:
+            form = aiohttp.FormData()
+            form.add_field("messaging_product", "whatsapp")
+            form.add_field("type", mime_type)
+            form.add_field("file", part, filename="picture." + mime_type.rpartition("/")[2])
+            body = await self._ask("POST", f"{account.graph_url}/{phone_number_id}/media", account, data=form)
         try:
             return decode_upload_answer(body).id
         except msgspec.DecodeError as error:
@@ -141,27 +154,34 @@ class Graph:
         except msgspec.DecodeError as error:
             raise GraphCallError("WhatsApp's description of the picture cannot be read.", again=True) from error
 
-    async def download(self, account: Credentials, url: str) -> bytes:
-        """Fetch media bytes from a URL of Meta's; raises `GraphCallError`, also for a host the token may not see."""
+    async def download(self, account: Credentials, url: str) -> AsyncGenerator[bytes, None]:
+        """Give media bytes from a URL of Meta's as they come, 100 MB of them at most.
+
+        Raises:
+            GraphCallError: Meta refused or broke off, or the token may not be shown to that host.
+        """
         if not _may_see_token(account, url):
             raise GraphCallError(
                 "The picture's URL does not point to a host of WhatsApp's, so it was not opened.", again=False
             )
-        return await self._ask("GET", url, account, limit=MEDIA_MAX_BYTES, prove=False)
+        size = 0
+        async with self._opened("GET", url, account) as response:
+            async for piece in response.content.iter_chunked(_PIECE_BYTES):
+                size += len(piece)
+                if size > MEDIA_MAX_BYTES:
+                    raise GraphCallError(f"The picture has more than {MEDIA_MAX_BYTES:,} bytes.", again=False)
+                yield piece
 
-    async def _ask(
-        self,
-        method: str,
-        url: str,
-        account: Credentials,
-        *,
-        limit: int = _ANSWER_MAX,
-        prove: bool = True,
-        bearer: Secret | None = None,
-        **request: Any,
-    ) -> bytes:
-        if prove:
-            request["params"] = {**request.get("params", {}), **_proof(account)}
+    async def _ask(self, method: str, url: str, account: Credentials, **request: Any) -> bytes:
+        request["params"] = {**request.get("params", {}), **_proof(account)}
+        async with self._opened(method, url, account, **request) as response:
+            return await _read(response, _ANSWER_MAX)
+
+    @asynccontextmanager
+    async def _opened(
+        self, method: str, url: str, account: Credentials, *, bearer: Secret | None = None, **request: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open a call that Meta answers with 200; every way in which it goes wrong is told as a `GraphCallError`."""
         try:
             async with self._session.request(
                 method,
@@ -171,12 +191,40 @@ class Graph:
                 trace_request_ctx=SimpleNamespace(on_left=_nothing),
                 **request,
             ) as response:
-                body = await _read(response, limit)
-                if response.status == _OK:
-                    return body
+                if response.status != _OK:
+                    raise _refusal(response.status, await _read(response, _ANSWER_MAX))
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise GraphCallError(f"WhatsApp could not be reached ({type(error).__name__}).", again=True) from error
-        raise _refusal(response.status, body)
+
+
+class _Part(AsyncIterablePayload):
+    """The file of a form, read as it leaves; enter it as a context.
+
+    Its length is told beforehand, so that the request has a Content-Length. An HTTP client reports a body that cannot
+    be read as a connection that failed: what its reading raised is raised at the end instead.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], size_bytes: int, mime_type: str) -> None:
+        super().__init__(self._watched(), content_type=mime_type)
+        self._pieces, self._size = pieces, size_bytes
+        self._trouble: Exception | None = None
+
+    async def _watched(self) -> AsyncGenerator[bytes, None]:
+        try:
+            async for piece in self._pieces:
+                yield piece
+        except Exception as error:
+            self._trouble = error
+            raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        await self._pieces.aclose()
+        if self._trouble is not None and isinstance(error, GraphCallError):
+            raise self._trouble
 
 
 def image(

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from picha.egress import POLICIES, EgressError, Fetched, Fetcher, Policies, Refused, TooLarge
 from picha.gateway.meta.limits import IMAGE_MIME_TYPES
-from picha.gateway.pictures.intake import Album
+from picha.gateway.pictures.intake import Album, CameAs
 from picha.gateway.store.files import File
+from picha.images.claims import plain
 from picha.images.facts import Unusable
 from picha.images.plan import Policy
 
@@ -38,15 +39,16 @@ class Bringer:
     async def bring(
         self, workspace: UUID, url: str, *, environment: str, policy: Policy, patience_s: float | None = None
     ) -> File:
-        """Return the picture at `url` as a file of the workspace; to fetch it may take `patience_s` seconds.
+        """Return the picture at `url` as a file of the workspace; all of it may take `patience_s` seconds.
 
         Raises:
             BringError: there is none that may go out.
-            TimeoutError: it did not come in time.
+            CrowdedError: too many pictures wait to be opened.
+            OSError: the blob store does not serve.
+            TimeoutError: it took longer.
         """
-        async with self.album.hands:
-            async with asyncio.timeout(patience_s):
-                fetched = await self._fetch(workspace, url, environment, policy)
+        async with asyncio.timeout(patience_s), self.album.hands.hold(workspace):
+            fetched = await self._fetch(workspace, url, environment, policy)
             return await self._take_in(workspace, fetched, policy)
 
     async def _take_in(self, workspace: UUID, fetched: Fetched, policy: Policy) -> File:
@@ -54,7 +56,7 @@ class Bringer:
             detail = f"The server says that this is {_declared(fetched) or 'nothing'}, not image/jpeg or image/png."
             raise BringError(NOT_FETCHED, detail, flaw="not_an_image")
         try:
-            return await self.album.take_in(workspace, fetched.body, policy)
+            return await self.album.take_in(workspace, fetched.body, policy, CameAs(content_type=_declared(fetched)))
         except Unusable as error:
             flaw = error.flaws[0].code
             is_page = flaw == "not_an_image" and not _declared(fetched).startswith("image/")
@@ -65,12 +67,12 @@ class Bringer:
         try:
             return await self.fetcher.fetch(url, rules, party=workspace)
         except TooLarge as error:
-            raise BringError(NOT_USABLE, error.detail, flaw="too_large") from error
+            raise BringError(NOT_USABLE, f"{error.detail}.", flaw="too_large") from error
         except Refused as error:
-            raise BringError(NOT_FETCHED, error.detail) from error
+            raise BringError(NOT_FETCHED, f"{error.detail}.") from error
         except EgressError as error:
-            raise BringError(NOT_FETCHED, error.detail, again=True) from error
+            raise BringError(NOT_FETCHED, f"{error.detail}.", again=True) from error
 
 
 def _declared(fetched: Fetched) -> str:
-    return (fetched.content_type or "").partition(";")[0].strip().lower()
+    return plain(fetched.content_type or "")

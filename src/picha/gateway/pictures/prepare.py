@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.domain.lane import Due
@@ -20,6 +21,8 @@ from picha.kit.ids import chance
 _MOST = 64
 # A host that hiccups gets two more chances, seconds apart; the sender of a link expects an early answer.
 _TRIES = 3
+# How long is waited for what is ours to mend, a crowded workshop or a blob store that is away. Neither is a try.
+_CROWD_LASTS, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=5)
 _TITLES = {NOT_FETCHED: "Media download error", NOT_USABLE: "Media upload error"}
 
 
@@ -50,10 +53,10 @@ class Preparing:
                 policy=picture.image_policy or "auto",
             )
         except CrowdedError:
-            await equip.later(pool, picture.id, backoff(1, chance=chance()))
+            await equip.wait(pool, picture.id, longest=_CROWD_LASTS, chance=chance())
         except OSError:
             # The store of the bytes does not serve. The picture's host is not to pay for that with a visit a second.
-            await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+            await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
         except BringError as error:
             if error.again and picture.tries + 1 < _TRIES:
                 await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))

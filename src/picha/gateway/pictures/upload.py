@@ -39,7 +39,8 @@ class Uploads:
 
         Raises:
             GraphCallError: the upload failed.
-            BlobMissing: the bytes are no longer kept.
+            BlobMissing: the bytes are no longer kept, or (BlobDamaged) no longer those.
+            OSError: the blob store does not serve.
         """
         alive_at, key = self._times.now(account.id) + _RENEWED_BEFORE, (sender.id, digest)
         if media_id := self._at_hand(key, alive_at):
@@ -78,8 +79,13 @@ class Uploads:
 
     async def _upload(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> MediaId:
         now = self._times.now(account.id)
-        data = await self._blobs.get(digest)
-        media_id = await self._graph.upload(account, sender.phone_number_id, data, mime_type)
+        media_id = await self._graph.upload(
+            account,
+            sender.phone_number_id,
+            self._blobs.stream(digest),
+            size_bytes=await self._blobs.size(digest),
+            mime_type=mime_type,
+        )
         crashpoint("upload_after_answer")
         found = MediaId(media_id, now + UPLOADED_MEDIA_LIFE)
         await files.remember_media_id(

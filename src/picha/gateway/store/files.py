@@ -1,13 +1,17 @@
 """Pictures by file_id, and the ids that Meta gave their bytes."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
+from asyncpg import Record
 
 from picha.gateway.store import retention
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.retention import GRACE
+from picha.images.facts import Note
 from picha.kit.crashpoints import crashpoint
 
 
@@ -15,8 +19,8 @@ from picha.kit.crashpoints import crashpoint
 class File:
     """A stored picture and its facts.
 
-    `changes` says what was altered on the way in, `original_id` names the file that it was made from where that is
-    kept. Only what `is_fit` may be sent.
+    `changes` says what was altered on the way in, `notes` what is worth knowing of it, `original_id` names the file
+    that it was made from where that is kept. Only what `is_fit` may be sent.
     """
 
     id: UUID
@@ -31,17 +35,19 @@ class File:
     changes: Sequence[str] = ()
     is_fit: bool = True
     original_id: UUID | None = None
+    notes: Sequence[Note] = ()
 
 
 _COLUMNS = (
     "id, workspace_id, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes, is_fit,"
-    " original_id"
+    " original_id, notes"
 )
 
 
 _NAME = f"""
 INSERT INTO file ({_COLUMNS}, sweep_at)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($9::timestamptz, $8::timestamptz) + $14::interval
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $15,
+    coalesce($9::timestamptz, $8::timestamptz) + $14::interval
 FROM blob WHERE digest = $3 AND born = $13 AND doomed_at IS NULL FOR KEY SHARE
 """  # noqa: S608 - constants
 
@@ -82,6 +88,7 @@ async def _name(pool: Pool, file: File, born: int, grace: timedelta) -> bool:
         file.original_id,
         born,
         grace,
+        list(file.notes),
     )
     return done == "INSERT 0 1"
 
@@ -99,13 +106,17 @@ async def find(pool: Pool, workspace: UUID, file: UUID) -> File | None:
         workspace,
         file,
     )
-    return File(*row) if row else None
+    return _file(row)
 
 
 async def find_anywhere(pool: Pool, file: UUID) -> File | None:
     """Look a picture up by id alone, for a signed link that must then hold for its workspace."""
     row = await pool.fetchrow(f"SELECT {_COLUMNS} FROM file WHERE id = $1", file)  # noqa: S608 - constants
-    return File(*row) if row else None
+    return _file(row)
+
+
+def _file(row: Record | None) -> File | None:
+    return replace(File(*row), notes=msgspec.convert(row["notes"], list[Note])) if row else None
 
 
 @dataclass(frozen=True, slots=True)

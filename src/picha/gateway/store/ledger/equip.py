@@ -31,6 +31,13 @@ UPDATE message SET tries = tries + 1, due_at = clock_timestamp() + $2::interval,
 WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
 """
 
+_WAIT = """
+UPDATE message SET due_at = clock_timestamp()
+    + least(greatest(clock_timestamp() - created_at, interval '1 second'), $2::interval) * $3::float8,
+    held_until = coalesce(held_until, clock_timestamp() + $4::interval)
+WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
+"""
+
 _RECEIVED = """
 UPDATE message SET image_state = $2, file_id = $3, error_detail = $4, due_at = NULL
 WHERE id = $1 AND (NOT is_outbound OR is_echo) AND image_state = 'pending'
@@ -61,6 +68,15 @@ async def _move(pool: Pool, statement: str, *arguments: object) -> None:
 async def later(pool: Pool, message: UUID, after: timedelta) -> None:
     """Count one more fruitless look for a picture, either way, and look again `after` that long."""
     await pool.execute(_LATER, message, after, HOLD)
+
+
+async def wait(pool: Pool, message: UUID, *, longest: timedelta, chance: float) -> None:
+    """Look for a picture again later because of trouble of our own, which is no try of it.
+
+    The pause is as long as the message has waited already, so that it doubles, from a second up to `longest`. `chance`
+    in [0, 1) spreads it over the upper half.
+    """
+    await pool.execute(_WAIT, message, longest, 0.5 + chance / 2, HOLD)
 
 
 async def received(pool: Pool, message: UUID, *, state: str, file: UUID | None, detail: str | None = None) -> None:

@@ -140,6 +140,8 @@ CREATE TABLE file (
     width integer,
     height integer,
     changes jsonb NOT NULL DEFAULT '[]',
+    -- What is worth knowing and keeps it from nothing: [{code, message}].
+    notes jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
     -- Whether WhatsApp takes the bytes as they are: what customers sent, and kept originals, may be anything.

@@ -1,0 +1,36 @@
+"""How late an event loop comes round: a task that wants to run each millisecond, and what it noted at /pauses."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+_EVERY_S = 0.001
+
+
+@contextmanager
+def watch(app: Starlette) -> Iterator[None]:
+    """Watch the running loop, and let `app` tell its pauses since it was last asked, in milliseconds."""
+    pauses: list[float] = []
+
+    async def look() -> None:
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(_EVERY_S)
+            pauses.append((time.perf_counter() - begun - _EVERY_S) * 1e3)
+
+    async def tell(_request: Request) -> Response:
+        told = json.dumps(sorted(pauses))
+        pauses.clear()
+        return Response(told, media_type="application/json")
+
+    app.router.routes.append(Route("/pauses", tell))
+    looking = asyncio.create_task(look())
+    yield
+    looking.cancel()
