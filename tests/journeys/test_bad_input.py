@@ -160,7 +160,6 @@ BAD_SENDS: list[tuple[dict[str, Any], str, str | None]] = [
             "https://" + "a" * 254 + "/", "https://example.com/" + "a" * 2083, "https://example.com/\0", 7,
         )
     ),
-    ({"to": TO, "media_url": URL, "priority": "high"}, "NOT_IMPLEMENTED", "priority"),
 ]  # fmt: skip
 
 

@@ -133,7 +133,7 @@ class Graph:
             GraphCallError: it was refused, or Meta could not be reached.
         """
         url = f"{account.graph_url}/{path}"
-        return await self._ask("GET", url, account, prove=bearer is None, bearer=bearer, params=params)
+        return await self._ask("GET", url, account, bearer=bearer, params=params)
 
     async def date(self, account: Credentials) -> str:
         """Return the Date header of an answer of Graph's, whatever it answers; raises `GraphCallError`."""
@@ -172,9 +172,12 @@ class Graph:
                     raise GraphCallError(f"The picture has more than {MEDIA_MAX_BYTES:,} bytes.", again=False)
                 yield piece
 
-    async def _ask(self, method: str, url: str, account: Credentials, **request: Any) -> bytes:
-        request["params"] = {**request.get("params", {}), **_proof(account)}
-        async with self._opened(method, url, account, **request) as response:
+    async def _ask(
+        self, method: str, url: str, account: Credentials, *, bearer: Secret | None = None, **request: Any
+    ) -> bytes:
+        if bearer is None:
+            request["params"] = {**request.get("params", {}), **_proof(account)}
+        async with self._opened(method, url, account, bearer=bearer, **request) as response:
             return await _read(response, _ANSWER_MAX)
 
     @asynccontextmanager
