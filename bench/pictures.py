@@ -63,8 +63,9 @@ def _converted(ground: Ground, count: int) -> Iterator[str]:
     if after - before > _GROWTH_MAX_MB:
         raise AssertionError(f"the API took {before} MB at most, and {after} MB after {count} conversions")
     yield f"{count} conversions of {megabytes} MB, 3 at a time: {count / (ended - begun):.1f}/s"
-    yield f"  the API's loop came round late by {_spread(ours)}"
-    yield f"  an idle program's loop meanwhile by {_spread(idle)}"
+    yield f"  the API's loop came round late by {_spread(ours['all'])}"
+    yield f"  of that with work of its own for {_spread(ours['own'])}"
+    yield f"  an idle program's loop meanwhile by {_spread(idle['all'])}"
     yield f"  (most memory of the API: {before} MB after 9 of the largest, before them, {after} MB at the end)"
 
 
@@ -108,8 +109,8 @@ def _deep(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-def _pauses(port: int) -> list[float]:
-    found: list[float] = json.loads(_got(port, "/pauses"))
+def _pauses(port: int) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = json.loads(_got(port, "/pauses"))
     return found
 
 

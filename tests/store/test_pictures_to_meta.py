@@ -18,7 +18,7 @@ from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.blobs.s3 import S3Blobs
 from picha.gateway.domain.admission import Sender
 from picha.gateway.meta.accounts import AccountBook
-from picha.gateway.meta.graph import open_graph
+from picha.gateway.meta.graph import GraphCallError, open_graph
 from picha.gateway.meta.times import Times
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.store import tenants
@@ -139,6 +139,19 @@ async def test_a_picture_that_is_not_kept_any_more_is_told_as_missing(desk: Desk
         await desk.media_id(hashlib.sha256(DATA).digest())
 
     assert desk.meta.uploads == []
+
+
+async def test_an_upload_that_is_cut_off_may_be_tried_again_and_is_then_whole(desk: Desk) -> None:
+    digest = await desk.blobs.put(DATA * 100_000)
+    desk.meta.broken = {f"/v25.0/{desk.sender.phone_number_id}/media"}
+
+    with pytest.raises(GraphCallError) as cut:
+        await desk.media_id(digest)
+    desk.meta.broken.clear()
+    await desk.media_id(digest)
+
+    assert cut.value.again
+    assert [uploaded for uploaded, _ in desk.meta.uploads] == [digest]
 
 
 @local

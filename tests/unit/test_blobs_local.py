@@ -7,7 +7,9 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +42,32 @@ async def test_a_blob_lies_under_two_levels_of_its_digest_and_nowhere_else(tmp_p
     await blobs.put(DATA)
 
     assert files(tmp_path) == [tmp_path / name[:2] / name[2:4] / name] == [blobs.path(DIGEST)]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_blob_is_named_when_it_is_on_the_disk_and_told_when_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, streamed: bool
+) -> None:
+    done: list[str] = []
+
+    def noting(what: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*given: Any) -> Any:
+            done.append(what)
+            return work(*given)
+
+        return note
+
+    async def come() -> AsyncIterator[bytes]:
+        yield DATA
+
+    blobs = LocalBlobs(tmp_path)
+    monkeypatch.setattr(os, "fdatasync", noting("sync the file", os.fdatasync))
+    monkeypatch.setattr(os, "fsync", noting("sync a folder", os.fsync))
+    monkeypatch.setattr(Path, "rename", noting("name it", Path.rename))
+
+    await (blobs.put_stream(come(), most=len(DATA)) if streamed else blobs.put(DATA))
+
+    assert done[-3:] == ["sync the file", "name it", "sync a folder"]
 
 
 async def test_a_missing_blob_is_told_as_missing(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import hmac
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
-from typing import Any, Self
+from types import AsyncGeneratorType, SimpleNamespace
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -209,9 +209,10 @@ class _Part(AsyncIterablePayload):
     """
 
     def __init__(self, pieces: AsyncGenerator[bytes, None], size_bytes: int, mime_type: str) -> None:
-        super().__init__(self._watched(), content_type=mime_type)
-        self._pieces, self._size = pieces, size_bytes
+        self._reading, self._pieces = cast("AsyncGeneratorType[bytes, None]", self._watched()), pieces
         self._trouble: Exception | None = None
+        super().__init__(self._reading, content_type=mime_type)
+        self._size = size_bytes
 
     async def _watched(self) -> AsyncGenerator[bytes, None]:
         try:
@@ -225,7 +226,10 @@ class _Part(AsyncIterablePayload):
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        await self._pieces.aclose()
+        # The client reads in a task of its own. Where that is in the middle of it, it has been cancelled, and ends it.
+        if not self._reading.ag_running:
+            await self._reading.aclose()
+            await self._pieces.aclose()
         if self._trouble is not None and isinstance(error, GraphCallError):
             raise self._trouble
 
