@@ -34,6 +34,7 @@ from picha.sandbox.ready import ReadyNumber
 
 ROOT = Path(__file__).parents[2]
 Role = Literal["api", "worker"]
+ROLES: tuple[Role, ...] = ("api", "worker")
 _NOBODY = Pids(up=0, postgres=None, sandbox=0, api=0, worker=0)
 
 
