@@ -50,7 +50,7 @@ generated: $(DEVELOPMENT)
 fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
 
-test: check ## Everything: check, then store and journeys against real programs
+test: check ## Everything: check, then store, journeys and proofs against real programs
 	@$(BIN)/pytest -q -n 2 tests/store tests/journeys tests/proofs
 	@$(MAKE) --no-print-directory docs
 
@@ -69,10 +69,14 @@ clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for re
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
 
 SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz \
-	store/test_simulation
+	store/test_simulation proofs/test_cut_connections proofs/test_random_kills
 SEEDS ?= 50000
-soak: $(DEVELOPMENT) ## Fuzzing, the sandbox's oracle and simulated stories, for minutes not seconds: make soak [SEEDS=50000]
-	@SIMULATED_SEEDS=$(SEEDS) $(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 $(SOAKED:%=tests/%.py)
+CYCLES ?= 50
+SEED ?= $(shell date +%s)
+soak: $(DEVELOPMENT) ## What is tested for seconds, for as long as you want: make soak [SEEDS=50000] [CYCLES=50] [SEED=random]
+	@echo "SEEDS=$(SEEDS) CYCLES=$(CYCLES) SEED=$(SEED)"
+	@SIMULATED_SEEDS=$(SEEDS) $(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 --cycles=$(CYCLES) --seed=$(SEED) \
+	  $(SOAKED:%=tests/%.py)
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from bench import figures, images, pictures, sandbox
+from bench import fairness, figures, images, pictures, sandbox
 from bench.ground import Ground, open_ground
 from bench.measuring import Figure
 
@@ -68,6 +68,7 @@ def _gateway(asked: argparse.Namespace, *, rounds: int, scale: int) -> None:
     with open_ground() as ground:
         for figure in measure(ground, rounds=rounds, scale=scale):
             print(figure.line(), flush=True)
+        print(fairness.measure(ground, laps=40 // scale), flush=True)
         if asked.growth:
             for statement in _OLD:
                 ground.sql(statement, file=ground.file, times=asked.growth)

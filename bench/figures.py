@@ -92,11 +92,12 @@ SELECT uuidv7(), workspace_id, id, sender_id, contact_id, true, 'image', 'queued
 FROM conversation, generate_series(1, %(count)s / (SELECT count(*) FROM conversation) + 1) AS lap
 ORDER BY lap, contact_id, sender_id LIMIT %(count)s
 """
-_RELEASE = """
+RELEASE = """
 WITH due AS (
     UPDATE message SET due_at = clock_timestamp() WHERE phase = 'queued' RETURNING conversation_id, sender_id
 ), turns AS (
-    INSERT INTO pair (conversation_id, sender_id, next_due) SELECT DISTINCT *, clock_timestamp() FROM due
+    INSERT INTO pair (conversation_id, sender_id, next_due)
+    SELECT DISTINCT ON (conversation_id) *, clock_timestamp() FROM due
     ON CONFLICT (conversation_id) DO UPDATE SET next_due = excluded.next_due, opens_at = NULL
 )
 SELECT pg_notify('picha_send', '')
@@ -111,7 +112,7 @@ def sends(ground: Ground, *, rounds: int, count: int) -> Figure:
 
     def dispatched() -> float:
         ground.sql(_QUEUE, file=ground.file, count=count)
-        ground.sql(_RELEASE)
+        ground.sql(RELEASE)
         begun = time.perf_counter()
         wait(lambda: not ground.sql(_WAITING))
         seconds = time.perf_counter() - begun

@@ -42,6 +42,7 @@ class Books:
     aside: Sequence[str]
     effects: Sequence[Any]
     deliveries: Sequence[Any]
+    has_forgotten: bool
     secrets: Sequence[str]
     logs: str
 
@@ -54,7 +55,9 @@ class Books:
     def is_quiet(self) -> bool:
         """Whether nothing more is to come from Meta's side: of every effect its last status was taken or given up."""
         ended = {one["about"] for one in self.deliveries if one["status"] in ENDS}
-        return {one["wamid"] for one in self.effects} <= ended
+        going = {one["wamid"] for one in self.effects} - ended
+        # Of what the sandbox has forgotten, the end came long ago.
+        return not (going & {one["about"] for one in self.deliveries} if self.has_forgotten else going)
 
 
 def lost(books: Books) -> list[str]:
@@ -220,6 +223,7 @@ async def read(watched: Watched, talk: Talk, told: Sequence[Told] = ()) -> Books
             ],
             effects=effects,
             deliveries=deliveries.document["items"],
+            has_forgotten=bool(deliveries.document.get("forgotten")),
             secrets=[
                 *(row[0] for row in await connection.fetch(_NAMES)),
                 *(talk.ready.api_key, talk.ready.app_secret, "EAATest"),

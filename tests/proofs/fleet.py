@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +24,13 @@ from tests.journeys.sandbox_program import SandboxProgram, running
 from picha.cli.household import LOOPBACK, usable_port
 from picha.cli.welcome import Pids, Ready
 from picha.gateway.domain import keys
+from picha.gateway.domain.facts import MessageReceived, Person
 from picha.gateway.store import tenants
-from picha.gateway.store.pool import open_pool
+from picha.gateway.store.ledger import receive
+from picha.gateway.store.pool import in_transaction, open_pool
 from picha.gateway.store.tenants import App, NewAccount
 from picha.gateway.store.vault import Vault, ensure_ring
+from picha.kit.clock import SystemClock
 from picha.kit.ids import Ids, base62
 from picha.kit.launch import tied
 from picha.kit.secrets import Secret
@@ -34,6 +38,7 @@ from picha.sandbox.ready import ReadyNumber
 
 ROOT = Path(__file__).parents[2]
 Role = Literal["api", "worker"]
+ROLES: tuple[Role, ...] = ("api", "worker")
 _NOBODY = Pids(up=0, postgres=None, sandbox=0, api=0, worker=0)
 
 
@@ -173,26 +178,28 @@ class Fleet:
 
     async def befriend(self, tenant: Tenant, phones: Sequence[str]) -> None:
         """Let these people have written to a tenant just now, for all the gateway knows."""
-        await self.sql(_FRIENDS, tenant.app.workspace_id, list(phones))
+        [row] = await self.sql("SELECT id, account_id FROM sender WHERE workspace_id = $1", tenant.app.workspace_id)
+        now = SystemClock().now()
+        heard = [
+            MessageReceived(
+                workspace_id=tenant.app.workspace_id,
+                account_id=row["account_id"],
+                sender_id=row["id"],
+                wamid=f"wamid.HELLO{phone}",
+                person=Person({"wa_id": phone, "phone": phone}),
+                message_type="text",
+                provider_at=now,
+                received_at=now,
+                window_until=now + timedelta(hours=23),
+            )
+            for phone in phones
+        ]
+        async with open_pool(self.dsn) as pool:
+            await in_transaction(pool, lambda connection: receive.messages(connection, heard, Ids()))
 
     async def end_leases(self) -> None:
         """Let every lease run out now: what fifteen seconds of waiting would do. For when its owner is dead."""
         await self.sql("UPDATE lane SET leased_until = clock_timestamp() WHERE leased_until IS NOT NULL")
-
-
-_FRIENDS = """
-WITH people AS (
-    INSERT INTO contact (id, workspace_id) SELECT gen_random_uuid(), $1 FROM unnest($2::text[]) RETURNING id
-), numbered AS (
-    SELECT people.id, phone FROM (SELECT id, row_number() OVER () AS n FROM people) AS people
-    JOIN unnest($2::text[]) WITH ORDINALITY AS phones (phone, n) USING (n)
-), addresses AS (
-    INSERT INTO contact_address (workspace_id, kind, value, contact_id) SELECT $1, 'wa_id', phone, id FROM numbered
-)
-INSERT INTO conversation (id, workspace_id, sender_id, contact_id, window_until)
-SELECT gen_random_uuid(), $1, sender.id, numbered.id, now() + interval '23 hours' FROM numbered, sender
-WHERE sender.workspace_id = $1
-"""
 
 
 def _config(home: Path, numbers: int) -> str:

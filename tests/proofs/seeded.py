@@ -1,7 +1,7 @@
 """Runs a program of ours with mistakes in it: `python -m tests.proofs.seeded MISTAKE[,MISTAKE...] MODULE ARGUMENTS...`.
 
 Each mistake breaks one invariant in a way that a person could break it, so that a test can show that its check sees it.
-Two names are no mistakes of ours: one spares a proof time, the other is a machine's.
+The last three are no mistakes of ours: two spare a proof time, one is a machine's.
 """
 
 import dataclasses
@@ -18,10 +18,9 @@ from picha.gateway import run
 from picha.gateway.domain import rest
 from picha.gateway.domain.outcomes import NotSent
 from picha.gateway.meta import graph
-from picha.gateway.store import raw, views
+from picha.gateway.store import pool, raw, views
 from picha.gateway.store.ledger import decide, standing
 from picha.gateway.store.ledger.admit import NewSend, admit
-from picha.gateway.store.pool import Pool
 from picha.kit import addresses, clock, logs
 
 
@@ -36,8 +35,8 @@ def forgets_sends() -> None:
     """Answer every third send without storing it."""
     count = itertools.count(1)
 
-    async def forgetful(pool: Pool, sends: Sequence[NewSend]) -> None:
-        await admit(pool, [one for one in sends if next(count) % 3])
+    async def forgetful(connections: pool.Pool, sends: Sequence[NewSend]) -> None:
+        await admit(connections, [one for one in sends if next(count) % 3])
 
     put(run, "open_services", functools.partial(run.open_services, write=forgetful))
 
@@ -68,10 +67,10 @@ def believes_the_first_word() -> None:
 def forgets_webhooks() -> None:
     """Answer webhooks that tell of a delivery without keeping them."""
 
-    async def forgetful(pool: Pool, bodies: Sequence[Any]) -> None:
+    async def forgetful(connections: pool.Pool, bodies: Sequence[Any]) -> None:
         kept = [one for one in bodies if b'"delivered"' not in one.body]
         if kept:
-            await keep(pool, kept)
+            await keep(connections, kept)
 
     keep = put(raw, "keep", forgetful)
 
@@ -112,6 +111,11 @@ def never_rests() -> None:
     put(rest, "_TROUBLES", sys.maxsize)
 
 
+def has_no_patience() -> None:
+    """No mistake: give a statement that is not answered up after three seconds."""
+    put(pool, "_COMMAND_SECONDS", 3)
+
+
 def clock_jumps() -> None:
     """No mistake of ours: let the machine's date jump an hour ahead or back every half second; steady time stays."""
     jumps = (0, 3600, -3600, 3600)
@@ -134,7 +138,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
     for one in (
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
         shows_everybody_everything, talks_in_its_logs, reaches_anything, uploads_other_bytes, never_rests,
-        clock_jumps,
+        has_no_patience, clock_jumps,
     )
 }  # fmt: skip
 

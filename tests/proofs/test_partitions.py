@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.journeys.running import until
 from tests.proofs.books import AT_REST, complaints, settled
-from tests.proofs.fleet import Fleet
+from tests.proofs.fleet import ROLES, Fleet
 from tests.proofs.shop import Shop, opened
 from tests.proofs.wires import LOOPBACK, Wire
 
@@ -166,7 +166,8 @@ async def test_connections_that_died_without_a_word_are_given_up_and_made_anew(s
     wire = await new_wire()
     async with sail(*LAX) as fleet, AsyncExitStack() as stack:
         dsn = through(wire, fleet.dsn)
-        await asyncio.gather(fleet.start("api", dsn=dsn), fleet.start("worker", dsn=dsn))
+        hasty = "has_no_patience"
+        await asyncio.gather(*(fleet.start(role, dsn=dsn, mistakes=hasty) for role in ROLES))
         [lane] = await lanes_of(fleet, stack)
         await lane.fill()
         assert complaints(await settled(fleet, lane.shop.talk, lane.shop.told)) == {}
