@@ -168,7 +168,7 @@ FROM sent RETURNING wamid
 
 
 def updates(ground: Ground, *, rounds: int, count: int, batch: int) -> Figure:
-    """Statuses from arrival to fold, against signature check, decode and a bare insert of as many rows."""
+    """Statuses from arrival to fold, against signature check, decode and the same rows written as they come."""
     sender, pnid, _ = ground.senders[0]
 
     def bodies() -> list[bytes]:
@@ -215,22 +215,27 @@ def _heard(
     rounds: int,
     each: int = 1,
 ) -> Figure:
-    def ours() -> float:
-        prepared = bodies()
-        begun, _ = load(ground.ports.api, prepared, connections=8, count=len(prepared))
+    spent: dict[str, list[float]] = {"api": [], "bare": []}
+
+    def through(port: int, *programs: str) -> float:
+        prepared, busy = bodies(), [ground.postgres, *(running[name] for name in programs)]
+        before = cpu(*busy)
+        begun, _ = load(port, prepared, connections=8, count=len(prepared))
         _wait(lambda: not ground.sql("SELECT 1 FROM raw_webhook WHERE digested_at IS NULL LIMIT 1"))
         seconds = time.perf_counter() - begun
+        spent[programs[0]].append((cpu(*busy) - before) / count)
         ground.done(reached, count // each)
         return count / seconds
 
-    def bare() -> float:
-        prepared = bodies()
-        begun, ended = load(ground.ports.bare, prepared, connections=8, count=len(prepared))
-        ground.clear()
-        return count / (ended - begun)
-
-    with _running(ground, "api", "worker", "bare"):
-        return compare(f"{name}, against bare rows", ours, bare, rounds=rounds)
+    with _running(ground, "api", "worker", "bare") as running:
+        figure = compare(
+            f"{name}, against the same rows",
+            lambda: through(ground.ports.api, "api", "worker"),
+            lambda: through(ground.ports.bare, "bare"),
+            rounds=rounds,
+        )
+    ours, bare = (median(seconds) * 1e6 for seconds in spent.values())
+    return replace(figure, note=f"   {ours:.0f} against {bare:.0f} µs CPU each with PostgreSQL")
 
 
 def _wait(condition: Callable[[], bool], *, every: float = 0.01) -> None:

@@ -36,7 +36,6 @@ _CLEAR = (
     "DELETE FROM message WHERE id >= %(mark)s",
     "UPDATE pair SET next_due = NULL, opens_at = NULL",
     "DELETE FROM raw_webhook",
-    "TRUNCATE bare_status, bare_message",
 )
 
 
@@ -122,7 +121,6 @@ def open_ground() -> Iterator[Ground]:
             with psycopg.connect(server.dsn, autocommit=True) as connection:
                 ground = asyncio.run(_fill(server.dsn, home, postgres, connection))
                 _customers(ground)
-                _bare_tables(ground)
                 ground.settle()
                 yield ground
 
@@ -188,10 +186,3 @@ def _customers(ground: Ground) -> None:
         digest=digest,
         until=until + timedelta(days=29),
     )
-
-
-def _bare_tables(ground: Ground) -> None:
-    """Make the tables of the baseline: the facts that a webhook tells, and no index."""
-    ground.sql("CREATE TABLE bare_status (wamid text, status text, provider_at timestamptz, received_at timestamptz)")
-    ground.sql("CREATE TABLE bare_message (wamid text, sender text, provider_at timestamptz, received_at timestamptz)")
-    ground.sql("GRANT INSERT ON bare_status, bare_message TO picha_runtime")

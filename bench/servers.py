@@ -1,7 +1,7 @@
 """The programs that are measured or measured against, each in a process of its own.
 
-`hollow`: our API with only the ledger's write replaced. `bare`: signature check, decode and a bare insert of the same
-rows, without the fold. Both take the gateway's settings. `stub PORT`: a Graph that takes every message.
+`hollow`: our API with only the ledger's write replaced. `bare`: the baseline of the webhooks. Both take the gateway's
+settings. `stub PORT`: a Graph that takes every message.
 `telling PORT API`: one that also tells the API at that port three statuses of each.
 """
 
@@ -12,16 +12,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import cast
 
 import uvloop
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
-from bench.ground import APP_SECRET, FIRST_CUSTOMER
+from bench import bare
+from bench.ground import FIRST_CUSTOMER
 from bench.load import fire, webhook
-from picha.cloudapi import signature
 from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, encode_send_answer
-from picha.cloudapi.webhooks import MessageItem, StatusItem, read, when
 from picha.gateway.api.app import create_app
 from picha.gateway.run import open_ground, open_services, serve_app
 from picha.gateway.settings import load
@@ -33,13 +28,6 @@ _MOST_TOLD = 100
 # Ids of messages differ from one run of the stub to the next, as Meta's do.
 _STARTED = SystemClock().monotonic()
 
-_STATUSES = """
-INSERT INTO bare_status SELECT *, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::timestamptz[])
-"""
-_MESSAGES = """
-INSERT INTO bare_message SELECT *, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::timestamptz[])
-"""
-
 
 async def hollow() -> None:
     async def forget(_pool: Pool, _sends: Sequence[NewSend]) -> None:
@@ -48,28 +36,6 @@ async def hollow() -> None:
     settings = load()
     async with open_ground(settings) as ground, open_services(ground, settings, write=forget) as services:
         await serve_app(create_app(services), settings)
-
-
-async def bare() -> None:
-    settings = load()
-    async with open_ground(settings) as ground:
-
-        async def take(request: Request) -> Response:
-            body = await request.body()
-            if not signature.verify([APP_SECRET], body, request.headers.get(signature.HEADER)):
-                return PlainTextResponse("no", 401)
-            items = read(body).items
-            statuses = [item.status for item in items if isinstance(item, StatusItem)]
-            messages = [item.message for item in items if isinstance(item, MessageItem)]
-            if statuses:
-                rows = [(one.id, one.status, when(one.timestamp)) for one in statuses]
-                await ground.pool.execute(_STATUSES, *zip(*rows, strict=True))
-            if messages:
-                rows = [(one.id, one.from_ or "", when(one.timestamp)) for one in messages]
-                await ground.pool.execute(_MESSAGES, *zip(*rows, strict=True))
-            return PlainTextResponse("kept")
-
-        await serve_app(Starlette(routes=[Route("/webhooks/whatsapp", take, methods=["POST"])]), settings)
 
 
 class Graph(asyncio.Protocol):
@@ -129,7 +95,7 @@ def _status(wamid: str, status: str) -> dict[str, str]:
 
 PROGRAMS: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "hollow": hollow,
-    "bare": bare,
+    "bare": bare.serve,
     "stub": stub,
     "telling": telling,
 }
