@@ -15,7 +15,7 @@ from picha.gateway import metrics
 from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
-from picha.gateway.api.messages import LIMIT_MAX, OFFSET_MAX
+from picha.gateway.api.queries import LIMIT_MAX, OFFSET_MAX
 from picha.gateway.api.routes import ROUTES
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.pictures.intake import FILE_LIFE

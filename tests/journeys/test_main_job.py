@@ -212,7 +212,7 @@ async def test_every_detail_of_an_inbound_photo_shows(picha: Talk) -> None:
     }  # fmt: skip
     assert (await picha.hear(customer, forwarded=True))["content"]["context"]["forwarded"] is True
     contact = (await picha.api("GET", f"/v1/whatsapp/conversations/{message['conversation_id']}")).data["contact"]
-    assert contact == {"identity_key_hash": "DF2lS5v2W6x=", "user_id": "TZ.4711"}
+    assert contact == {"identity_key_hash": "DF2lS5v2W6x=", "user_id": "TZ.4711", "group_id": None}
 
 
 async def test_a_caption_of_1024_characters_with_emoji_arrives_whole(picha: Talk, host: PictureHost) -> None:

@@ -50,6 +50,7 @@ class Ground:
     pool: Pool
     app: App
     sender: UUID
+    account: UUID
     ids: Ids = field(default_factory=Ids)
 
     async def customer_writes(
@@ -57,6 +58,7 @@ class Ground:
     ) -> int:
         message = MessageReceived(
             workspace_id=self.app.workspace_id,
+            account_id=self.account,
             sender_id=self.sender,
             wamid=wamid,
             person=Person({"wa_id": phone, "phone": phone}, name="Sheena Nelson"),
@@ -212,4 +214,4 @@ async def open_ground(dsn: str) -> AsyncIterator[Ground]:
             pool, VAULT, ids, app, ACCOUNT, phone_number_id=PNID, display_number="+1 555-078-3881"
         )
         sender = await pool.fetchval("SELECT id FROM sender")
-        yield Ground(pool, app, sender, ids)
+        yield Ground(pool, app, sender, await pool.fetchval("SELECT id FROM account"), ids)

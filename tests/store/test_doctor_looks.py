@@ -14,11 +14,12 @@ from tests.store.test_growth import execute
 from picha.cloudapi import onboarding
 from picha.gateway.domain.outcomes import Ambiguous
 from picha.gateway.settings import Settings
-from picha.gateway.store import numbers, raw, tenants
+from picha.gateway.store import numbers, quarantine, raw, tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.migrate import migrate
 from picha.gateway.store.pool import open_unchecked
-from picha.gateway.store.raw import Quarantined, Verified
+from picha.gateway.store.quarantine import Quarantined
+from picha.gateway.store.raw import Verified
 from picha.gateway.store.tenants import Account, NewAccount
 from picha.gateway.store.vault import Vault, ensure_ring
 from picha.gateway.upkeep.doctor import database as database_looks
@@ -166,7 +167,7 @@ async def test_webhooks_that_nobody_understands_are_found_waiting_and_put_aside(
 
     assert await doctor.says("quarantine", level="ok")
     async with ground.pool.acquire() as connection:
-        await raw.quarantine(connection, [Quarantined(ground.ids.uuid(), ground.ids.uuid(), "$", "odd", b"{}")])
+        await quarantine.add(connection, [Quarantined(ground.ids.uuid(), ground.ids.uuid(), "$", "odd", b"{}")])
     assert "1 items" in await doctor.says("quarantine", level="warning")
 
 

@@ -8,18 +8,19 @@ from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
-from tests.store.ground import Ground, at
+from tests.store.ground import NOON, Ground, at
 from tests.store.test_growth import execute
 
 from picha.gateway.blobs.local import LocalBlobs
-from picha.gateway.domain.facts import StatusSeen
+from picha.gateway.domain.facts import Notice, StatusSeen
 from picha.gateway.domain.outcomes import Accepted, Ambiguous
 from picha.gateway.pictures.sweep import Sweep
-from picha.gateway.store import files, lanes, raw
+from picha.gateway.store import files, lanes, notices, quarantine, raw
 from picha.gateway.store.files import File, MediaId
 from picha.gateway.store.ledger import witness
 from picha.gateway.store.pool import Connection
-from picha.gateway.store.raw import Quarantined, Raw, Verified
+from picha.gateway.store.quarantine import Quarantined
+from picha.gateway.store.raw import Raw, Verified
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.kit.clock import ManualClock, SystemClock
 
@@ -242,10 +243,19 @@ async def test_what_was_put_aside_goes_after_its_webhook(ground: Ground) -> None
     await keep_body(ground, b"{}")
     item = Quarantined(ground.ids.uuid(), await ground.pool.fetchval("SELECT id FROM raw_webhook"), "$", "odd", b"{}")
     async with ground.pool.acquire() as connection:
-        await raw.quarantine(connection, [item])
+        await quarantine.add(connection, [item])
 
     assert await after(ground, 29.9).all() == {"webhook_body": 1, "webhook": 1}
     assert await after(ground, 30.1).all() == {"quarantine": 1}
+
+
+async def test_what_was_told_of_a_number_goes_as_what_was_put_aside_does(ground: Ground) -> None:
+    told = Notice(ground.ids.uuid(), ground.app.workspace_id, ground.account, ground.sender, "errors", {}, NOON)
+    async with ground.pool.acquire() as connection:
+        await notices.add(connection, [told])
+
+    assert await after(ground, 29.9).all() == {}
+    assert await after(ground, 30.1).all() == {"notice": 1}
 
 
 async def test_statuses_that_nobody_knows_go_after_seven_days_and_those_that_are_bound_stay(ground: Ground) -> None:

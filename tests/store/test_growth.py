@@ -101,6 +101,7 @@ async def hear(ground: Ground, name: str, phones: Sequence[str]) -> None:
     messages = [
         MessageReceived(
             workspace_id=ground.app.workspace_id,
+            account_id=ground.account,
             sender_id=ground.sender,
             wamid=f"wamid.in{phone}",
             person=Person({"wa_id": phone, "phone": phone}, name="Asha"),

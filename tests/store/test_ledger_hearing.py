@@ -19,6 +19,7 @@ from picha.gateway.store.views import Filter, messages
 def written(ground: Ground, wamid: str, addresses: dict[str, str], *, hours: int = 24) -> MessageReceived:
     return MessageReceived(
         workspace_id=ground.app.workspace_id,
+        account_id=ground.account,
         sender_id=ground.sender,
         wamid=wamid,
         person=Person(addresses),

@@ -14,6 +14,7 @@ def written(
 ) -> MessageReceived:
     return MessageReceived(
         workspace_id=ground.app.workspace_id,
+        account_id=ground.account,
         sender_id=ground.sender,
         wamid=wamid,
         person=Person(addresses, name=name),

@@ -10,8 +10,9 @@ from tests.store.test_forgetting_growth import FEW, MANY, TABLES, YOUNG_DAYS, fi
 from tests.store.test_growth import execute, pages
 
 from picha.gateway.domain.outcomes import Ambiguous
-from picha.gateway.store import lanes, numbers, raw, reading
-from picha.gateway.store.raw import Quarantined, Verified
+from picha.gateway.store import lanes, numbers, quarantine, raw, reading
+from picha.gateway.store.quarantine import Quarantined
+from picha.gateway.store.raw import Verified
 from picha.gateway.store.reading import Reading
 from picha.gateway.upkeep.pulse import show
 
@@ -33,7 +34,7 @@ async def test_everything_that_waits_is_counted_by_what_it_waits_for(ground: Gro
     await ground.meta_says("wamid.STRANGER", "sent", "delivered")
     await raw.keep(ground.pool, [Verified(ground.ids.uuid(), "1", b"d" * 32, b"{}")])
     async with ground.pool.acquire() as connection:
-        await raw.quarantine(connection, [Quarantined(ground.ids.uuid(), ground.ids.uuid(), "$", "odd", b"{}")])
+        await quarantine.add(connection, [Quarantined(ground.ids.uuid(), ground.ids.uuid(), "$", "odd", b"{}")])
 
     told = await read(ground)
 

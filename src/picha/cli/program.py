@@ -9,6 +9,7 @@ import picha
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
 from picha.cli.pictures import UsageCommand, check, fix
+from picha.cli.quarantine import quarantine
 from picha.cli.restore import restore
 from picha.cli.sandbox import sandbox
 from picha.cli.up import up
@@ -103,6 +104,7 @@ program.command()(up)
 program.command()(sandbox)
 program.command()(demo)
 program.command()(doctor)
+program.add_typer(quarantine, name="quarantine")
 program.add_typer(restore, name="restore")
 program.command(cls=UsageCommand)(check)
 program.command(cls=UsageCommand)(fix)

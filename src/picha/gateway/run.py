@@ -1,6 +1,7 @@
 """Composes the gateway: the roles api and worker, each from the settings, each ending when it is told or orphaned."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -127,6 +128,7 @@ def serve_api(settings: Settings) -> None:
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     configure(program="api", json=settings.log_json, level=settings.log_level)
+    _calm_collector()
     uvloop.run(_api(settings))
 
 
@@ -138,7 +140,17 @@ def serve_worker(settings: Settings) -> None:
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     configure(program="worker", json=settings.log_json, level=settings.log_level)
+    _calm_collector()
     uvloop.run(_worker(settings))
+
+
+def _calm_collector() -> None:
+    """Let the collector of cycles look less often, and never at what is there for good: batches are no garbage.
+
+    At its default it took a third of the time that a batch of webhooks was understood in.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 class _Server(uvicorn.Server):

@@ -14,14 +14,18 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConversationContact(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the person beyond their number."""
+    """What is known of the person beyond their number; `group_id` is there instead where the thread is a group's."""
 
     identity_key_hash: str | None = None
     user_id: str | None = None
+    group_id: str | None = None
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """One thread; `recipient_phone` is digits, or null for a person known by a user id alone."""
+    """One thread; `recipient_phone` is digits, or null for a group and a person known by a user id alone.
+
+    The window of a group's thread is never open: this gateway hears groups and sends to people.
+    """
 
     id: UUID
     sender_id: UUID

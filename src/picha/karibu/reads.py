@@ -50,7 +50,9 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What a message holds, in both directions.
 
     `sha256` is hexadecimal, `url` is signed and lives ten minutes, `media_url` is the caller's own on sends and null on
-    messages received, `changes` tells what was done to the picture. `body` is the text of a text message.
+    messages received, `changes` tells what was done to the picture. `body` is the text of a text message. `facts` is
+    what a message of another kind carries, in Meta's names: `media` (of a video, document, audio or sticker, whose
+    bytes are not fetched), `reaction`, `edit`, `revoke`, `unsupported`, `system`, `errors`, or the member of its type.
     """
 
     caption: str | None = None
@@ -67,6 +69,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     context: ContentContext | None = None
     referral: Referral | None = None
     body: str | None = None
+    facts: dict[str, Any] = {}
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +85,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     `id` is ours and the one to use in paths; `message_id` is, as Karibu has it in lists, the provider's, and
     `provider_message_id` says the same without the trap. A message received has status `received` and no `phase`.
     `waiting_for` is the message that goes first, `attempts` a count, `error_code` Meta's number or a word of ours.
+    `is_echo` marks what the business sent from its own phone; `group_id` the group in which a message was written.
     """
 
     id: UUID
@@ -92,6 +96,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     sender: str
     recipient: str | None = None
     is_outbound: bool
+    is_echo: bool = False
+    group_id: str | None = None
     message_type: str = "image"
     status: MessageStatus
     phase: Phase | None = None

@@ -1,13 +1,33 @@
 """Identity as an argument: time-ordered UUIDs and random tokens from one replaceable source."""
 
+import hashlib
 import os
 import random
 import secrets
+import struct
 import time
 from datetime import datetime
 from uuid import UUID
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class _Chance:
+    """Random numbers from the system's source, which is asked for many at a time: each asking is a system call."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        # A child may not make the ids that its parent makes.
+        os.register_at_fork(after_in_child=self._numbers.clear)
+
+    def bits(self) -> int:
+        """Return a random number of 62 bits."""
+        if not self._numbers:
+            self._numbers[:] = [word >> 2 for (word,) in struct.iter_unpack("Q", os.urandom(4096))]
+        return self._numbers.pop()
+
+
+_random = _Chance()
 
 
 class Ids:
@@ -24,9 +44,26 @@ class Ids:
         # 60 bits: milliseconds and 12 bits of the fraction, forced to grow.
         stamp = max(time.time_ns() * 4096 // 1_000_000, self._last + 1)
         self._last = stamp
-        milliseconds, counter = divmod(stamp, 4096)
-        chance = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
-        return UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | chance)
+        return _stamped(stamp, _random.bits())
+
+
+def following(first: UUID, place: int) -> UUID:
+    """Return a new UUIDv7 that sorts `place` steps (4096 are a millisecond) after `first`, whenever it is made."""
+    return _stamped(_stamp(first) + place, _random.bits())
+
+
+def named(first: UUID, content: bytes) -> UUID:
+    """Return a UUIDv7 as old as `first` that is always the same for the same content."""
+    return _stamped(_stamp(first), int.from_bytes(hashlib.sha256(first.bytes + content).digest()[:8]) >> 2)
+
+
+def _stamp(one: UUID) -> int:
+    return one.int >> 80 << 12 | one.int >> 64 & 0xFFF
+
+
+def _stamped(stamp: int, chance: int) -> UUID:
+    milliseconds, counter = divmod(stamp, 4096)
+    return UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | chance)
 
 
 def earliest(moment: datetime) -> UUID:

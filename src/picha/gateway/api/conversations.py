@@ -25,7 +25,9 @@ async def get_conversation(call: Call) -> Answer:
             contact_profile_name=one.contact_name,
             last_message_at=one.last_message_at,
             window=Window(open=is_open, expires_at=one.window_until),
-            contact=ConversationContact(identity_key_hash=one.identity_key_hash, user_id=one.user_id),
+            contact=ConversationContact(
+                identity_key_hash=one.identity_key_hash, user_id=one.user_id, group_id=one.group_id
+            ),
             created_at=one.created_at,
             updated_at=one.updated_at,
         )

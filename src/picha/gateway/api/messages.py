@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from starlette.datastructures import QueryParams
 
+from picha.gateway.api import queries
 from picha.gateway.api.calls import Answer, Call, RefusedError
 from picha.gateway.api.showing import show
 from picha.gateway.domain.decisions import Kind
@@ -17,9 +18,6 @@ from picha.karibu.errors import Code
 from picha.karibu.reads import Message, Page, Timeline, TimelineItem
 
 _NOT_FOUND = "This workspace has no message with that id; use the `message_id` of a send or the `id` of a list item."
-_LIMIT = 100
-LIMIT_MAX = 200
-OFFSET_MAX = 10_000
 _STATUSES = frozenset({"pending", "sent", "delivered", "read", "failed", "received"})
 
 # What each moment of a message's story is called in words.
@@ -77,6 +75,8 @@ async def get_timeline(call: Call) -> Answer:
     """Tell one message's story: decisions of ours, attempts, evidence from WhatsApp."""
     view = await find(call)
     story = await views.story(call.services.pool, view.id)
+    if view.is_echo:
+        story = [moment for moment in story if moment.kind != "attempt"]
     arrived = {moment.attempt for moment in story if moment.what in {"delivered", "read"}}
     items = [*_beginnings(view), *(_moment(moment, arrived) for moment in story)]
     return Answer(Timeline(items=sorted(items, key=lambda item: item.at)))
@@ -93,8 +93,7 @@ async def find(call: Call) -> MessageView:
 
 def _beginnings(view: MessageView) -> list[TimelineItem]:
     """Tell what no row of its own tells: that the message was stored, and what was done to its picture."""
-    first = "Accepted and stored" if view.is_outbound else "Received and stored"
-    items = [TimelineItem(at=view.created_at, kind="decision", text=first)]
+    items = [TimelineItem(at=view.created_at, kind="decision", text=_first(view))]
     done = ["fetched"] if view.media_url else []
     if view.changes:
         done.append(f"made fit: {', '.join(view.changes)}")
@@ -102,6 +101,12 @@ def _beginnings(view: MessageView) -> list[TimelineItem]:
         at = max(view.created_at, view.filed_at)
         items.append(TimelineItem(at=at, kind="decision", text=f"Picture {' and '.join(done)}"))
     return items
+
+
+def _first(view: MessageView) -> str:
+    if view.is_echo:
+        return "Heard that the business sent it from its own phone, and stored"
+    return "Accepted and stored" if view.is_outbound else "Received and stored"
 
 
 def _moment(moment: Moment, arrived: Collection[int | None]) -> TimelineItem:
@@ -116,39 +121,24 @@ def _moment(moment: Moment, arrived: Collection[int | None]) -> TimelineItem:
 
 
 def _filter(query: QueryParams) -> Filter:
-    direction = _one_of(query, "direction", {"inbound", "outbound"})
+    direction = queries.one_of(query, "direction", {"inbound", "outbound"})
     return Filter(
-        conversation_id=_parsed(query, "conversation_id", UUID, "the UUID of a conversation"),
-        message_type=_parsed(query, "message_type", _word, "the name of a kind of message, such as image"),
+        conversation_id=queries.parsed(query, "conversation_id", UUID, "the UUID of a conversation"),
+        message_type=queries.parsed(query, "message_type", _word, "the name of a kind of message, such as image"),
         statuses=_statuses(query),
         is_outbound=None if direction is None else direction == "outbound",
-        since=_parsed(query, "since", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
-        until=_parsed(query, "until", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
-        limit=_number(query, "limit", _LIMIT, 1, LIMIT_MAX),
-        offset=_number(query, "offset", 0, 0, OFFSET_MAX),
+        since=queries.parsed(query, "since", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
+        until=queries.parsed(query, "until", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
+        limit=queries.limit(query),
+        offset=queries.offset(query),
     )
 
 
 def _statuses(query: QueryParams) -> list[str] | None:
     asked = [status.lower() for status in query.getlist("status")]
     if unknown := [status for status in asked if status not in _STATUSES]:
-        raise _invalid("status", f"one of {', '.join(sorted(_STATUSES))}, not {unknown[0][:40]!r}")
+        raise queries.invalid("status", f"one of {', '.join(sorted(_STATUSES))}, not {unknown[0][:40]!r}")
     return asked or None
-
-
-def _one_of(query: QueryParams, name: str, choices: set[str]) -> str | None:
-    value = query.get(name)
-    if value is not None and value.lower() not in choices:
-        raise _invalid(name, " or ".join(sorted(choices)))
-    return value.lower() if value is not None else None
-
-
-def _parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
-    value = query.get(name)
-    try:
-        return parse(value) if value else None
-    except (ValueError, OverflowError):
-        raise _invalid(name, what) from None
 
 
 def _moment_of(text: str) -> datetime:
@@ -163,15 +153,3 @@ def _word(text: str) -> str:
     if not text.isprintable():
         raise ValueError("no word")
     return text.lower()
-
-
-def _number(query: QueryParams, name: str, default: int, least: int, most: int) -> int:
-    value = query.get(name, str(default))
-    number = int(value) if value.isascii() and value.isdigit() and len(value) < len(str(most)) + 2 else -1
-    if not least <= number <= most:
-        raise _invalid(name, f"a number from {least} to {most}")
-    return number
-
-
-def _invalid(name: str, what: str) -> RefusedError:
-    return RefusedError(Code.VALIDATION_ERROR, f"{name} is {what}.", name)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from picha.gateway.api import about, afterwards, conversations, media, messages, senders, sends, webhooks
+from picha.gateway.api import about, afterwards, conversations, media, messages, notices, senders, sends, webhooks
 from picha.gateway.api.calls import Answer, Call
 from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
+from picha.karibu.notices import Notice
 from picha.karibu.reads import Message, Page, Timeline
 from picha.karibu.resend import Resend
 from picha.karibu.senders import Sender, SenderChange, SenderState
@@ -103,6 +104,7 @@ ROUTES = (
         answer=Conversation,
         codes=(Code.CONVERSATION_NOT_FOUND,),
     ),
+    Route("GET", "/v1/whatsapp/notices", notices.list_notices, answer=Page[Notice], codes=(Code.VALIDATION_ERROR,)),
     Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], is_enveloped=False),
     Route(
         "GET",

@@ -1,5 +1,6 @@
 """From a stored message to the document that the API shows."""
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -7,6 +8,9 @@ import msgspec
 from picha.gateway.api.links import Links
 from picha.gateway.store.views import MessageView
 from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral, Warned
+
+# What a message carries that has fields of its own.
+_SHOWN = frozenset({"context", "referral", "text", "group_id"})
 
 
 def show(view: MessageView, links: Links, workspace: UUID) -> Message:
@@ -21,11 +25,13 @@ def show(view: MessageView, links: Links, workspace: UUID) -> Message:
             "sender": view.sender,
             "recipient": view.recipient,
             "is_outbound": view.is_outbound,
+            "is_echo": view.is_echo,
+            "group_id": view.facts.get("group_id"),
             "message_type": view.message_type,
             "status": view.status,
             "phase": view.phase if view.is_outbound else None,
             "waiting_for": view.waiting_for,
-            "attempts": view.attempts,
+            "attempts": 0 if view.is_echo else view.attempts,
             "content": _content(view, links, workspace),
             "paired_message_id": view.paired_id,
             "error_code": view.error_code,
@@ -72,4 +78,15 @@ def _content(view: MessageView, links: Links, workspace: UUID) -> Content:
         context=msgspec.convert(facts["context"], ContentContext) if "context" in facts else None,
         referral=msgspec.convert(facts["referral"], Referral) if "referral" in facts else None,
         body=facts.get("text"),
+        facts=_own_facts(view),
     )
+
+
+def _own_facts(view: MessageView) -> dict[str, Any]:
+    """Return what a message carries that no other field shows; an address at Meta is for whoever has the token."""
+    own = {name: fact for name, fact in view.facts.items() if name not in _SHOWN}
+    if view.message_type == "image":
+        own.pop("media", None)
+    elif "media" in own:
+        own["media"] = {name: fact for name, fact in own["media"].items() if name != "url"}
+    return own

@@ -52,12 +52,14 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation as deciding needs it."""
+    """A conversation as deciding needs it; `asked` is the id that named it, which it may have had before."""
 
     id: UUID
     sender_id: UUID
     contact_id: UUID
     window_until: datetime | None
+    is_group: bool = False
+    asked: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,13 @@ _NO_SENDER = Refusal(
 )
 
 
+_OF_A_GROUP = Refusal(
+    "VALIDATION_ERROR",
+    "That conversation is a group's. This gateway hears groups and sends to people only.",
+    "conversation_id",
+)
+
+
 def _digits(number: str) -> str:
     return "".join(character for character in number if character.isdigit())
 
@@ -137,8 +146,8 @@ def _thread(command: SendImage, known: Known) -> tuple[Sender, Thread | None] | 
         return sender, next((t for t in known.threads if t.sender_id == sender.id), None)
     by_id: Mapping[UUID, Sender] = {s.id: s for s in known.senders}
     for thread in known.threads:
-        if thread.id == command.conversation_id and thread.sender_id in by_id:
-            return by_id[thread.sender_id], thread
+        if command.conversation_id in {thread.id, thread.asked} and thread.sender_id in by_id:
+            return _OF_A_GROUP if thread.is_group else (by_id[thread.sender_id], thread)
     return Refusal(
         "CONVERSATION_NOT_FOUND",
         "This workspace has no conversation with that id; ids stand in GET /v1/whatsapp/messages.",

@@ -1,43 +1,59 @@
 """From Meta's words to ours: one webhook item, one fact. The only way inward."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from picha.cloudapi.limits import SERVICE_WINDOW
-from picha.cloudapi.webhooks import Item, MessageItem, StatusItem, when
-from picha.gateway.domain import window
-from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
+from picha.cloudapi.webhooks import EchoItem, ErrorItem, Item, MessageItem, OtherItem, StatusItem, when
+from picha.gateway.domain.facts import MessageReceived, Notice, StatusSeen
+from picha.gateway.hearing import said
+from picha.gateway.hearing.said import Arrival
 from picha.gateway.meta import tokens
 from picha.gateway.meta.classify import explain
 from picha.gateway.meta.times import Times
-from picha.gateway.store.tenants import Route
+from picha.gateway.store.tenants import Owner, Route
+from picha.kit.ids import named
 
-# News about a person rather than from them opens no window.
-_OPENS_NO_WINDOW = frozenset({"system"})
-# Members that only one type of message has; they are kept with it as they came.
-_OF_ONE_TYPE = ("reaction", "edit", "revoke", "unsupported", "system")
+Fact = MessageReceived | StatusSeen | Notice
+_OfNumber = MessageItem | StatusItem | ErrorItem | EchoItem
+
 # Webhooks tell whole seconds, and a clock that was asked is known no better.
 _SAME_MOMENT = timedelta(seconds=1)
+# A change of these fields without any of their lists is none that Meta documents.
+_OF_LISTS = frozenset({"messages", "smb_message_echoes"})
 
 
-def fact(
-    item: Item, route: Route | None, received_at: datetime, times: Times, token_key: bytes
-) -> MessageReceived | StatusSeen:
-    """Return the fact that a webhook item tells about the sender that `route` names.
+def fact(item: _OfNumber, arrival: Arrival, times: Times, token_key: bytes) -> Fact:
+    """Return the fact that a webhook item tells about the sender at which it arrived.
 
     Raises:
-        ValueError: the item is none that the gateway acts on, is about a number that is not ours, or holds nonsense;
-            the text says which.
+        ValueError: the item holds nonsense; the text says which.
     """
-    if not isinstance(item, MessageItem | StatusItem):
-        raise ValueError("Kept for a person to look at: nothing here acts on this kind of update.")  # noqa: TRY004
-    if route is None:
-        raise ValueError("No sender of this Meta app has the item's phone_number_id.")
-    if isinstance(item, StatusItem):
-        return _status(item, route, received_at, token_key)
-    return _message(item, route, received_at, times.shifted(route.account_id, received_at))
+    match item:
+        case StatusItem():
+            return _status(item, arrival, token_key)
+        case ErrorItem():
+            return _error(item, arrival)
+        case EchoItem():
+            return said.echo(item, arrival)
+        case MessageItem():
+            return said.message(item, arrival, times.shifted(arrival.route.account_id, arrival.at))
+
+
+def news(item: OtherItem, owner: Owner | None, body: UUID, received_at: datetime) -> Notice:
+    """Return the fact that a change of any other field tells about the account that `owner` names.
+
+    Raises:
+        ValueError: the account is not ours, or the change is none that has a meaning.
+    """
+    if item.field in _OF_LISTS:
+        raise ValueError(f"A change of {item.field} without any of the lists that it should hold.")
+    if owner is None:
+        raise ValueError("No account of this Meta app has the entry's id.")
+    value = msgspec.json.decode(item.raw)
+    new = named(body, item.field.encode() + item.raw)
+    return Notice(new, owner.workspace_id, owner.account_id, None, item.field, value, received_at)
 
 
 def is_from_the_future(item: Item, route: Route | None, received_at: datetime, times: Times) -> bool:
@@ -50,97 +66,34 @@ def is_from_the_future(item: Item, route: Route | None, received_at: datetime, t
         return False
 
 
-def _status(item: StatusItem, route: Route, received_at: datetime, token_key: bytes) -> StatusSeen:
+def _status(item: StatusItem, arrival: Arrival, token_key: bytes) -> StatusSeen:
     status = item.status
     error = status.errors[0] if status.errors else None
     return StatusSeen(
-        workspace_id=route.workspace_id,
-        sender_id=route.sender_id,
-        wamid=_clean(status.id),
-        status=_clean(status.status),
+        workspace_id=arrival.route.workspace_id,
+        sender_id=arrival.route.sender_id,
+        wamid=said.clean(status.id),
+        status=said.clean(status.status),
         provider_at=when(status.timestamp),
-        received_at=received_at,
+        received_at=arrival.at,
         code=error.code if error else 0,
-        title=_clean(error.title or error.message or "") if error else "",
-        detail=_clean(explain(error.code, error.details or "")) if error else "",
+        title=said.clean(error.title or error.message or "") if error else "",
+        detail=explain(error.code, error.details or "") if error else "",
         attempt=tokens.read(token_key, status.biz_opaque_callback_data),
     )
 
 
-def _message(item: MessageItem, route: Route, received_at: datetime, domain_at: datetime) -> MessageReceived:
-    message = item.message
-    provider_at, media = when(message.timestamp), message.image
-    state = None
-    if message.type == "image":
-        state = "pending" if media and media.id else "unavailable"
-    caption = media.caption if media else None
-    # What a member writes in a group opens the window of the group, not theirs.
-    opens_window = message.type not in _OPENS_NO_WINDOW and message.group_id is None
-    return MessageReceived(
-        workspace_id=route.workspace_id,
-        sender_id=route.sender_id,
-        wamid=_clean(message.id),
-        person=_person(item),
-        message_type=_clean(message.type),
-        provider_at=provider_at,
-        received_at=received_at,
-        window_until=window.closes_at(provider_at, domain_at, SERVICE_WINDOW) if opens_window else None,
-        caption=_clean(caption) if caption else None,
-        reply_to=_clean(message.context.id) if message.context and message.context.id else None,
-        image_state=state,
-        facts=_facts(item),
+def _error(item: ErrorItem, arrival: Arrival) -> Notice:
+    error = item.error
+    return Notice(
+        id=named(arrival.body, item.raw),
+        workspace_id=arrival.route.workspace_id,
+        account_id=arrival.route.account_id,
+        sender_id=arrival.route.sender_id,
+        field="errors",
+        value=msgspec.json.decode(item.raw),
+        received_at=arrival.at,
+        code=error.code,
+        title=error.title or error.message,
+        detail=explain(error.code, error.details or ""),
     )
-
-
-def _person(item: MessageItem) -> Person:
-    """Collect what answers to the writer; the phone may differ from the wa_id, and either may be missing."""
-    contact, message = item.contact, item.message
-    addresses = {
-        "wa_id": _digits((contact.wa_id if contact else None) or message.from_),
-        "phone": _digits(message.from_),
-        "bsuid": (contact.user_id if contact else None) or message.from_user_id,
-    }
-    known = {kind: _clean(value) for kind, value in addresses.items() if value}
-    if not known:
-        raise ValueError("The message names nobody it came from.")
-    return Person(
-        known,
-        name=_clean(contact.profile.name) if contact and contact.profile and contact.profile.name else None,
-        identity_key_hash=_clean(contact.identity_key_hash) if contact and contact.identity_key_hash else None,
-    )
-
-
-def _facts(item: MessageItem) -> dict[str, Any]:
-    """Return what the message carries beside its caption; a referral keeps Meta's names."""
-    message = item.message
-    found: dict[str, Any] = {}
-    if (media := message.media) is not None:
-        found["media"] = {"id": media.id, "url": media.url, "mime_type": media.mime_type, "sha256": media.sha256}
-    if (context := message.context) is not None:
-        found["context"] = {
-            "forwarded": context.forwarded,
-            "frequently_forwarded": context.frequently_forwarded,
-            "message_id": context.id,
-        }
-    if message.referral is not None:
-        found["referral"] = msgspec.to_builtins(message.referral)
-    if message.text is not None:
-        found["text"] = message.text.body
-    if message.group_id is not None:
-        found["group_id"] = message.group_id
-    for name in _OF_ONE_TYPE:
-        if (member := getattr(message, name)) is not None:
-            found[name] = msgspec.to_builtins(member)
-    if message.errors:
-        found["errors"] = msgspec.to_builtins(message.errors)
-    cleaned: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found).replace(b"\\u0000", b"\\ufffd"))
-    return cleaned
-
-
-def _digits(number: str | None) -> str | None:
-    return "".join(filter(str.isdigit, number)) if number else None
-
-
-def _clean(text: str) -> str:
-    """Replace NUL, which PostgreSQL's text cannot hold."""
-    return text.replace("\0", "\ufffd")

@@ -29,7 +29,12 @@ class AccountBook:
 
     async def app_secrets(self) -> Iterable[tuple[str, Secret]]:
         """Return each Meta app's id with each secret that verifies its webhooks, however many accounts share them."""
-        return {(account.meta_app_id, account.app_secret) for account in await self.all()}
+        return {
+            (account.meta_app_id, secret)
+            for account in await self.all()
+            for secret in (account.app_secret, account.previous_app_secret)
+            if secret is not None
+        }
 
     async def get(self, account: UUID) -> Account:
         """Return one account; raises `LookupError` for an id that has none."""

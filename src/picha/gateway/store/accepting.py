@@ -8,10 +8,13 @@ from picha.gateway.domain.admission import Known, SendImage, Thread
 from picha.gateway.store import tenants
 from picha.gateway.store.pool import Connection, Pool
 
+# A conversation answers to the ids of those that became part of it, too.
 _THREADS_BY_ID = """
-SELECT asked.place, id, sender_id, contact_id, window_until FROM conversation
-JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
-WHERE deleted_at IS NULL
+SELECT asked.place, conversation.id, sender_id, contact_id, window_until, group_id IS NOT NULL, asked.id
+FROM unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id)
+JOIN conversation ON conversation.workspace_id = asked.workspace_id AND conversation.id =
+    coalesce((SELECT conversation_id FROM conversation_alias WHERE conversation_alias.id = asked.id), asked.id)
+JOIN contact ON contact.id = contact_id WHERE deleted_at IS NULL
 """
 
 _THREADS_BY_PHONE = """

@@ -51,7 +51,7 @@ class Picture:
     environment: str
 
 
-# The phone a person is reached at is what webhooks call wa_id; a BSUID serves where no phone is known.
+# A user id serves where no phone is known.
 # Threads are read, not messages: however much waits for one person, it starves nobody.
 _DUE_THREADS = """
 (SELECT conversation_id, rank, next_due FROM pair
@@ -61,9 +61,7 @@ ORDER BY next_due LIMIT $3)
 SENDS = f"""
 WITH due AS MATERIALIZED ({_DUE_THREADS.format(rank=1)} UNION ALL {_DUE_THREADS.format(rank=0)})
 SELECT due.conversation_id AS thread, phase = 'queued' AND due_at <= now() AS is_ready, message.id,
-    message.workspace_id, due.conversation_id, tries,
-    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'wa_id') AS phone,
-    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = message.contact_id AND kind = 'bsuid') AS user_id,
+    message.workspace_id, due.conversation_id, tries, phone, user_id,
     file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
     window_until, spoilt_media_id, rank
 FROM due
@@ -73,6 +71,7 @@ LEFT JOIN LATERAL (
     ORDER BY id LIMIT 1
 ) AS message ON true
 LEFT JOIN file ON file.id = file_id JOIN conversation ON conversation.id = due.conversation_id
+JOIN contact ON contact.id = conversation.contact_id
 ORDER BY next_due
 """  # noqa: S608 - constants of the store only
 
@@ -83,7 +82,7 @@ FROM message JOIN sender ON sender.id = sender_id
 WHERE {where} AND due_at <= now() AND message.id <> ALL($2::uuid[]) ORDER BY due_at, message.id LIMIT $3
 """
 _TO_PREPARE = _PICTURES.format(where="message.workspace_id = $1 AND phase = 'image_wait'")
-_TO_FETCH = _PICTURES.format(where="sender_id = $1 AND image_state = 'pending' AND NOT is_outbound")
+_TO_FETCH = _PICTURES.format(where="sender_id = $1 AND image_state = 'pending' AND (NOT is_outbound OR is_echo)")
 
 
 async def sends(pool: Pool, sender: UUID, *, busy: Iterable[UUID], most: int) -> tuple[list[Outgoing], list[UUID]]:

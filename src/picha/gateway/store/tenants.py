@@ -9,7 +9,7 @@ import asyncpg
 from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.keys import PresentedKey
 from picha.gateway.store.pool import Connection, Pool
-from picha.gateway.store.vault import Vault
+from picha.gateway.store.vault import Vault, VaultError
 from picha.kit.ids import Ids
 from picha.kit.secrets import Secret
 
@@ -26,7 +26,10 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A WhatsApp business account with its opened secrets."""
+    """A WhatsApp business account with its opened secrets.
+
+    `previous_app_secret` is there while the app secret is being rotated: webhooks may still be signed with it.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -37,6 +40,7 @@ class Account:
     access_token: Secret
     app_secret: Secret
     verify_token: Secret
+    previous_app_secret: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,14 @@ class Route:
     account_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an account is."""
+
+    workspace_id: UUID
+    account_id: UUID
+
+
 async def find_key(pool: Pool, public_id: str) -> KeyRow | None:
     """Look an unrevoked API key up by the public part of its text."""
     row = await pool.fetchrow(
@@ -58,9 +70,12 @@ async def find_key(pool: Pool, public_id: str) -> KeyRow | None:
     return KeyRow(*row) if row else None
 
 
+_ACCOUNTS = "SELECT *, coalesce(previous_until > now(), false) AS is_rotating FROM account ORDER BY id"
+
+
 async def accounts(pool: Pool, vault: Vault) -> list[Account]:
     """Return every account with its secrets opened."""
-    return [_account(row, vault) for row in await pool.fetch("SELECT * FROM account ORDER BY id")]
+    return [_account(row, vault) for row in await pool.fetch(_ACCOUNTS)]
 
 
 def _account(row: asyncpg.Record, vault: Vault) -> Account:
@@ -77,6 +92,7 @@ def _account(row: asyncpg.Record, vault: Vault) -> Account:
         access_token=opened("access_token"),
         app_secret=opened("app_secret"),
         verify_token=opened("verify_token"),
+        previous_app_secret=opened("previous_app_secret") if row["is_rotating"] else None,
     )
 
 
@@ -127,6 +143,20 @@ async def routes(
         )
         for row in rows
     }
+
+
+_OWNERS = """
+SELECT DISTINCT ON (meta_app_id, waba_id) meta_app_id, waba_id, workspace_id, id FROM account
+WHERE meta_app_id = ANY($1::text[]) AND waba_id = ANY($2::text[]) ORDER BY meta_app_id, waba_id, id
+"""
+
+
+async def owners(
+    connection: Connection, meta_apps: Sequence[str], wabas: Sequence[str]
+) -> dict[tuple[str, str], Owner]:
+    """Find whose the accounts are that (Meta app, WABA id) name; one of another app's secret is not found."""
+    rows = await connection.fetch(_OWNERS, list(meta_apps), list(wabas)) if wabas else []
+    return {(row[0], row[1]): Owner(row[2], row[3]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,21 +228,41 @@ RETURNING id, display_number
 """
 
 
+_KNOWN = """
+SELECT id, workspace_id, meta_app_id, app_secret FROM account
+WHERE workspace_id = $1 AND environment = $2 AND waba_id = $3 FOR UPDATE
+"""
+
+_PREVIOUS = "UPDATE account SET previous_app_secret = $2, previous_until = now() + interval '7 days' WHERE id = $1"
+
+
+async def _keep_previous(connection: Connection, vault: Vault, known: asyncpg.Record, account: NewAccount) -> None:
+    """Keep the app secret that another of the same app replaces, sealed for its new place."""
+    place = known["workspace_id"], "account", known["id"]
+    try:
+        replaced = vault.open(known["app_secret"], *place, "app_secret")
+    except VaultError:
+        return  # its master key is gone, so nothing was verified with it any more
+    if known["meta_app_id"] == account.meta_app_id and replaced.reveal() != account.app_secret.reveal():
+        await connection.execute(_PREVIOUS, known["id"], vault.seal(replaced, *place, "previous_app_secret"))
+
+
 async def put_account(
     pool: Pool, vault: Vault, ids: Ids, app: App, account: NewAccount, *, phone_number_id: str, display_number: str
 ) -> str:
-    """Set up an account with one number and that number's lanes, or renew its secrets; return the number's digits."""
+    """Set up an account with one number and that number's lanes, or renew its secrets; return the number's digits.
+
+    An app secret that is replaced goes on verifying webhooks for seven days, as long as Meta tries again.
+    """
     async with pool.acquire() as connection, connection.transaction():
-        known = await connection.fetchval(
-            "SELECT id FROM account WHERE workspace_id = $1 AND environment = $2 AND waba_id = $3",
-            app.workspace_id,
-            account.environment,
-            account.waba_id,
-        )
-        account_id = known or ids.uuid()
+        known = await connection.fetchrow(_KNOWN, app.workspace_id, account.environment, account.waba_id)
+        account_id = known["id"] if known else ids.uuid()
 
         def sealed(column: str) -> bytes:
             return vault.seal(getattr(account, column), app.workspace_id, "account", account_id, column)
+
+        if known:
+            await _keep_previous(connection, vault, known, account)
 
         await connection.execute(
             _PUT_ACCOUNT,

@@ -32,6 +32,7 @@ class ConversationView:
     account_id: UUID
     phone: str | None
     user_id: str | None
+    group_id: str | None
     contact_name: str | None
     identity_key_hash: str | None
     unread_count: int
@@ -48,12 +49,11 @@ WHERE workspace_id = $1 AND environment = $2 ORDER BY is_default DESC, id
 """
 
 _CONVERSATION = """
-SELECT c.id, sender_id, account_id,
-    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = c.contact_id AND kind = 'wa_id') AS phone,
-    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = c.contact_id AND kind = 'bsuid') AS user_id,
-    profile_name, identity_key_hash, unread_count, window_until, last_message_at, c.created_at, c.updated_at
+SELECT c.id, sender_id, account_id, phone, user_id, group_id, profile_name, identity_key_hash, unread_count,
+    window_until, last_message_at, c.created_at, c.updated_at
 FROM conversation AS c JOIN sender ON sender.id = sender_id JOIN contact ON contact.id = contact_id
-WHERE c.workspace_id = $1 AND environment = $2 AND c.id = $3 AND deleted_at IS NULL
+WHERE c.workspace_id = $1 AND environment = $2 AND deleted_at IS NULL
+    AND c.id = coalesce((SELECT conversation_id FROM conversation_alias WHERE id = $3), $3)
 """
 
 
@@ -63,6 +63,6 @@ async def senders(pool: Pool, workspace: UUID, environment: str) -> list[SenderV
 
 
 async def conversation(pool: Pool, workspace: UUID, environment: str, conversation_id: UUID) -> ConversationView | None:
-    """Look one thread up by (workspace, environment, id)."""
+    """Look one thread up by (workspace, environment, id), or an id that it had before two became one."""
     row = await pool.fetchrow(_CONVERSATION, workspace, environment, conversation_id)
     return ConversationView(*row) if row else None

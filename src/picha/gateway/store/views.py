@@ -21,6 +21,7 @@ class MessageView:
     conversation_id: UUID
     sender_id: UUID
     is_outbound: bool
+    is_echo: bool
     message_type: str
     phase: str
     status: str
@@ -60,7 +61,7 @@ class MessageView:
 
 # A send is paired with the first received message that quotes it, a received message with the send that it quotes.
 _MESSAGE = """
-SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, status,
+SELECT m.id, m.conversation_id, m.sender_id, is_outbound, is_echo, message_type, phase, status,
     CASE WHEN is_outbound AND phase IN ('image_wait', 'queued') THEN (
         SELECT id FROM message WHERE {waiting} AND sender_id = m.sender_id AND conversation_id = m.conversation_id
             AND id < m.id AND (held_until IS NULL OR held_until > now()) ORDER BY id DESC LIMIT 1
@@ -68,8 +69,7 @@ SELECT m.id, m.conversation_id, m.sender_id, is_outbound, message_type, phase, s
     file_id, image_state, coalesce(facts, '{{}}') AS facts, provider_message_id, reply_to, client_reference, error_code,
     error_message, error_detail, warning_code, warning_detail, duplicates, m.created_at, sent_at, delivered_at,
     read_at, failed_at,
-    sender.display_number AS sender, contact.profile_name AS contact_name,
-    (SELECT min(value) FROM contact_address AS a WHERE a.contact_id = m.contact_id AND kind = 'wa_id') AS recipient,
+    sender.display_number AS sender, contact.profile_name AS contact_name, contact.phone AS recipient,
     file.digest, file.mime_type, file.size_bytes, file.width, file.height, file.changes,
     file.created_at AS filed_at,
     CASE WHEN is_outbound THEN (
@@ -100,7 +100,9 @@ class Filter:
 
 
 _MATCHES = """
-    ($3::uuid IS NULL OR m.conversation_id = $3) AND ($4::text IS NULL OR m.message_type = $4)
+    ($3::uuid IS NULL
+        OR m.conversation_id = coalesce((SELECT conversation_id FROM conversation_alias WHERE id = $3), $3))
+    AND ($4::text IS NULL OR m.message_type = $4)
     AND ($5::text[] IS NULL OR m.status = ANY($5)) AND ($6::boolean IS NULL OR m.is_outbound = $6)
     AND ($7::timestamptz IS NULL OR m.created_at >= $7) AND ($8::timestamptz IS NULL OR m.created_at < $8)
     AND EXISTS (SELECT FROM conversation WHERE conversation.id = m.conversation_id AND deleted_at IS NULL)

@@ -33,7 +33,7 @@ WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR i
 
 _RECEIVED = """
 UPDATE message SET image_state = $2, file_id = $3, error_detail = $4, due_at = NULL
-WHERE id = $1 AND NOT is_outbound AND image_state = 'pending'
+WHERE id = $1 AND (NOT is_outbound OR is_echo) AND image_state = 'pending'
 """
 
 

@@ -22,9 +22,15 @@ SELECT pg_advisory_xact_lock(key) FROM
 
 # Evidence that came before its attempt was known is bound as soon as both are there.
 _BIND = """
-UPDATE evidence SET attempt_id =
-    (SELECT id FROM attempt WHERE attempt.wamid = evidence.wamid AND attempt.sender_id = evidence.sender_id LIMIT 1)
-WHERE attempt_id IS NULL AND wamid = ANY($1::text[])
+WITH late AS (
+    DELETE FROM evidence WHERE attempt_id IS NULL AND wamid = ANY($1::text[]) AND EXISTS
+        (SELECT FROM attempt WHERE attempt.wamid = evidence.wamid AND attempt.sender_id = evidence.sender_id)
+    RETURNING *
+)
+INSERT INTO evidence (workspace_id, sender_id, wamid, status, provider_at, received_at, code, title, detail, attempt_id)
+SELECT workspace_id, sender_id, wamid, status, provider_at, received_at, code, title, detail,
+    (SELECT id FROM attempt WHERE attempt.wamid = late.wamid AND attempt.sender_id = late.sender_id LIMIT 1)
+FROM late ON CONFLICT DO NOTHING
 """
 
 _LOCK_MESSAGES = """
@@ -41,14 +47,15 @@ WHERE message.id = ANY($1::uuid[])
 ORDER BY attempt.message_id, attempt.number
 """
 
-# A bound wamid overrides what we decided without evidence: giving up, expiry, cancelling, another attempt.
+# A bound wamid overrides what we decided without evidence: giving up, expiry, cancelling, another attempt. What an echo
+# is due for is to have its picture fetched.
 _WRITE = """
 UPDATE message SET
     phase = CASE WHEN new.status = 'failed' THEN 'failed' ELSE 'submitted' END,
-    status = new.status, provider_message_id = new.wamid, due_at = NULL, sent_at = new.sent_at,
-    delivered_at = new.delivered_at, read_at = new.read_at, failed_at = new.failed_at, error_code = new.error_code,
-    error_message = new.error_message, error_detail = new.error_detail, warning_code = new.warning_code,
-    warning_detail = new.warning_detail, duplicates = new.duplicates
+    status = new.status, provider_message_id = new.wamid, due_at = CASE WHEN is_echo THEN due_at END,
+    sent_at = new.sent_at, delivered_at = new.delivered_at, read_at = new.read_at, failed_at = new.failed_at,
+    error_code = new.error_code, error_message = new.error_message, error_detail = new.error_detail,
+    warning_code = new.warning_code, warning_detail = new.warning_detail, duplicates = new.duplicates
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
     $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::smallint[])
     AS new (id, status, wamid, sent_at, delivered_at, read_at, failed_at, error_code, error_message, error_detail,

@@ -1,4 +1,4 @@
-"""Take in what Meta says: statuses become evidence, messages become rows, both exactly once."""
+"""Take in what Meta says of messages that we sent: each status becomes evidence, once, and moves its message on."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,7 +6,18 @@ from uuid import UUID
 
 from picha.gateway.domain.facts import StatusSeen
 from picha.gateway.store.ledger import standing
+from picha.gateway.store.ledger.advance import advance
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+
+# A transaction that held a lock for each of many thousands would use up the server's table of locks. Numbers that other
+# programs send from, too, have as many strangers as they have statuses. What is missed so, `bind_parked` finds.
+_MOST_LOCKED = 1000
+
+# Wamids that no attempt has, as far as can be seen.
+_STRANGERS = """
+SELECT DISTINCT wamid FROM unnest($1::text[], $2::uuid[]) AS seen (wamid, sender_id)
+WHERE (SELECT true FROM attempt WHERE attempt.wamid = seen.wamid AND attempt.sender_id = seen.sender_id LIMIT 1) IS NULL
+"""
 
 # The attempt is looked up row by row: an index look-up each, whatever the planner believes of the tables' sizes.
 _EVIDENCE = """
@@ -65,8 +76,16 @@ async def statuses(connection: Connection, seen: Sequence[StatusSeen]) -> int:
     """
     if not seen:
         return 0
+    asked = [one.wamid for one in seen], [one.sender_id for one in seen]
+    strangers = [row["wamid"] for row in await connection.fetch(_STRANGERS, *asked)]
+    await standing.lock_wamids(connection, strangers[:_MOST_LOCKED])
+    left = await advance(connection, seen)
+    return await _judge(connection, left) if left else 0
+
+
+async def _judge(connection: Connection, seen: Sequence[StatusSeen]) -> int:
+    """Append statuses as evidence, and fold the messages they speak of from all there is."""
     wamids = [one.wamid for one in seen]
-    await standing.lock_wamids(connection, wamids)
     senders, tokens = [one.sender_id for one in seen], [one.attempt for one in seen]
     touched = [row["message_id"] for row in await connection.fetch(_TOUCHED, wamids, senders, tokens)]
     await standing.lock_messages(connection, touched)

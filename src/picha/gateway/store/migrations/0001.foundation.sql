@@ -26,7 +26,8 @@ CREATE TABLE api_key (
     revoked_at timestamptz
 );
 
--- One WhatsApp business account at Meta, or at a sandbox. The three secrets are sealed (AES-256-GCM).
+-- One WhatsApp business account at Meta, or at a sandbox. The secrets are sealed (AES-256-GCM). While an app secret is
+-- rotated, the previous one verifies webhooks too, until its time.
 CREATE TABLE account (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspace,
@@ -36,6 +37,8 @@ CREATE TABLE account (
     graph_url text NOT NULL,
     access_token bytea NOT NULL,
     app_secret bytea NOT NULL,
+    previous_app_secret bytea,
+    previous_until timestamptz,
     verify_token bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (workspace_id, environment, waba_id)
@@ -65,21 +68,28 @@ CREATE TABLE sender (
 );
 CREATE INDEX sender_of_workspace ON sender (workspace_id);
 
--- A person, and every address that was seen to reach that person: a phone, a wa_id, a business-scoped user id.
+-- A person, or a group. phone (digits) and user_id are where they are reached now, as told at addressed_at.
 CREATE TABLE contact (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspace,
+    phone text,
+    user_id text,
+    group_id text,
+    addressed_at timestamptz,
     profile_name text,
     identity_key_hash text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Every address by which a contact is found: wa_id, a phone that differs from it, a business-scoped user id (with the
+-- account through which it was told), or a group's id.
 CREATE TABLE contact_address (
     workspace_id uuid NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('phone', 'wa_id', 'bsuid')),
+    kind text NOT NULL CHECK (kind IN ('phone', 'wa_id', 'bsuid', 'group')),
     value text NOT NULL,
     contact_id uuid NOT NULL REFERENCES contact,
+    account_id uuid,
     PRIMARY KEY (workspace_id, kind, value)
 );
 CREATE INDEX contact_address_of_contact ON contact_address (contact_id);
@@ -99,6 +109,14 @@ CREATE TABLE conversation (
     UNIQUE (sender_id, contact_id)
 );
 CREATE INDEX conversation_recent ON conversation (workspace_id, last_message_at DESC);
+
+-- Ids that conversations had before their two contacts turned out to be one person.
+CREATE TABLE conversation_alias (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    conversation_id uuid NOT NULL REFERENCES conversation
+);
+CREATE INDEX conversation_alias_of_conversation ON conversation_alias (conversation_id);
 
 -- Bytes that lie in the blob store, or are about to. born tells one life of them from the next; sweep_at says when to look
 -- whether a file still names them, doomed_at since when they are being deleted.
@@ -144,7 +162,8 @@ CREATE TABLE uploaded_media (
 );
 CREATE INDEX uploaded_media_to_forget ON uploaded_media (expires_at);
 
--- One message, either way. Outbound rows are the outbox: due_at says when the lane that owns the phase looks again.
+-- One message, either way; is_echo marks what the business sent from its own phone. Other outbound rows are the outbox:
+-- due_at says when the lane that owns the phase looks again.
 CREATE TABLE message (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
@@ -153,6 +172,7 @@ CREATE TABLE message (
     contact_id uuid NOT NULL,
     app_id uuid,
     is_outbound boolean NOT NULL,
+    is_echo boolean NOT NULL DEFAULT false,
     message_type text NOT NULL,
     phase text NOT NULL CHECK (phase IN
         ('image_wait', 'queued', 'sending', 'unknown', 'submitted', 'failed', 'cancelled', 'received')),
@@ -191,17 +211,18 @@ CREATE TABLE message (
     delivered_at timestamptz,
     read_at timestamptz,
     failed_at timestamptz
-);
+) WITH (fillfactor = 50); -- room for the next status of each message beside it: such an update touches no index
 CREATE INDEX message_of_workspace ON message (workspace_id, id DESC);
 CREATE INDEX message_of_conversation ON message (conversation_id, id DESC);
--- Meta may deliver one inbound message twice, batched differently.
-CREATE UNIQUE INDEX message_inbound_once ON message (sender_id, provider_message_id) WHERE NOT is_outbound;
+-- Meta may tell of one message twice, batched differently.
+CREATE UNIQUE INDEX message_heard_once ON message (sender_id, provider_message_id) WHERE NOT is_outbound OR is_echo;
 -- One small index a lane kind: they hold only work that is waiting, so looking for work costs the same at any size.
 CREATE INDEX message_to_prepare ON message (workspace_id, due_at, id) WHERE phase = 'image_wait';
 -- What is not over yet, thread by thread in its order: whose turn it is, and how much waits for a number.
 CREATE INDEX message_waiting ON message (sender_id, conversation_id, id)
     WHERE is_outbound AND phase IN ('image_wait', 'queued', 'sending', 'unknown');
-CREATE INDEX message_to_fetch ON message (sender_id, due_at, id) WHERE image_state = 'pending' AND NOT is_outbound;
+CREATE INDEX message_to_fetch ON message (sender_id, due_at, id)
+    WHERE image_state = 'pending' AND (NOT is_outbound OR is_echo);
 -- Whether a picture is still referred to.
 CREATE INDEX message_of_file ON message (file_id) WHERE file_id IS NOT NULL;
 -- Which received message quotes a given one.
@@ -243,6 +264,7 @@ CREATE INDEX attempt_of_wamid ON attempt (wamid) WHERE wamid IS NOT NULL;
 CREATE INDEX attempt_open ON attempt (sender_id, fence) WHERE outcome IS NULL;
 
 -- Everything Meta told about a wamid, known to us or not. Append-only: a message's status is a fold over these rows.
+-- Each piece is kept once: under its attempt, or parked under its wamid until an attempt has that.
 CREATE TABLE evidence (
     wamid text NOT NULL,
     status text NOT NULL,
@@ -253,11 +275,10 @@ CREATE TABLE evidence (
     sender_id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     attempt_id uuid,
-    received_at timestamptz NOT NULL,
-    PRIMARY KEY (sender_id, wamid, status, provider_at, code)
+    received_at timestamptz NOT NULL
 );
-CREATE INDEX evidence_of_attempt ON evidence (attempt_id) WHERE attempt_id IS NOT NULL;
-CREATE INDEX evidence_parked ON evidence (wamid) WHERE attempt_id IS NULL;
+CREATE UNIQUE INDEX evidence_once ON evidence (attempt_id, status, provider_at, code) WHERE attempt_id IS NOT NULL;
+CREATE UNIQUE INDEX evidence_parked ON evidence (wamid, sender_id, status, provider_at, code) WHERE attempt_id IS NULL;
 CREATE INDEX evidence_to_forget ON evidence (received_at) WHERE attempt_id IS NULL;
 
 -- What we concluded by ourselves about a message, for its timeline and for the fold. Append-only. `attempt` is how many
@@ -295,6 +316,22 @@ CREATE TABLE quarantine (
     item bytea NOT NULL,
     at timestamptz NOT NULL
 );
+CREATE INDEX quarantine_of_raw ON quarantine (raw_id);
+
+-- What Meta tells of a number or account outside any message: errors, and changes of fields that nothing acts on.
+CREATE TABLE notice (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    sender_id uuid,
+    field text NOT NULL,
+    code integer,
+    title text,
+    detail text,
+    value jsonb NOT NULL,
+    received_at timestamptz NOT NULL
+);
+CREATE INDEX notice_of_workspace ON notice (workspace_id, id DESC);
 
 -- Who works on what. A lane's fence grows with each new owner, so that an owner that lost it cannot act.
 CREATE TABLE lane (
@@ -339,7 +376,8 @@ CREATE TABLE walk (
     name text PRIMARY KEY,
     upto uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
 );
-INSERT INTO walk (name) VALUES ('captions'), ('pictures'), ('messages'), ('bodies'), ('hashes'), ('quarantine');
+INSERT INTO walk (name) VALUES ('captions'), ('pictures'), ('messages'), ('bodies'), ('hashes'), ('quarantine'),
+    ('notices');
 
 CREATE TABLE walk_late (
     name text NOT NULL REFERENCES walk,

@@ -1,0 +1,52 @@
+"""How the query of a list is read: what makes no sense is refused with the name of its parameter."""
+
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from picha.gateway.api.calls import RefusedError
+from picha.karibu.errors import Code
+
+LIMIT_MAX = 200
+OFFSET_MAX = 10_000
+_LIMIT = 100
+
+
+def limit(query: QueryParams) -> int:
+    """Return how many items are asked for."""
+    return _number(query, "limit", _LIMIT, 1, LIMIT_MAX)
+
+
+def offset(query: QueryParams) -> int:
+    """Return how many items are to be passed over."""
+    return _number(query, "offset", 0, 0, OFFSET_MAX)
+
+
+def one_of(query: QueryParams, name: str, choices: set[str]) -> str | None:
+    """Return the choice that `name` makes, in lower case, or None."""
+    value = query.get(name)
+    if value is not None and value.lower() not in choices:
+        raise invalid(name, " or ".join(sorted(choices)))
+    return value.lower() if value is not None else None
+
+
+def parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
+    """Return what `parse` makes of `name`, or None where it is not given; `what` tells what it should be."""
+    value = query.get(name)
+    try:
+        return parse(value) if value else None
+    except (ValueError, OverflowError):
+        raise invalid(name, what) from None
+
+
+def _number(query: QueryParams, name: str, default: int, least: int, most: int) -> int:
+    value = query.get(name, str(default))
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < len(str(most)) + 2 else -1
+    if not least <= number <= most:
+        raise invalid(name, f"a number from {least} to {most}")
+    return number
+
+
+def invalid(name: str, what: str) -> RefusedError:
+    """Return the refusal of a parameter; `what` tells what it should be."""
+    return RefusedError(Code.VALIDATION_ERROR, f"{name} is {what}.", name)
