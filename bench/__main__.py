@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from bench import fairness, figures, images, pictures, sandbox
+from bench import fairness, figures, hearing, images, pictures, sandbox
 from bench.ground import Ground, open_ground
 from bench.measuring import Figure
 
@@ -32,29 +32,37 @@ _OLD = (
 )
 
 
-def measure(ground: Ground, *, rounds: int, scale: int) -> Iterator[Figure]:
-    """Measure one figure after the other."""
+def sending(ground: Ground, *, rounds: int, scale: int) -> Iterator[Figure]:
+    """Measure one figure of sending after the other."""
     yield figures.accepts(ground, rounds=rounds, count=8000 // scale)
     yield figures.sends(ground, rounds=rounds, count=8000 // scale)
     yield figures.carried(ground, rounds=rounds, count=8000 // scale, told=False)
     yield figures.carried(ground, rounds=rounds, count=4000 // scale, told=True)
-    yield figures.updates(ground, rounds=rounds, count=30000 // scale, batch=100)
-    yield figures.updates(ground, rounds=rounds, count=6000 // scale, batch=1)
-    yield figures.received(ground, rounds=rounds, count=2000 // scale, batch=100)
-    yield figures.received(ground, rounds=rounds, count=2000 // scale, batch=1)
+
+
+def heard(ground: Ground, *, rounds: int, scale: int) -> Iterator[Figure | hearing.Waits]:
+    """Measure one figure of webhooks after the other."""
+    yield hearing.updates(ground, rounds=rounds, count=30000, batch=1000)
+    yield hearing.updates(ground, rounds=rounds, count=6000 // scale, batch=1)
+    yield hearing.received(ground, rounds=rounds, count=20000, batch=1000)
+    yield hearing.received(ground, rounds=rounds, count=6000 // scale, batch=1)
+    yield hearing.answered(ground, seconds=60 // scale)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
-        "part", nargs="?", choices=("gateway", "sandbox", "images"), help="one part; all are measured without it"
+        "part",
+        nargs="?",
+        choices=("gateway", "intake", "sandbox", "images"),
+        help="one part (intake is the webhooks of gateway); all are measured without it",
     )
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--growth", type=int, metavar="N", help="measure again with N old messages a conversation")
     asked = parser.parse_args()
     rounds, scale = (2, 4) if asked.quick else (5, 1)
     print(f"median ratio of {rounds} interleaved rounds (smallest to largest), and the rates for information\n")
-    if asked.part in {None, "gateway"}:
+    if asked.part in {None, "gateway", "intake"}:
         _gateway(asked, rounds=rounds, scale=scale)
     if asked.part in {None, "sandbox"}:
         sandbox.measure(rounds=rounds, scale=scale)
@@ -66,17 +74,23 @@ def main() -> None:
 
 def _gateway(asked: argparse.Namespace, *, rounds: int, scale: int) -> None:
     with open_ground() as ground:
-        for figure in measure(ground, rounds=rounds, scale=scale):
-            print(figure.line(), flush=True)
-        print(fairness.measure(ground, laps=40 // scale), flush=True)
+        _measure(ground, asked, rounds=rounds, scale=scale)
+        if asked.part != "intake":
+            print(fairness.measure(ground, laps=40 // scale), flush=True)
         if asked.growth:
             for statement in _OLD:
                 ground.sql(statement, file=ground.file, times=asked.growth)
             ground.settle()
             stored = ground.sql("SELECT count(*) FROM message")[0][0]
             print(f"\nthe same with {stored:,} messages stored\n")
-            for figure in measure(ground, rounds=rounds, scale=scale):
-                print(figure.line(), flush=True)
+            _measure(ground, asked, rounds=rounds, scale=scale)
+
+
+def _measure(ground: Ground, asked: argparse.Namespace, *, rounds: int, scale: int) -> None:
+    parts = (heard,) if asked.part == "intake" else (sending, heard)
+    for part in parts:
+        for figure in part(ground, rounds=rounds, scale=scale):
+            print(figure.line(), flush=True)
 
 
 if __name__ == "__main__":

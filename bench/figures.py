@@ -1,6 +1,5 @@
-"""The figures: durable accepts, sends through the dispatcher, what the two carry together, and webhook updates."""
+"""The figures of sending: durable accepts, sends through the dispatcher, and what the two carry together."""
 
-import itertools
 import json
 import subprocess
 import time
@@ -11,13 +10,12 @@ from statistics import median
 
 from bench import client
 from bench.ground import CUSTOMERS, FIRST_CUSTOMER, Ground
-from bench.load import load, request, webhook
+from bench.load import load, request
 from bench.measuring import Figure, answers, compare, cpu, peak, program
 
 _CONNECTIONS = 64
 # What a worker lets fly for each number.
 _ROOM = 64
-_ROUND = itertools.count(1)
 
 
 @contextmanager
@@ -84,7 +82,7 @@ def _asks(ground: Ground) -> list[bytes]:
     ]
 
 
-_QUEUE = """
+QUEUE = """
 INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase, status,
     due_at, caption, file_id, image_state, created_at)
 SELECT uuidv7(), workspace_id, id, sender_id, contact_id, true, 'image', 'queued', 'pending',
@@ -102,7 +100,7 @@ WITH due AS (
 )
 SELECT pg_notify('picha_send', '')
 """
-_WAITING = "SELECT 1 FROM message WHERE phase = 'queued' UNION ALL SELECT 1 FROM attempt WHERE outcome IS NULL LIMIT 1"
+WAITING = "SELECT 1 FROM message WHERE phase = 'queued' UNION ALL SELECT 1 FROM attempt WHERE outcome IS NULL LIMIT 1"
 
 
 def sends(ground: Ground, *, rounds: int, count: int) -> Figure:
@@ -111,10 +109,10 @@ def sends(ground: Ground, *, rounds: int, count: int) -> Figure:
     flying = _ROOM * len(ground.senders)
 
     def dispatched() -> float:
-        ground.sql(_QUEUE, file=ground.file, count=count)
+        ground.sql(QUEUE, file=ground.file, count=count)
         ground.sql(RELEASE)
         begun = time.perf_counter()
-        wait(lambda: not ground.sql(_WAITING))
+        wait(lambda: not ground.sql(WAITING))
         seconds = time.perf_counter() - begun
         ground.done("phase = 'submitted'", count)
         return count / seconds
@@ -154,92 +152,6 @@ def carried(ground: Ground, *, rounds: int, count: int, told: bool) -> Figure:
         most = max(peak(programs[name]) for name in ("api", "worker"))
     note = f"   {median(spent) * 1e6:.0f} µs CPU each with PostgreSQL, at most {most} MB a process"
     return replace(figure, note=note)
-
-
-_ATTEMPTS = """
-WITH sent AS (
-    INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase,
-        status, caption, file_id, image_state, created_at, attempts)
-    SELECT uuidv7(), workspace_id, id, sender_id, contact_id, true, 'image', 'submitted', 'pending',
-        'Your receipt', %(file)s, 'stored', now(), 1
-    FROM conversation, generate_series(1, 100) WHERE sender_id = %(sender)s LIMIT %(count)s
-    RETURNING id, workspace_id, sender_id
-)
-INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, started_at, outcome, wamid)
-SELECT uuidv7(), workspace_id, id, sender_id, 1, 0, now(), 'accepted', %(prefix)s || row_number() OVER ()
-FROM sent RETURNING wamid
-"""
-
-
-def updates(ground: Ground, *, rounds: int, count: int, batch: int) -> Figure:
-    """Statuses from arrival to fold, against signature check, decode and the same rows written as they come."""
-    sender, pnid, _ = ground.senders[0]
-
-    def bodies() -> list[bytes]:
-        prefix = f"wamid.R{next(_ROUND)}."
-        rows = ground.sql(_ATTEMPTS, file=ground.file, sender=sender, count=count // 3, prefix=prefix)
-        items = [
-            {"id": wamid, "status": status, "timestamp": "1769860000", "recipient_id": str(FIRST_CUSTOMER)}
-            for status in ("sent", "delivered", "read")
-            for (wamid,) in rows
-        ]
-        return [webhook(pnid, {"statuses": items[n : n + batch]}) for n in range(0, len(items), batch)]
-
-    return _heard(ground, f"statuses, {batch} a post", bodies, "status = 'read'", count // 3 * 3, rounds=rounds, each=3)
-
-
-def received(ground: Ground, *, rounds: int, count: int, batch: int) -> Figure:
-    """Customers' messages from arrival to their threads, against the same as `updates`."""
-    _, pnid, _ = ground.senders[0]
-
-    def bodies() -> list[bytes]:
-        prefix = f"wamid.I{next(_ROUND)}."
-        items = [
-            {
-                "from": str(FIRST_CUSTOMER + n % CUSTOMERS),
-                "id": f"{prefix}{n}",
-                "timestamp": "1769860000",
-                "type": "text",
-                "text": {"body": "Asante, nimepokea."},
-            }
-            for n in range(count)
-        ]
-        return [webhook(pnid, {"messages": items[n : n + batch]}) for n in range(0, count, batch)]
-
-    return _heard(ground, f"customers' messages, {batch} a post", bodies, "phase = 'received'", count, rounds=rounds)
-
-
-def _heard(
-    ground: Ground,
-    name: str,
-    bodies: Callable[[], list[bytes]],
-    reached: str,
-    count: int,
-    *,
-    rounds: int,
-    each: int = 1,
-) -> Figure:
-    spent: dict[str, list[float]] = {"api": [], "bare": []}
-
-    def through(port: int, *programs: str) -> float:
-        prepared, busy = bodies(), [ground.postgres, *(there[name] for name in programs)]
-        before = cpu(*busy)
-        begun, _ = load(port, prepared, connections=8, count=len(prepared))
-        wait(lambda: not ground.sql("SELECT 1 FROM raw_webhook WHERE digested_at IS NULL LIMIT 1"))
-        seconds = time.perf_counter() - begun
-        spent[programs[0]].append((cpu(*busy) - before) / count)
-        ground.done(reached, count // each)
-        return count / seconds
-
-    with running(ground, "api", "worker", "bare") as there:
-        figure = compare(
-            f"{name}, against the same rows",
-            lambda: through(ground.ports.api, "api", "worker"),
-            lambda: through(ground.ports.bare, "bare"),
-            rounds=rounds,
-        )
-    ours, bare = (median(seconds) * 1e6 for seconds in spent.values())
-    return replace(figure, note=f"   {ours:.0f} against {bare:.0f} µs CPU each with PostgreSQL")
 
 
 def wait(condition: Callable[[], bool], *, every: float = 0.01) -> None:

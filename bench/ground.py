@@ -159,14 +159,15 @@ def _customers(ground: Ground) -> None:
     """Make people, a conversation of each with each number, and one picture that Meta has already."""
     until = datetime.now(UTC) + timedelta(hours=23)  # noqa: TID251 - the benchmark's own clock
     ground.sql(
-        "INSERT INTO contact (id, workspace_id) SELECT gen_random_uuid(), %(w)s FROM generate_series(1, %(n)s)",
+        "INSERT INTO contact (id, workspace_id, phone, addressed_at)"
+        " SELECT gen_random_uuid(), %(w)s, (%(first)s + n)::text, now() FROM generate_series(0, %(n)s - 1) AS n",
         w=ground.app.workspace_id,
+        first=FIRST_CUSTOMER,
         n=CUSTOMERS,
     )
     ground.sql(
-        "INSERT INTO contact_address (workspace_id, kind, value, contact_id) SELECT workspace_id, 'wa_id',"
-        " (%(first)s + row_number() OVER (ORDER BY id) - 1)::text, id FROM contact",
-        first=FIRST_CUSTOMER,
+        "INSERT INTO contact_address (workspace_id, kind, value, contact_id)"
+        " SELECT workspace_id, 'wa_id', phone, id FROM contact"
     )
     ground.sql(
         "INSERT INTO conversation (id, workspace_id, sender_id, contact_id, window_until)"

@@ -75,7 +75,7 @@ def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) 
     """Fire from a process of its own; return the moments of the beginning and of the last answer."""
     told = subprocess.run(
         [sys.executable, "-m", "bench.load", str(port), str(connections), str(count)],
-        input=b"".join(len(one).to_bytes(4) + one for one in requests),
+        input=packed(requests),
         capture_output=True,
         check=False,
         timeout=120,
@@ -84,6 +84,21 @@ def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) 
         raise RuntimeError(told.stderr.decode()[-1500:])
     begun, ended = map(float, told.stdout.split())
     return begun, ended
+
+
+def packed(requests: Sequence[bytes]) -> bytes:
+    """Return requests as one stream, each behind its length."""
+    return b"".join(len(one).to_bytes(4) + one for one in requests)
+
+
+def unpacked(raw: bytes) -> list[bytes]:
+    """Return the requests of a stream."""
+    requests = []
+    while raw:
+        size = int.from_bytes(raw[:4])
+        requests.append(raw[4 : 4 + size])
+        raw = raw[4 + size :]
+    return requests
 
 
 def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
@@ -105,12 +120,7 @@ def webhook(phone_number_id: str, items: Mapping[str, object]) -> bytes:
 
 def main() -> None:
     port, connections, count = map(int, sys.argv[1:])
-    raw, requests = sys.stdin.buffer.read(), []
-    while raw:
-        size = int.from_bytes(raw[:4])
-        requests.append(raw[4 : 4 + size])
-        raw = raw[4 + size :]
-    print(*uvloop.run(fire(port, connections, requests, count)))
+    print(*uvloop.run(fire(port, connections, unpacked(sys.stdin.buffer.read()), count)))
 
 
 if __name__ == "__main__":

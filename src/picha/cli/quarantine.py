@@ -20,17 +20,13 @@ quarantine = typer.Typer(
     help="Look at what WhatsApp told and this gateway could not understand, and try it again.", no_args_is_help=True
 )
 
-_Home = Annotated[Path, typer.Option(help="Folder of the `picha up` whose embedded database is meant.")]
-_Url = Annotated[
-    str, typer.Option(envvar="PICHA_DATABASE_URL", show_default=False, help="The PostgreSQL, unless it is embedded.")
-]
+_Home = Annotated[Path, typer.Option(help="Folder of a running `picha up`, unless PICHA_ variables say.")]
 
 
 @quarantine.command("list")
 def list_(
     *,
     home: _Home = Path(".picha"),
-    database_url: _Url = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, the newest first.")] = 100,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, and nothing else.")] = False,
 ) -> None:
@@ -40,7 +36,7 @@ def list_(
     """
     from picha.gateway.store import quarantine as store  # noqa: PLC0415 - slow to import, and help is quick
 
-    items = _run(home, database_url, lambda pool: store.kept(pool, most=limit))
+    items = _run(home, lambda pool: store.kept(pool, most=limit))
     for one in items:
         if json:
             typer.echo(msgspec.json.encode(_described(one)))
@@ -55,12 +51,11 @@ def show(
     item: Annotated[UUID, typer.Argument(help="The item's id, from `picha quarantine list`.")],
     *,
     home: _Home = Path(".picha"),
-    database_url: _Url = "",
 ) -> None:
     """Show one item: the facts of its line as JSON, then its bytes exactly as they came."""
     from picha.gateway.store import quarantine as store  # noqa: PLC0415 - as above
 
-    found = _run(home, database_url, lambda pool: store.kept(pool, only=item))
+    found = _run(home, lambda pool: store.kept(pool, only=item))
     if not found:
         _refuse("nothing lies in quarantine under that id; `picha quarantine list` tells what does")
     typer.echo(msgspec.json.encode(_described(found[0])))
@@ -74,7 +69,6 @@ def retry(
     ] = None,
     *,
     home: _Home = Path(".picha"),
-    database_url: _Url = "",
 ) -> None:
     """Have the webhooks of an item, or of all, understood anew: after an upgrade, or once a number is set up.
 
@@ -83,7 +77,7 @@ def retry(
     """
     from picha.gateway.store import quarantine as store  # noqa: PLC0415 - as above
 
-    count = _run(home, database_url, lambda pool: store.retry(pool, only=item))
+    count = _run(home, lambda pool: store.retry(pool, only=item))
     if item is not None and not count:
         _refuse("nothing lies in quarantine under that id, or its webhook is no longer kept")
     typer.echo(f"{count} {'is' if count == 1 else 'are'} tried again.")
@@ -101,28 +95,23 @@ def _described(one: "Kept") -> dict[str, Any]:
     }
 
 
-def _run(home: Path, database_url: str, ask: "Callable[[Pool], Awaitable[T]]") -> T:
+def _run(home: Path, ask: "Callable[[Pool], Awaitable[T]]") -> T:
     """Ask the database; what an operator can mend is said in a sentence."""
-    from picha.gateway.store.embedded import EmbeddedPostgres  # noqa: PLC0415 - as above
+    from picha.cli.whereabouts import settings_of  # noqa: PLC0415 - as above
     from picha.gateway.store.pool import UNREACHABLE, UnsafeDatabaseError, open_pool  # noqa: PLC0415 - as above
 
-    if not database_url and not home.is_dir():
-        _refuse(f"there is no folder {home}; name that of a `picha up` with --home, or a database with --database-url")
-    dsn = database_url or EmbeddedPostgres(home.resolve()).dsn
+    settings = settings_of(home)
 
     async def run() -> T:
-        async with open_pool(dsn, size=2) as pool:
+        async with open_pool(settings.database_url, size=2) as pool:
             return await ask(pool)
 
     try:
         return asyncio.run(run())
-    except UnsafeDatabaseError as problem:
+    except (UnsafeDatabaseError, *UNREACHABLE) as problem:
         _refuse(str(problem))
-    except UNREACHABLE as problem:
-        where = "PICHA_DATABASE_URL" if database_url else f"{home} (is `picha up` running there?)"
-        _refuse(f"the database of {where} cannot be reached: {problem}")
 
 
 def _refuse(problem: str) -> NoReturn:
-    sys.stderr.write(f"picha: {problem}\n")
+    typer.echo(f"picha: {problem}", err=True)
     raise typer.Exit(1)

@@ -41,7 +41,7 @@ DIGESTED = Histogram(
 )
 EVIDENCE_LAG = Histogram(
     "picha_status_lag_seconds",
-    "From the moment that WhatsApp gives a status to its arrival here; whole seconds.",
+    "From the moment that WhatsApp gives a status to its arrival here, of the first in each webhook; whole seconds.",
     buckets=_SLOW,
 )
 LOOP_LAG = Histogram(

@@ -99,7 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=_DAYS_MAX,
-            description="Days for which items of webhooks are kept that could not be understood; 0 lets go at once.",
+            description="Days for which items of webhooks are kept that could not be understood, and what was told of "
+            "numbers and accounts; 0 lets go at once.",
             examples=["90"],
         ),
     ] = 30

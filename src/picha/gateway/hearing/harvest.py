@@ -64,11 +64,34 @@ class Harvest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Map:
-    """Where items belong: by (Meta app, phone_number_id) and by (Meta app, WABA id)."""
+class _Reader:
+    """Turns items into facts; knows where they belong by (Meta app, phone_number_id) and by (Meta app, WABA id)."""
 
     routes: Mapping[tuple[str, str], Route]
     owners: Mapping[tuple[str, str], Owner]
+    times: Times
+    token_key: bytes
+
+    def route(self, raw: Raw, item: Item) -> Route | None:
+        """Return the sender that an item is about."""
+        return self.routes.get((raw.meta_app_id, _number(item) or ""))
+
+    def is_early(self, raw: Raw, item: Item) -> bool:
+        """Tell whether an item is later than its account's clock as we know it."""
+        return translate.is_from_the_future(item, self.route(raw, item), raw.received_at, self.times)
+
+    def fact(self, raw: Raw, place: int, item: Item) -> Fact:
+        """Return what an item tells; raises `UNFIT` with the reason where that cannot be understood."""
+        if isinstance(item, OtherItem):
+            return translate.news(item, self.owners.get((raw.meta_app_id, item.waba_id)), raw.id, raw.received_at)
+        route = self.route(raw, item)
+        if route is None:
+            raise ValueError("No sender of this Meta app has the item's phone_number_id.")
+        fact = translate.fact(item, Arrival(route, raw.id, place, raw.received_at), self.times, self.token_key)
+        if place == 0 and isinstance(fact, StatusSeen):
+            lag = self.times.shifted(route.account_id, raw.received_at) - fact.provider_at
+            EVIDENCE_LAG.observe(max(0.0, lag.total_seconds()))
+        return fact
 
 
 async def gather(
@@ -80,40 +103,30 @@ async def gather(
         FutureError: unless `is_caught_up`, when a message is later than its account's clock.
     """
     readings = [read(one.body) for one in raws]
-    map_ = await _map(connection, raws, readings)
+    reader = _Reader(*await _places(connection, raws, readings), times, token_key)
     harvest = Harvest(ids)
-    for one, reading in zip(raws, readings, strict=True):
+    for raw, reading in zip(raws, readings, strict=True):
         for trouble in reading.troubles:
-            harvest.put_aside(one.id, trouble.path, trouble.reason, trouble.raw)
+            harvest.put_aside(raw.id, trouble.path, trouble.reason, trouble.raw)
         for place, item in enumerate(reading.items):
-            route = map_.routes.get((one.meta_app_id, _number(item) or ""))
-            if not is_caught_up and translate.is_from_the_future(item, route, one.received_at, times):
+            if not is_caught_up and reader.is_early(raw, item):
                 raise FutureError
             try:
-                if isinstance(item, OtherItem):
-                    owner = map_.owners.get((one.meta_app_id, item.waba_id))
-                    fact: Fact = translate.news(item, owner, one.id, one.received_at)
-                elif route is None:
-                    raise ValueError("No sender of this Meta app has the item's phone_number_id.")
-                else:
-                    fact = translate.fact(item, Arrival(route, one.id, place, one.received_at), times, token_key)
+                harvest.heard.append(Heard(reader.fact(raw, place, item), raw.id, item.raw))
             except UNFIT as error:
-                harvest.put_aside(one.id, "$", str(error), item.raw)
-            else:
-                harvest.heard.append(Heard(fact, one.id, item.raw))
-                if isinstance(fact, StatusSeen) and route is not None:
-                    lag = times.shifted(route.account_id, fact.received_at) - fact.provider_at
-                    EVIDENCE_LAG.observe(max(0.0, lag.total_seconds()))
+                harvest.put_aside(raw.id, "$", str(error), item.raw)
     return harvest
 
 
-async def _map(connection: Connection, raws: Sequence[Raw], readings: Sequence[Reading]) -> _Map:
+async def _places(
+    connection: Connection, raws: Sequence[Raw], readings: Sequence[Reading]
+) -> tuple[Mapping[tuple[str, str], Route], Mapping[tuple[str, str], Owner]]:
+    """Find the senders and the accounts that a batch is about."""
     apps = list({one.meta_app_id for one in raws})
     numbers = {number for item in _items(readings) if (number := _number(item))}
     wabas = {item.waba_id for item in _items(readings) if isinstance(item, OtherItem) and "\0" not in item.waba_id}
-    return _Map(
-        await tenants.routes(connection, apps, list(numbers)), await tenants.owners(connection, apps, list(wabas))
-    )
+    routes = await tenants.routes(connection, apps, list(numbers))
+    return routes, await tenants.owners(connection, apps, list(wabas))
 
 
 def _items(readings: Sequence[Reading]) -> Iterator[Item]:

@@ -97,6 +97,7 @@ class Forgetting:
             "webhook_body": self._walk(pruning.BODIES, keep.bodies),
             "webhook": self._walk(pruning.HASHES, keep.hashes),
             "quarantine": self._walk(pruning.QUARANTINE, keep.quarantine),
+            "notice": self._walk(pruning.NOTICES, keep.quarantine),
             "parked_status": self._counted(lambda: forget.parked(self.pool, after=keep.parked, most=self.most)),
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
         }

@@ -13,7 +13,7 @@ from picha.gateway.store.walks import Walk
 _UNDELIVERED = timedelta(days=30)
 _SETTLED = """
 SELECT id FROM message WHERE id = ANY($1) AND phase NOT IN ('image_wait', 'queued', 'sending', 'unknown')
-    AND (is_outbound OR image_state IS DISTINCT FROM 'pending')
+    AND (is_outbound AND NOT is_echo OR image_state IS DISTINCT FROM 'pending')
     AND (phase <> 'submitted' OR status IN ('delivered', 'read', 'failed') OR created_at < now() - $2::interval)
 ORDER BY id FOR UPDATE
 """
