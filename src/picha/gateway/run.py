@@ -57,6 +57,8 @@ from picha.kit.logs import configure, logger
 from picha.kit.memory import give_back_large_blocks
 
 _DRAIN_SECONDS = 10
+# How long a start waits for a database that is starting too, or recovers from having been killed.
+_START_SECONDS = 60
 _CONFIRM_SECONDS = 5
 _SWEEP_SECONDS = 60
 _SWEEP_PASSES = 20
@@ -93,7 +95,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     give_back_large_blocks()
     vault, clock, ids = Vault(read_ring(settings.ring())), SystemClock(), Ids()
     blobs, policies, doubted = open_blobs(settings), _policies(settings), _doubted(settings)
-    async with open_pool(settings.database_url) as pool:
+    async with open_pool(settings.database_url, tries=_START_SECONDS) as pool:
         book = AccountBook(pool, vault, clock)
         async with follow_times(book, clock) as times, Workshop() as workshop:
             album = Album(

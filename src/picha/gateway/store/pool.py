@@ -22,8 +22,6 @@ _RUNTIME_ROLE = "picha_runtime"
 # Every statement of a hot path finds its few rows by an index. A plan made while a table was small, or without
 # statistics, would read the table from end to end instead, and be kept while the table grows.
 _STEADY_PLANS = {"enable_seqscan": "off", "jit": "off"}
-# How long a start waits for a database that is starting, too.
-_START_SECONDS = 60
 # A server that vanished without a word is noticed by what it does not answer: its connections are given up after this
 # long, and new ones made. No statement of ours takes a tenth of it.
 _COMMAND_SECONDS = 20
@@ -89,14 +87,14 @@ async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
+async def open_pool(dsn: str, *, size: int = 8, tries: int = 1) -> AsyncIterator[Pool]:
     """Open up to `size` connections to `dsn` and check that the database keeps what it acknowledges.
 
-    A database that does not serve yet is waited for, up to a minute: one that was killed has to recover first. Raises
+    A database that does not serve yet is tried again, a second later, `tries` times in all. Raises
     `UnsafeDatabaseError` with what to do when fsync or synchronous_commit is off, the server is older than
     PostgreSQL 15, or a migration is missing.
     """
-    async with open_unchecked(dsn, size=size, tries=_START_SECONDS) as pool:
+    async with open_unchecked(dsn, size=size, tries=tries) as pool:
         await _assert_safe(pool)
         yield pool
 
