@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -24,39 +25,50 @@ Raise = Callable[..., AbstractContextManager[House]]
 
 
 class Server:
-    """A PostgreSQL of the operator's, that goes away and comes back."""
+    """A PostgreSQL of the operator's, that goes away and comes back.
+
+    One thread does all of it: the server lives as long as the thread that started it, and nobody waits meanwhile.
+    """
 
     def __init__(self, home: Path) -> None:
         self._postgres = EmbeddedPostgres(home)
+        self._hand = ThreadPoolExecutor(max_workers=1)
         self._running = ExitStack()
-        self.start()
+        self._hand.submit(self._start).result()
 
     @property
     def settings(self) -> dict[str, str]:
         return {"PICHA_DATABASE_URL": self._postgres.dsn}
 
     @property
-    def dsn(self) -> str:
-        return self._postgres.dsn
+    def fell(self) -> bool:
+        return self._process.poll() is not None
 
-    def start(self) -> None:
-        self.process = self._running.enter_context(self._postgres.running())
+    async def start(self) -> None:
+        await asyncio.wrap_future(self._hand.submit(self._start))
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Shut it down as an operator would."""
-        self._running.close()
+        await asyncio.wrap_future(self._hand.submit(self._running.close))
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """End it as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self._running.close()
+        os.killpg(self._process.pid, signal.SIGKILL)
+        await self.stop()
+
+    def end(self) -> None:
+        self._hand.submit(self._running.close).result()
+        self._hand.shutdown()
+
+    def _start(self) -> None:
+        self._process = self._running.enter_context(self._postgres.running())
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     made = Server(tmp_path / "server")
     yield made
-    made.stop()
+    made.end()
 
 
 class Senders:
@@ -141,7 +153,7 @@ async def test_a_database_that_goes_and_comes_back_under_load_loses_no_send_and_
             await spoil(picha, {"delay_ms": 100})
             async with callers.at_work():
                 await until(lambda: enough(callers, 20))
-                await asyncio.to_thread(getattr(server, way))
+                await (server.stop() if way == "stop" else server.kill())
                 await until(callers.is_refused)
                 # A customer writes meanwhile: Meta's stand-in tries again, as Meta does for days.
                 said = await picha.control(
@@ -149,7 +161,7 @@ async def test_a_database_that_goes_and_comes_back_under_load_loses_no_send_and_
                 )
                 await see_that_nothing_is_taken(picha, callers)
                 before = len(callers.accepted)
-                server.start()
+                await server.start()
                 await until(lambda: enough(callers, before + 20))
 
             await see_that_all_arrived(picha, callers)
@@ -193,7 +205,7 @@ async def test_a_full_disk_of_the_database_accepts_nothing_and_goes_on_when_ther
 ) -> None:
     with small_disk(tmp_path / "disk", 200) as disk, contextlib.ExitStack() as ending:
         server = Server(disk / "server")
-        ending.callback(server.stop)
+        ending.callback(server.end)
         with raise_house(settings=server.settings) as house:
             async with talking(house) as picha:
                 callers = await the_callers(picha)
@@ -212,9 +224,9 @@ async def test_a_full_disk_of_the_database_accepts_nothing_and_goes_on_when_ther
 
 async def back(server: Server, callers: Senders, count: int) -> bool:
     """Tell whether sends are accepted again; a server that fell for want of room is started by its operator."""
-    if server.process.poll() is not None:
-        server.stop()
-        server.start()
+    if server.fell:
+        await server.stop()
+        await server.start()
     return len(callers.accepted) >= count
 
 
