@@ -1,4 +1,4 @@
-"""Let go of what belongs to no message: bodies of webhooks, then their hashes, what was put aside, dead media ids."""
+"""Let go of what belongs to no message: webhooks, what was put aside, notices, dead media ids."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -11,6 +11,7 @@ _UNDIGESTED = "SELECT id FROM raw_webhook WHERE id = ANY($1) AND digested_at IS 
 _BODIES = "UPDATE raw_webhook SET body = NULL WHERE id = ANY($1)"
 _HASHES = "DELETE FROM raw_webhook WHERE id = ANY($1)"
 _QUARANTINE = "DELETE FROM quarantine WHERE id = ANY($1)"
+_NOTICES = "DELETE FROM notice WHERE id = ANY($1)"
 _DEAD_MEDIA = """
 DELETE FROM uploaded_media WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM uploaded_media WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
@@ -36,6 +37,11 @@ async def _quarantined(connection: Connection, items: Sequence[UUID]) -> Collect
     return ()
 
 
+async def _noticed(connection: Connection, notices: Sequence[UUID]) -> Collection[UUID]:
+    await connection.execute(_NOTICES, notices)
+    return ()
+
+
 BODIES = Walk("bodies", "raw_webhook", _bodies)
 """Empties the bodies of digested webhooks; the same body again is still known by its hash."""
 
@@ -44,6 +50,9 @@ HASHES = Walk("hashes", "raw_webhook", _hashes)
 
 QUARANTINE = Walk("quarantine", "quarantine", _quarantined)
 """Deletes items that were put aside."""
+
+NOTICES = Walk("notices", "notice", _noticed)
+"""Deletes what Meta told of numbers and accounts."""
 
 
 async def dead_media(pool: Pool, *, most: int) -> int:
