@@ -42,7 +42,7 @@ class House:
         """End all of it at once as a power cut would, and wait until nothing of it runs."""
         pids = self.ready.pids
         roots = [pid for pid in (pids.up, pids.api, pids.worker, pids.sandbox, pids.postgres) if pid]
-        tree = [pid for root in roots for pid in (root, *_below(root))]
+        tree = [pid for root in roots for pid in (root, *below(root))]
         # Whoever would start the others again goes first.
         for pid in tree:
             with suppress(ProcessLookupError):
@@ -61,7 +61,7 @@ class House:
 
     def child(self, name: str) -> int | None:
         """Return the process id that a program has now, None between two lives: api, worker, sandbox or postgres."""
-        for pid in _below(self.ready.pids.up):
+        for pid in below(self.ready.pids.up):
             with suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 is_it = b"-D" in words if name == "postgres" else b"picha.cli" in words and name.encode() in words
@@ -70,7 +70,7 @@ class House:
         return None
 
 
-def _below(root: int) -> list[int]:
+def below(root: int) -> list[int]:
     """Return every living descendant of a process."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

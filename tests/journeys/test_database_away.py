@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.journeys.running import House, Talk, Told, picture, raised, talking, until
+from tests.journeys.running import House, Talk, Told, below, picture, raised, talking, until
 from tests.journeys.test_doctor_command import examined
 from tests.journeys.test_survives import captions, greeted, spoil
 
@@ -55,6 +55,11 @@ class Server:
         """End it as a power cut would."""
         os.killpg(self._process.pid, signal.SIGKILL)
         await self.stop()
+
+    def signal(self, sign: signal.Signals) -> None:
+        """Send every process of the server a signal."""
+        for pid in (self._process.pid, *below(self._process.pid)):
+            os.kill(pid, sign)
 
     def end(self) -> None:
         self._hand.submit(self._running.close).result()
@@ -172,6 +177,31 @@ async def test_a_database_that_goes_and_comes_back_under_load_loses_no_send_and_
 
             await until(heard, within_s=120)
             assert (house.child("api"), house.child("worker")) == (house.ready.pids.api, house.ready.pids.worker)
+
+
+async def test_a_database_that_hangs_is_answered_for_and_goes_on_when_it_can(
+    raise_house: Raise, server: Server
+) -> None:
+    with raise_house(settings=server.settings) as house:
+        async with talking(house) as picha:
+            callers = await the_callers(picha)
+            async with callers.at_work():
+                await until(lambda: enough(callers, 10))
+                server.signal(signal.SIGSTOP)
+                try:
+                    # Nobody waits for ever: each is told within half a minute that nothing was kept.
+                    await until(lambda: turned_away(callers), within_s=90)
+                    await see_that_nothing_is_taken(picha, callers)
+                finally:
+                    server.signal(signal.SIGCONT)
+                before = len(callers.accepted)
+                await until(lambda: enough(callers, before + 10), within_s=90)
+
+            await see_that_all_arrived(picha, callers)
+
+
+async def turned_away(callers: Senders) -> bool:
+    return len(callers.refused) >= 3
 
 
 async def enough(callers: Senders, count: int) -> bool:

@@ -192,6 +192,20 @@ async def test_a_photo_that_is_still_to_be_fetched_keeps_what_names_it(ground: G
     assert await ground.pool.fetchval("SELECT facts FROM message") == {"media": {"id": "1003383421387256"}}
 
 
+async def test_a_picture_from_the_phone_that_is_still_to_be_fetched_is_worked_on_and_keeps_what_names_it(
+    ground: Ground,
+) -> None:
+    await ground.customer_writes(image_state="pending")
+    await ground.pool.execute(
+        "UPDATE message SET is_outbound = true, is_echo = true, phase = 'submitted', status = 'read'"
+    )
+
+    await after(ground, 31).all()
+
+    assert await ground.pool.fetchval("SELECT facts FROM message") == {"media": {"id": "1003383421387256"}}
+    assert await ground.lease(lanes.HEAR)
+
+
 async def test_what_is_never_ready_is_looked_at_ever_more_rarely(ground: Ground) -> None:
     await ground.customer_writes(image_state="stored")
     await in_phase(ground, "queued")
@@ -249,6 +263,20 @@ async def test_what_was_put_aside_goes_after_its_webhook(ground: Ground) -> None
 
     assert await after(ground, 29.9).all() == {"webhook_body": 1, "webhook": 1}
     assert await after(ground, 30.1).all() == {"quarantine": 1}
+
+
+async def test_what_meta_told_of_a_number_goes_after_ninety_days(ground: Ground) -> None:
+    account = await ground.pool.fetchval("SELECT id FROM account")
+    await ground.pool.execute(
+        "INSERT INTO notice (id, workspace_id, account_id, field, value, received_at)"
+        " VALUES ($1, $2, $3, 'x', '{}', now())",
+        ground.ids.uuid(),
+        ground.app.workspace_id,
+        account,
+    )
+
+    assert await after(ground, 89.9).all() == {}
+    assert await after(ground, 90.1).all() == {"notice": 1}
 
 
 async def test_statuses_that_nobody_knows_go_after_seven_days_and_those_that_are_bound_stay(ground: Ground) -> None:

@@ -44,6 +44,23 @@ async def test_what_queues_during_a_batch_is_committed_together() -> None:
     assert register.batches == [[0], [1, 2, 3, 4, 5]]
 
 
+async def test_who_gives_up_before_its_batch_is_begun_takes_the_item_back() -> None:
+    register = Register()
+    async with GroupCommit(register.run) as group:
+        register.open.clear()
+        first = asyncio.create_task(group.submit(0))
+        await register.began.wait()
+        impatient, patient = asyncio.create_task(group.submit(1)), asyncio.create_task(group.submit(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.sleep(0)
+
+        register.open.set()
+
+        assert (await first, await patient) == (0, 20)
+    assert register.batches == [[0], [2]]
+
+
 async def test_no_batch_is_larger_than_most() -> None:
     register = Register()
     async with GroupCommit(register.run, most=3) as group:

@@ -104,6 +104,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["90"],
         ),
     ] = 30
+    keep_notices_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which is kept what Meta tells of numbers and accounts; 0 lets go at once.",
+            examples=["30"],
+        ),
+    ] = 90
     keep_parked_statuses_days: Annotated[
         int,
         Meta(

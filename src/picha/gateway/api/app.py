@@ -1,5 +1,6 @@
 """The application: every route of the table behind one entrance that identifies, envelopes and never leaks."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
@@ -72,10 +73,11 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
     async def answer(request: Request) -> Response:
         request_id = services.ids.uuid()
         try:
-            call = Call(request, services, await services.keys.identify(request.headers.get("x-api-key")))
-            if route.needs_key:
-                _ = call.caller
-            answered = await route.handler(call)
+            async with asyncio.timeout(route.patience_s):
+                call = Call(request, services, await services.keys.identify(request.headers.get("x-api-key")))
+                if route.needs_key:
+                    _ = call.caller
+                answered = await route.handler(call)
         except RefusedError as error:
             return _refuse(error, request_id, is_enveloped=route.is_enveloped)
         except (OverloadedError, CrowdedError, *UNREACHABLE) as error:

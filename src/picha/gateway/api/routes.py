@@ -21,7 +21,10 @@ Handler = Callable[[Call], Awaitable[Answer | Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. `codes` are what it may refuse with beside those that every keyed or any route may."""
+    """One operation. `codes` are what it may refuse with beside those that every keyed or any route may.
+
+    Whoever is not served after `patience_s` seconds is told so.
+    """
 
     method: str
     path: str
@@ -31,6 +34,7 @@ class Route:
     codes: tuple[Code, ...] = ()
     needs_key: bool = True
     is_enveloped: bool = True
+    patience_s: float = 30.0
 
 
 _MESSAGES = "/v1/whatsapp/messages"
@@ -145,6 +149,7 @@ ROUTES = (
         body=MediaFromUrl,
         answer=Media,
         codes=(*_JSON, *_IMAGE),
+        patience_s=600.0,  # a large picture on a slow line
     ),
     Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, codes=(Code.MEDIA_NOT_FOUND,)),
     Route("DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, codes=(Code.MEDIA_NOT_FOUND,)),

@@ -55,7 +55,10 @@ class GroupCommit(Generic[T, R]):
             await self._drainer
 
     async def submit(self, item: T) -> R:
-        """Return `run`'s result for `item` once its batch is committed; raises `OverloadedError` when too many wait."""
+        """Return `run`'s result for `item` once its batch is committed; raises `OverloadedError` when too many wait.
+
+        Whoever gives up before its batch is begun takes the item back.
+        """
         if len(self._waiting) >= self._queue or self._closing:
             raise OverloadedError
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
@@ -69,7 +72,9 @@ class GroupCommit(Generic[T, R]):
             if not self._waiting:
                 await self._bell.wait()
                 continue
-            await self._commit([self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))])
+            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            if wanted := [(item, answer) for item, answer in batch if not answer.done()]:
+                await self._commit(wanted)
 
     async def _commit(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:

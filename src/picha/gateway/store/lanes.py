@@ -14,6 +14,9 @@ RENEW_SECONDS = 5
 PREPARE, SEND, HEAR = "prepare", "send", "hear"
 CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear"}
 
+# A picture that is to be fetched from Meta; the words are those of the index `message_to_fetch`.
+IS_TO_FETCH = "image_state = 'pending' AND (NOT is_outbound OR is_echo)"
+
 # Where each kind of lane finds its waiting work. The partial indexes hold nothing else. An attempt that is open in a
 # lane without an owner is work too: its owner died, and nobody else will say that its outcome is unknown.
 _WORK = {
@@ -21,8 +24,7 @@ _WORK = {
     SEND: "SELECT 1 FROM pair JOIN sender ON sender.id = lane.key"
     " WHERE sender_id = lane.key AND next_due <= now() AND paused_at IS NULL"
     " UNION ALL SELECT 1 FROM attempt WHERE sender_id = lane.key AND outcome IS NULL",
-    HEAR: "SELECT 1 FROM message WHERE sender_id = lane.key AND image_state = 'pending' AND NOT is_outbound"
-    " AND due_at <= now()",
+    HEAR: f"SELECT 1 FROM message WHERE sender_id = lane.key AND {IS_TO_FETCH} AND due_at <= now()",  # noqa: S608
 }
 
 _TAKE = """

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from picha.gateway.store import lanes
 from picha.gateway.store.ledger import turns
 from picha.gateway.store.pool import Pool
 from picha.images.plan import Policy
@@ -82,7 +83,7 @@ FROM message JOIN sender ON sender.id = sender_id
 WHERE {where} AND due_at <= now() AND message.id <> ALL($2::uuid[]) ORDER BY due_at, message.id LIMIT $3
 """
 _TO_PREPARE = _PICTURES.format(where="message.workspace_id = $1 AND phase = 'image_wait'")
-_TO_FETCH = _PICTURES.format(where="sender_id = $1 AND image_state = 'pending' AND (NOT is_outbound OR is_echo)")
+_TO_FETCH = _PICTURES.format(where=f"sender_id = $1 AND {lanes.IS_TO_FETCH}")
 
 
 async def sends(pool: Pool, sender: UUID, *, busy: Iterable[UUID], most: int) -> tuple[list[Outgoing], list[UUID]]:

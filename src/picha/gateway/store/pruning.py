@@ -1,4 +1,4 @@
-"""Let go of what belongs to no message: bodies of webhooks, then their hashes, what was put aside, dead media ids."""
+"""Let go of what belongs to no message: webhooks, what was put aside, notices, dead media ids."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -37,7 +37,7 @@ async def _quarantined(connection: Connection, items: Sequence[UUID]) -> Collect
     return ()
 
 
-async def _notices(connection: Connection, notices: Sequence[UUID]) -> Collection[UUID]:
+async def _noticed(connection: Connection, notices: Sequence[UUID]) -> Collection[UUID]:
     await connection.execute(_NOTICES, notices)
     return ()
 
@@ -51,9 +51,8 @@ HASHES = Walk("hashes", "raw_webhook", _hashes)
 QUARANTINE = Walk("quarantine", "quarantine", _quarantined)
 """Deletes items that were put aside."""
 
-
-NOTICES = Walk("notices", "notice", _notices)
-"""Deletes what was told of numbers and accounts."""
+NOTICES = Walk("notices", "notice", _noticed)
+"""Deletes what Meta told of numbers and accounts."""
 
 
 async def dead_media(pool: Pool, *, most: int) -> int:

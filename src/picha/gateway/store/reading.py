@@ -62,7 +62,7 @@ SELECT phase, count(*) FROM (SELECT phase FROM message WHERE {IS_WAITING} LIMIT 
 """  # noqa: S608 - constants
 _OLDEST_WEBHOOK = "SELECT received_at FROM raw_webhook WHERE digested_at IS NULL ORDER BY id LIMIT 1"
 _REST = f"""
-SELECT {_counted("message WHERE image_state = 'pending' AND (NOT is_outbound OR is_echo)")} AS fetch,
+SELECT {_counted(f"message WHERE {lanes.IS_TO_FETCH}")} AS fetch,
     {_counted("raw_webhook WHERE digested_at IS NULL")} AS webhooks,
     greatest(extract(epoch FROM now() - ({_OLDEST_WEBHOOK})), 0)::float8 AS webhooks_oldest_s,
     {_counted("evidence WHERE attempt_id IS NULL")} AS parked,
@@ -89,8 +89,8 @@ WHERE (leased_until IS NULL OR leased_until < now()) AND CASE kind
     WHEN 'send' THEN EXISTS (SELECT FROM sender WHERE id = lane.key AND paused_at IS NULL) AND least(
         ({_DUE_SINCE.format(sender="lane.key", rank=0)}), ({_DUE_SINCE.format(sender="lane.key", rank=1)})
     ) <= now() - late
-    WHEN 'hear' THEN EXISTS (SELECT FROM message WHERE sender_id = lane.key AND image_state = 'pending'
-        AND (NOT is_outbound OR is_echo) AND due_at <= now() - late)
+    WHEN 'hear' THEN EXISTS
+        (SELECT FROM message WHERE sender_id = lane.key AND {lanes.IS_TO_FETCH} AND due_at <= now() - late)
 END
 GROUP BY kind
 """  # noqa: S608 - constants

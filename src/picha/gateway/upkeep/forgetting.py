@@ -36,6 +36,7 @@ class Keep:
     bodies: timedelta = timedelta(days=7)
     hashes: timedelta = timedelta(days=9)
     quarantine: timedelta = timedelta(days=30)
+    notices: timedelta = timedelta(days=90)
     parked: timedelta = timedelta(days=7)
 
     @classmethod
@@ -49,6 +50,7 @@ class Keep:
             bodies=bodies,
             hashes=max(bodies, timedelta(days=settings.keep_webhook_hashes_days)),
             quarantine=timedelta(days=settings.keep_quarantine_days),
+            notices=timedelta(days=settings.keep_notices_days),
             parked=timedelta(days=settings.keep_parked_statuses_days),
         )
 
@@ -97,7 +99,7 @@ class Forgetting:
             "webhook_body": self._walk(pruning.BODIES, keep.bodies),
             "webhook": self._walk(pruning.HASHES, keep.hashes),
             "quarantine": self._walk(pruning.QUARANTINE, keep.quarantine),
-            "notice": self._walk(pruning.NOTICES, keep.quarantine),
+            "notice": self._walk(pruning.NOTICES, keep.notices),
             "parked_status": self._counted(lambda: forget.parked(self.pool, after=keep.parked, most=self.most)),
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
         }

@@ -5,18 +5,19 @@ from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.store import retention
+from picha.gateway.store.lanes import IS_TO_FETCH
 from picha.gateway.store.pool import Connection, Pool
 from picha.gateway.store.walks import Walk
 
 # A message that waits, flies or is unknown, or whose picture is still to come, is not touched. One that Meta took may
 # yet be sent again, as long as neither its arrival nor its failure is known; Meta gives up after this long.
 _UNDELIVERED = timedelta(days=30)
-_SETTLED = """
+_SETTLED = f"""
 SELECT id FROM message WHERE id = ANY($1) AND phase NOT IN ('image_wait', 'queued', 'sending', 'unknown')
-    AND (is_outbound AND NOT is_echo OR image_state IS DISTINCT FROM 'pending')
+    AND ({IS_TO_FETCH}) IS NOT TRUE
     AND (phase <> 'submitted' OR status IN ('delivered', 'read', 'failed') OR created_at < now() - $2::interval)
 ORDER BY id FOR UPDATE
-"""
+"""  # noqa: S608 - constants
 _THERE = "SELECT id FROM message WHERE id = ANY($1)"
 
 # Of what came with a received message stays of what kind it was, and not what was said.

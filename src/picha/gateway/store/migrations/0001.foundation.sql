@@ -379,8 +379,8 @@ CREATE TABLE walk (
     name text PRIMARY KEY,
     upto uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
 );
-INSERT INTO walk (name) VALUES ('captions'), ('pictures'), ('messages'), ('bodies'), ('hashes'), ('quarantine'),
-    ('notices');
+INSERT INTO walk (name)
+VALUES ('captions'), ('pictures'), ('messages'), ('bodies'), ('hashes'), ('quarantine'), ('notices');
 
 CREATE TABLE walk_late (
     name text NOT NULL REFERENCES walk,
