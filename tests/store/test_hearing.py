@@ -169,6 +169,18 @@ async def _until_done(digest: Digest) -> None:
         pass
 
 
+async def test_what_cannot_be_stored_is_put_aside_alone_wherever_it_stands_in_a_large_batch(ground: Ground) -> None:
+    long = "wamid." + "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(9000))
+    messages = [text(long if n in {0, 77, 78, 199} else f"wamid.{n:03}") for n in range(200)]
+
+    await understand(ground, body(messages=messages[:100]), body(messages=messages[100:]))
+
+    assert await wamids(ground) == [f"wamid.{n:03}" for n in range(200) if n not in {0, 77, 78, 199}]
+    kept = await quarantine.kept(ground.pool)
+    assert {one.reason for one in kept} == {"It cannot be stored: ProgramLimitExceededError."}
+    assert len(kept) == 4
+
+
 async def test_errors_of_a_number_and_news_of_an_account_are_kept_once_and_listed(ground: Ground) -> None:
     error = {"code": 130429, "title": "Rate limit hit", "error_data": {"details": "Too\0 fast."}}
     quality = {"display_phone_number": "15550783881", "event": "FLAGGED"}

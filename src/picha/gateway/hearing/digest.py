@@ -57,7 +57,7 @@ class Digest:
                 await pause(bell)
 
     async def step(self, most: int) -> int:
-        """Digest up to `most` bodies and return how many; of a batch that fails, the oldest is taken item by item."""
+        """Digest up to `most` bodies and return how many; a batch that fails is halved until the unfit stand alone."""
         try:
             return await self._step(most, is_caught_up=False)
         except FutureError:
@@ -68,8 +68,8 @@ class Digest:
         try:
             return await self._digest(self._together, most, is_caught_up=is_caught_up)
         except UNFIT as error:
-            self._log.warning("a webhook batch failed, taking its items singly", error=type(error).__name__)
-        return await self._digest(self._singly, 1, is_caught_up=is_caught_up)
+            self._log.warning("a webhook batch failed, looking for what is unfit", error=type(error).__name__)
+        return await self._digest(self._in_pieces, most, is_caught_up=is_caught_up)
 
     async def _digest(
         self, write: Callable[[Connection, Harvest], Awaitable[None]], most: int, *, is_caught_up: bool
@@ -101,14 +101,19 @@ class Digest:
     async def _together(self, connection: Connection, harvest: Harvest) -> None:
         harvest.doubled = await self._write(connection, harvest.heard)
 
-    async def _singly(self, connection: Connection, harvest: Harvest) -> None:
-        """Write each fact by itself; one that does not fit is put aside, and its neighbours stay."""
-        for one in harvest.heard:
+    async def _in_pieces(self, connection: Connection, harvest: Harvest) -> None:
+        pieces = [harvest.heard]
+        while pieces:
+            piece = pieces.pop()
             try:
                 async with connection.transaction():
-                    harvest.doubled += await self._write(connection, [one])
+                    harvest.doubled += await self._write(connection, piece)
             except UNFIT as error:
-                harvest.put_aside(one.raw_id, "$", f"It cannot be stored: {type(error).__name__}.", one.item)
+                if len(piece) > 1:
+                    pieces += [piece[len(piece) // 2 :], piece[: len(piece) // 2]]
+                    continue
+                for one in piece:
+                    harvest.put_aside(one.raw_id, "$", f"It cannot be stored: {type(error).__name__}.", one.item)
 
     async def _write(self, connection: Connection, heard: Sequence[Heard]) -> int:
         facts = [one.fact for one in heard]
