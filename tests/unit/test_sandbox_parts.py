@@ -63,6 +63,19 @@ async def test_a_caller_that_goes_away_does_not_take_its_record_back(tmp_path: P
     assert applied == [deleted(1), deleted(2)]
 
 
+async def test_what_a_caller_left_behind_is_written_before_the_journal_closes(tmp_path: Path) -> None:
+    applied: list[records.AnyRecord] = []
+    journal = Journal(tmp_path / "journal.jsonl", applied.append)
+
+    appending = asyncio.create_task(journal.append(deleted(1)))
+    await asyncio.sleep(0)
+    appending.cancel()
+    await asyncio.gather(appending, return_exceptions=True)
+    await journal.close()
+
+    assert applied == list(replay(tmp_path / "journal.jsonl")) == [deleted(1)]
+
+
 @given(st.integers(min_value=0, max_value=80))
 def test_wherever_the_last_line_is_torn_the_lines_before_it_stand(cut: int) -> None:
     whole = b"".join(records.encode(deleted(n)) + b"\n" for n in range(3))

@@ -10,16 +10,15 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
 from picha.kit.disk import sync_folder
-from picha.sandbox.background import in_thread
-from picha.sandbox.records import AnyRecord, decode, encode
+from picha.sandbox.background import Hand
+from picha.sandbox.records import AnyRecord, decode, encode_lines
 
 _CHUNK = 1 << 20
-_Argument = TypeVar("_Argument")
 
 
 class JournalDamaged(Exception):  # noqa: N818 - a state of the file, told to a person
@@ -62,12 +61,15 @@ class Journal:
         self._path = path
         self._file = _opened(path)
         self.size = os.fstat(self._file).st_size
+        self._is_torn = False
         self._on_durable = on_durable
         self._waiting: list[_Entry] = []
         self._swaps: list[_Swap] = []
         self._mark: float = math.inf
         self._on_large: Callable[[], None] | None = None
         self._something = asyncio.Event()
+        self._is_closing = False
+        self._hand = Hand()
         self._writer = asyncio.create_task(self._write())
         self._writer.add_done_callback(self._ended)
         sync_folder(path.parent)
@@ -79,10 +81,11 @@ class Journal:
             OSError: the disk refused, or the journal is closed; nothing of these records has happened.
         """
         self._check_open()
-        lines = b"".join(encode(record) + b"\n" for record in records)
-        entry = _Entry(lines, records, asyncio.get_running_loop().create_future())
+        entry = _Entry(encode_lines(records), records, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
-        await self._written(entry.done)
+        self._something.set()
+        # A caller that goes away does not take back what was queued.
+        await entry.done
 
     async def swap(self, new: Path, *, upto: int | None, then: Callable[[], None]) -> None:
         """Let the file `new` take the journal's place; `then` is called when that is durable, before anything else is.
@@ -96,7 +99,8 @@ class Journal:
         self._check_open()
         swap = _Swap(new, upto, then, asyncio.get_running_loop().create_future())
         self._swaps.append(swap)
-        await self._written(swap.done)
+        self._something.set()
+        await swap.done
 
     def when_larger(self, than: float, call: Callable[[], None]) -> None:
         """Call `call` once, when the journal has more bytes than this."""
@@ -109,27 +113,19 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is queued and close the file; who comes later is refused."""
-        if queued := self._queued():
-            await asyncio.wait(queued)
-        self._writer.cancel()
+        self._is_closing = True
+        self._something.set()
         with contextlib.suppress(asyncio.CancelledError):
             await self._writer
+        self._hand.close()
         os.close(self._file)
 
     def _check_open(self) -> None:
         if self._writer.done():
             raise _closed()
 
-    async def _written(self, done: asyncio.Future[None]) -> None:
-        self._something.set()
-        # A caller that goes away does not take back what was queued.
-        await asyncio.shield(done)
-
-    def _queued(self) -> list[asyncio.Future[None]]:
-        return [*(entry.done for entry in self._waiting), *(swap.done for swap in self._swaps)]
-
     async def _write(self) -> None:
-        while True:
+        while not self._is_closing or self._waiting or self._swaps:
             await self._something.wait()
             self._something.clear()
             await self._write_batch()
@@ -142,20 +138,19 @@ class Journal:
 
     def _ended(self, _writer: "asyncio.Task[None]") -> None:
         """Leave nobody waiting for a writer that has ended."""
-        for done in self._queued():
-            if not done.done():
-                done.set_exception(_closed())
+        for done in (*(entry.done for entry in self._waiting), *(swap.done for swap in self._swaps)):
+            _settle(done, _closed())
 
     async def _write_batch(self) -> None:
         batch = list(self._waiting)
-        failure = await _tried(self._put, b"".join(entry.lines for entry in batch)) if batch else None
+        failure = await self._hand.tried(self._put, b"".join(entry.lines for entry in batch)) if batch else None
         del self._waiting[: len(batch)]
         for entry in batch:
             _settle(entry.done, failure or self._let_happen(entry.records))
 
     async def _swap_now(self, swap: "_Swap") -> None:
         old = self._file
-        failure = await _tried(self._replace, swap)
+        failure = await self._hand.tried(self._replace, swap)
         # When only the new name is not durable yet, the file is in its place all the same.
         if self._file != old:
             try:
@@ -174,20 +169,22 @@ class Journal:
 
     def _put(self, lines: bytes) -> None:
         self._cut()
+        self._is_torn = True
         try:
             _write_all(self._file, lines)
-            os.fdatasync(self._file)
         except BaseException:
             # If even this fails, the next batch begins with it.
             with contextlib.suppress(OSError):
                 self._cut()
             raise
+        self._is_torn = False
         self.size += len(lines)
 
     def _cut(self) -> None:
         """Take away what a failed batch left behind."""
-        if os.fstat(self._file).st_size != self.size:
+        if self._is_torn:
             os.ftruncate(self._file, self.size)
+            self._is_torn = False
 
     def _replace(self, swap: "_Swap") -> None:
         self._cut()
@@ -226,16 +223,10 @@ class _Swap(NamedTuple):
     done: asyncio.Future[None]
 
 
-async def _tried(deed: Callable[[_Argument], None], argument: _Argument) -> Exception | None:
-    """Do a deed in a thread and return what went wrong."""
-    try:
-        await in_thread(deed, argument)
-    except Exception as why:  # noqa: BLE001 - whatever it is, those who wait hear of it and the writer goes on
-        return why
-    return None
-
-
 def _settle(done: asyncio.Future[None], failure: Exception | None) -> None:
+    if done.done():
+        # Whoever waited has gone away.
+        return
     if failure is None:
         done.set_result(None)
     else:
@@ -247,7 +238,8 @@ def _closed() -> OSError:
 
 
 def _opened(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    # Each write returns when it is on disk: a call of its own for that would wait once more for the interpreter's lock.
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_DSYNC | os.O_CLOEXEC, 0o600)
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -14,6 +14,8 @@ from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
 Kind = Literal["status", "inbound", "echo", "error"]
 """What a webhook tells of: a send's status, a message received, one sent from the phone app, an error of the number."""
 
+Status = Literal["sent", "delivered", "read", "failed"]
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record"):
     """A line of the journal."""
@@ -118,7 +120,7 @@ class StatusMade(Record, frozen=True, kw_only=True, omit_defaults=True, tag="sta
     """A send reached a status; in a group, `delivered` and `read` name those of its participants who did."""
 
     wamid: str
-    status: Literal["sent", "delivered", "read", "failed"]
+    status: Status
     at: float
     participants: tuple[str, ...] = ()
     code: int | None = None
@@ -263,6 +265,7 @@ AnyRecord = (
 )
 
 encode = msgspec.json.Encoder().encode
+encode_lines = msgspec.json.Encoder().encode_lines
 decode = msgspec.json.Decoder(AnyRecord).decode
 
 # What a renewal leaves standing.
