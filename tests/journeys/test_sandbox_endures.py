@@ -6,6 +6,9 @@ from pathlib import Path
 
 from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, PATIENCE_S, Receiver, SandboxProgram, running
 
+# Magic numbers, whose sends fail by webhook.
+UNDELIVERABLE, CLOSED = "9991131026", "9991131047"
+
 
 async def send_until_killed(sandbox: SandboxProgram, answered: list[str], number: int) -> None:
     body = {"messaging_product": "whatsapp", "to": "16505551234", "type": "image", "image": {"id": DOCUMENTED_MEDIA}}
@@ -51,6 +54,24 @@ async def test_a_killed_sandbox_goes_on_where_it_was(tmp_path: Path) -> None:
     assert data == b"some bytes"
     assert second.ready.access_token == first.ready.access_token
     assert second.ready.app_secret == first.ready.app_secret
+
+
+async def test_sends_that_set_out_together_each_go_their_own_way(tmp_path: Path) -> None:
+    arguments = ("--home", str(tmp_path), "--ladder", "0,0,0", "--limits", "off")
+    async with Receiver("shaken").listening() as receiver, running(*arguments, "--callback", receiver.url) as sandbox:
+        people = ["16505551234", UNDELIVERABLE, "16505551234", CLOSED] * 8
+        sent = await asyncio.gather(*(sandbox.sent(to=to) for to in people))
+        calls = await receiver.until(16 * 3 + 16)
+
+    told: dict[str, list[tuple[str, int | None]]] = {wamid: [] for wamid in sent}
+    for status in (call.value["statuses"][0] for call in calls):
+        told[status["id"]].append((status["status"], status["errors"][0]["code"] if "errors" in status else None))
+    expected = {
+        "16505551234": [("sent", None), ("delivered", None), ("read", None)],
+        UNDELIVERABLE: [("failed", 131026)],
+        CLOSED: [("failed", 131047)],
+    }
+    assert told == {wamid: expected[to] for wamid, to in zip(sent, people, strict=True)}
 
 
 async def test_what_is_owed_follows_the_callback_to_its_new_address(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.sandbox.chronicle import Chronicle
-from picha.sandbox.happenings import Happening
+from picha.sandbox.happenings import Happening, OfSend
 from picha.sandbox.records import MessageHeard
 
 
@@ -12,7 +12,7 @@ def told(wamids: list[str], most: int) -> tuple[Chronicle, list[str]]:
     """Return a chronicle that these messages were told to, and what its listener heard."""
     chronicle, heard = Chronicle(most), list[str]()
 
-    def listen(happening: Happening) -> None:
+    def listen(happening: Happening | OfSend) -> None:
         heard.append(happening.wamid)
 
     chronicle.listeners.add(listen)

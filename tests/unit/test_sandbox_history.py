@@ -124,7 +124,6 @@ def seen(world: World) -> dict[str, Any]:
         "_base",
         "media",
         "clock",
-        "sends",
         "deliveries",
         "chronicle",
         "conversations",
@@ -133,12 +132,11 @@ def seen(world: World) -> dict[str, Any]:
         "callbacks",
     }
     fields = {name: value for name, value in vars(world).items() if name not in unseen}
-    sends = {name: {**vars(send)} for name, send in world.sends.items()}
     clock = (world.clock.shift, world.clock.frozen_at, list(world.callbacks.values()))
     shown = msgspec.json.encode(world.deliveries.newest(100_000))
     talks = {name: value for name, value in vars(world.conversations).items() if name != "clock"}
     fields |= {"happenings": list(world.chronicle.of(None)), "conversations": talks}
-    return fields | {"media": alive, "sends": sends, "clock": clock, "deliveries": shown, "chance": world.chance()}
+    return fields | {"media": alive, "clock": clock, "deliveries": shown, "chance": world.chance()}
 
 
 @given(lives(), st.data())

@@ -17,7 +17,7 @@ from picha.kit import filelock, logs
 from picha.sandbox.dialect import Dialect
 
 if TYPE_CHECKING:
-    from picha.sandbox.courier import Ladder
+    from picha.sandbox.ladder import Ladder
     from picha.sandbox.ready import Ready
     from picha.sandbox.settings import Settings
 

@@ -3,9 +3,9 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
-from picha.sandbox.happenings import DeliveryItem, Happening, Inbound, LedgerItem, StatusItem, inbound_item
+from picha.sandbox.happenings import DeliveryItem, Event, Happening, Inbound, OfSend, inbound_item
 from picha.sandbox.on_the_way import Send
-from picha.sandbox.records import WebhookQueued
+from picha.sandbox.records import StatusMade, WebhookQueued
 
 # Some seven happen to a send. What is forgotten here is still in the journal, and a send's line in the ledger.
 HAPPENINGS_MAX = 200_000
@@ -18,13 +18,13 @@ class Chronicle:
     """
 
     def __init__(self, most: int = HAPPENINGS_MAX) -> None:
-        self.listeners: set[Callable[[Happening], None]] = set()
+        self.listeners: set[Callable[[Happening | OfSend], None]] = set()
         self.forgotten = 0
         self._most = most
-        self._all: deque[Happening] = deque()
-        self._of: defaultdict[str, list[Happening]] = defaultdict(list)
+        self._all: deque[Happening | OfSend] = deque()
+        self._of: defaultdict[str, list[Happening | OfSend]] = defaultdict(list)
 
-    def of(self, wamid: str | None) -> Iterable[Happening]:
+    def of(self, wamid: str | None) -> Iterable[Happening | OfSend]:
         """Return what is remembered of one message, or of all, in order."""
         return self._all if wamid is None else self._of.get(wamid, ())
 
@@ -35,20 +35,10 @@ class Chronicle:
         self._tell(Happening(event="inbound", wamid=record.id, to=key, phone_number_id=number, item=item))
 
     def of_send(
-        self, send: Send, event: str, item: LedgerItem | StatusItem | DeliveryItem, status: str | None = None
+        self, event: Event, send: Send, what: StatusMade | DeliveryItem | None = None, participant: str | None = None
     ) -> None:
         """A send was accepted, reached a status, or had a webhook of it delivered."""
-        self._tell(
-            Happening(
-                event=event,
-                wamid=send.item.wamid,
-                to=send.key or send.item.group_id,
-                status=status,
-                callback_data=send.item.biz_opaque_callback_data,
-                phone_number_id=send.item.phone_number_id,
-                item=item,
-            )
-        )
+        self._tell(OfSend(event, send, what, participant))
 
     def delivery(self, owed: WebhookQueued, to: str | None, item: DeliveryItem) -> None:
         """A webhook that is of no send was taken or given up."""
@@ -63,7 +53,7 @@ class Chronicle:
             )
         )
 
-    def _tell(self, happening: Happening) -> None:
+    def _tell(self, happening: Happening | OfSend) -> None:
         self._all.append(happening)
         self._of[happening.wamid].append(happening)
         if len(self._all) > self._most:
@@ -71,7 +61,7 @@ class Chronicle:
         for listener in tuple(self.listeners):
             listener(happening)
 
-    def _forget(self, oldest: Happening) -> None:
+    def _forget(self, oldest: Happening | OfSend) -> None:
         self.forgotten += 1
         left = self._of[oldest.wamid]
         # What is the oldest of all is the oldest of its message.

@@ -19,15 +19,14 @@ from picha.sandbox.control_words import asked, read, refused, told
 from picha.sandbox.faults import Fault, Faults, FaultWish
 from picha.sandbox.ground import Ground
 from picha.sandbox.happenings import (
-    Collector,
     DeliveryItem,
     InboundItem,
     LedgerItem,
-    Search,
     StatusItem,
 )
 from picha.sandbox.manual.described import Found, described
 from picha.sandbox.records import ClockPlaced
+from picha.sandbox.searching import Collector, Search
 from picha.sandbox.switches import Switchboard, SwitchError, Switches
 
 _LEDGER_MAX = 1_000_000

@@ -1,7 +1,8 @@
 """What becomes of an accepted send: its link is fetched, then statuses climb the ladder, or it fails."""
 
 import asyncio
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,28 +13,26 @@ from picha.sandbox.background import Background
 from picha.sandbox.callbacks import statuses
 from picha.sandbox.callbacks.mailbag import Mailbag
 from picha.sandbox.callbacks.trouble import Troubles
+from picha.sandbox.clock import from_stamp
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
-from picha.sandbox.happenings import Collector, Search
+from picha.sandbox.ladder import STEPS, Ladder, Step, strides
 from picha.sandbox.links import Links
 from picha.sandbox.on_the_way import RANKS, Send
 from picha.sandbox.person import Person
-from picha.sandbox.records import LinkFetched, StatusMade, WebhookQueued
+from picha.sandbox.records import AnyRecord, LinkFetched, Status, StatusMade, WebhookQueued
+from picha.sandbox.searching import Collector, Search
 from picha.sandbox.subscriptions import Callback
 from picha.sandbox.switches import Switchboard
 
-_Step = Literal["sent", "delivered", "read"]
 _UNDELIVERABLE = (131026, "Message undeliverable.")
 _EARLY_MAX_S = 2.0
-Ladder = tuple[int, int | None, int | None]
-_STEPS: tuple[_Step, ...] = ("sent", "delivered", "read")
 
 
 class Courier:
     """Carries every send from its acceptance to its last status.
 
-    `ladder` holds three pauses in milliseconds of real time: from the answer to `sent`, from there to `delivered`, from
-    there to `read`; None waits for the person. A failure comes after the first of them.
+    A failure comes after the first pause of the `ladder`.
     """
 
     def __init__(
@@ -54,14 +53,18 @@ class Courier:
         self._switchboard = switchboard
         self._ladder = ladder
         self._dialect = dialect
+        self._ready: list[Send] = []
         self._making: set[tuple[str, str, str]] = set()
         self._work = Background("a send was lost on its way")
 
     def begin(self, wamid: str) -> None:
         """Set a send on its way, or further on it after a restart; called once its answer has left."""
         send = self._world.sends.get(wamid)
-        if send is not None:
-            self._work.start(self._carry(send, self._ladder))
+        if send is None:
+            return
+        if not self._ready:
+            asyncio.get_running_loop().call_soon(self._set_out)
+        self._ready.append(send)
 
     async def run_ahead(self, wamid: str) -> bool:
         """Set a send on its way before its answer if trouble wants it so, and tell whether it did.
@@ -72,7 +75,7 @@ class Courier:
         """
         self._troubles.meet(wamid)
         send = self._world.sends.get(wamid)
-        if send is None or self._world.callback(send.item.phone_number_id) is None:
+        if send is None or self._world.callback(send.accepted.phone_number_id) is None:
             return False
         if not self._troubles.strikes("early_status", wamid, None):
             return False
@@ -90,21 +93,34 @@ class Courier:
         wamids = []
         for wamid, send in list(self._world.sends.items()):
             stage = send.stage(key)
-            if send.item.phone_number_id not in numbers or stage not in ("sent", "delivered"):
+            if send.accepted.phone_number_id not in numbers or stage not in ("sent", "delivered"):
                 continue
             if self._is_held_back(send):
                 continue
-            steps = _STEPS[_STEPS.index(stage) + 1 : _STEPS.index(upto) + 1]
-            for status in steps:
-                await self._make(send, status, (key,) if send.is_for_group else ())
+            steps = STEPS[STEPS.index(stage) + 1 : STEPS.index(upto) + 1]
+            whom = (key,) if send.is_for_group else ()
+            await self._make([(send, [made for status in steps for made in self._new(send, status, whom)])])
             if steps:
                 wamids.append(wamid)
-                self._work.start(self._carry(send, self._ladder))
+                self.begin(wamid)
         return wamids
 
     async def close(self) -> None:
         """Stop; whoever is under way goes on after the next start."""
+        self._ready.clear()
         await self._work.close()
+
+    def _set_out(self) -> None:
+        """Start what has been made ready: sends that are equally far go together, at the cost of one."""
+        ready, self._ready = self._ready, []
+        companies: defaultdict[str | None, list[Send]] = defaultdict(list)
+        for send in ready:
+            if send.is_link_due or send.doom is not None:
+                self._work.start(self._carry(send, self._ladder))
+            else:
+                companies[send.status].append(send)
+        for company in companies.values():
+            self._work.start(self._climb(company, self._ladder))
 
     async def _carry(self, send: Send, ladder: Ladder) -> None:
         link = send.accepted.link
@@ -113,78 +129,85 @@ class Courier:
             code = int(self._switchboard.current.link_failure_code)
             doom = None if seen.flaw is None else (code, seen.flaw)
             await self._journal.append(LinkFetched(wamid=send.accepted.wamid, sha256=seen.sha256, doom=doom))
-        if send.doom is not None:
-            await self._fail(send, *send.doom, pause=ladder[0])
+        if send.doom is None:
+            await self._climb([send], ladder)
             return
-        wamid = send.accepted.wamid
-        done = 0 if send.status not in _STEPS else _STEPS.index(send.status) + 1
-        for status, pause in list(zip(_STEPS, ladder, strict=True))[done:]:
-            if pause is None or (status != "sent" and self._is_held_back(send)):
-                return
-            if status == "read" and self._troubles.strikes("failed_after_delivered", wamid, status):
-                await self._fail(send, *_UNDELIVERABLE, pause=pause)
-                return
+        await asyncio.sleep(ladder[0] / 1000)
+        await self._make([(send, self._new(send, "failed", (), *send.doom))])
+
+    async def _climb(self, company: Sequence[Send], ladder: Ladder) -> None:
+        for pause, steps in strides(company[0].status, ladder):
             await asyncio.sleep(pause / 1000)
-            if status == "delivered" and self._troubles.strikes("skip_delivered", wamid, status):
-                continue
-            if status != "sent" and self._is_held_back(send):
-                return
-            await self._make(send, status, () if status == "sent" else send.left(status))
+            await self._make([(send, [made for step in steps for made in self._next(send, step)]) for send in company])
+
+    def _next(self, send: Send, step: Step) -> list[StatusMade]:
+        """Return what comes of a step of the ladder, as trouble and its person have it."""
+        if step == "sent":
+            return self._new(send, step)
+        if self._is_held_back(send):
+            return []
+        if step == "read" and self._troubles.strikes("failed_after_delivered", send.accepted.wamid, step):
+            return self._new(send, "failed", (), *_UNDELIVERABLE)
+        if step == "delivered" and self._troubles.strikes("skip_delivered", send.accepted.wamid, step):
+            return []
+        return self._new(send, step, send.left(step))
 
     def _is_held_back(self, send: Send) -> bool:
         """Tell whether a send goes no further than `sent`: the person blocks the business, or 30 days have passed."""
-        is_lost = self._clock.now() - send.item.accepted_at >= UNDELIVERED_LIFE
-        return send.is_withheld or (is_lost and send.status in (None, "sent"))
+        if send.is_withheld:
+            return True
+        return send.status in (None, "sent") and self._clock.now() - from_stamp(send.accepted.at) >= UNDELIVERED_LIFE
 
-    async def _fail(self, send: Send, code: int, details: str, *, pause: int) -> None:
-        if send.status == "failed":
-            return
-        await asyncio.sleep(pause / 1000)
-        await self._make(send, "failed", (), code, details)
-
-    async def _make(
+    def _new(
         self,
         send: Send,
-        status: Literal["sent", "delivered", "read", "failed"],
-        participants: tuple[str, ...],
+        status: Status,
+        participants: tuple[str, ...] = (),
         code: int | None = None,
         details: str | None = None,
-    ) -> None:
-        """Let a send reach a status, for those of its group's participants who have not reached it yet."""
-        if send.is_for_group and status in ("delivered", "read") and not participants:
-            return
-        wamid, rank = send.accepted.wamid, RANKS[status]
-        stages = send.participants if participants else {"": send.status or ""}
-        whom = [
-            key
-            for key in participants or ("",)
-            if (wamid, status, key) not in self._making and RANKS.get(stages.get(key, ""), 0) < rank
-        ]
-        if not whom:
-            return
-        making = {(wamid, status, key) for key in whom}
-        self._making |= making
-        reached = tuple(whom) if participants else ()
+    ) -> list[StatusMade]:
+        """Return a status for a send, or those of its group's participants, who have not reached it; [] for nobody."""
+        is_for_some = send.is_for_group and status in ("delivered", "read")
+        whom = tuple(key for key in participants if self._is_ahead(send, status, key)) if is_for_some else ()
+        if not (whom if is_for_some else self._is_ahead(send, status)):
+            return []
         at = self._clock.now().timestamp()
+        wamid = send.accepted.wamid
+        return [StatusMade(wamid=wamid, status=status, at=at, participants=whom, code=code, details=details)]
+
+    def _is_ahead(self, send: Send, status: Status, participant: str = "") -> bool:
+        """Tell whether a send, or one participant of its group, has yet to reach a status, and is not about to."""
+        stage = send.participants.get(participant) if participant else send.status
+        is_behind = stage is None or RANKS[stage] < RANKS[status]
+        return is_behind and (send.accepted.wamid, status, participant) not in self._making
+
+    async def _make(self, news: Sequence[tuple[Send, Sequence[StatusMade]]]) -> None:
+        """Let sends reach statuses, all in one stroke, and owe the webhooks that tell of them."""
+        happened: list[AnyRecord] = []
+        for send, made in news:
+            callback = self._world.callback(send.accepted.phone_number_id)
+            for one in made:
+                happened.append(one)
+                if callback is not None:
+                    happened += self._letters(send, one, callback)
+        if not happened:
+            return
+        making = {(one.wamid, one.status, key) for _, made in news for one in made for key in one.participants or ("",)}
+        self._making |= making
         try:
-            await self._tell(
-                send,
-                StatusMade(wamid=wamid, status=status, at=at, participants=reached, code=code, details=details),
-            )
+            await self._journal.append(*happened)
         finally:
             self._making -= making
+        for record in happened:
+            if isinstance(record, WebhookQueued):
+                self._mailbag.post(record)
 
-    async def _tell(self, send: Send, made: StatusMade) -> None:
-        callback = self._world.callback(send.item.phone_number_id)
-        if callback is None:
-            await self._journal.append(made)
-            return
+    def _letters(self, send: Send, made: StatusMade, callback: Callback) -> list[WebhookQueued]:
+        """Return the webhooks that tell of a status, with one of a message that nobody sent if trouble wants it so."""
         owed = [self._queued(send, made, callback)]
         if self._troubles.strikes("unknown_wamid", made.wamid, made.status):
             owed.append(self._queued(*self._foreign(send, made), callback))
-        await self._journal.append(made, *owed)
-        for queued in owed:
-            self._mailbag.post(queued)
+        return owed
 
     def _queued(self, send: Send, made: StatusMade, callback: Callback) -> WebhookQueued:
         people, switches = self._people(send, made), self._switchboard.current
@@ -206,7 +229,7 @@ class Courier:
         wamid = make_wamid(peer, outbound=True, token_hex=self._chance.token_hex(9))
         self._troubles.shadow(wamid, made.wamid)
         accepted = msgspec.structs.replace(send.accepted, wamid=wamid, biz_opaque_callback_data=None)
-        return Send(accepted), msgspec.structs.replace(made, wamid=wamid)
+        return Send.of(accepted), msgspec.structs.replace(made, wamid=wamid)
 
     def _people(self, send: Send, made: StatusMade) -> list[Person]:
         keys = made.participants if send.is_for_group else (send.key,)

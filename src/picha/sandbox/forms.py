@@ -6,6 +6,8 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from picha.sandbox.head import header
+
 _MAX_FIELDS = 32
 
 
@@ -19,7 +21,7 @@ class TooLargeError(Exception):
 
 def is_form(request: Request) -> bool:
     """Tell whether a request says that its body is a multipart form."""
-    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+    return (header(request.scope, b"content-type") or "").lower().startswith("multipart/form-data")
 
 
 async def read(request: Request, *, max_bytes: int, max_files: int) -> FormData:

@@ -1,17 +1,17 @@
 """What happened, as the control API shows it: a line for each send, status, inbound message and delivery."""
 
-import asyncio
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
 from picha.sandbox.clock import from_stamp
+from picha.sandbox.on_the_way import Send
 from picha.sandbox.records import (
     Kind,
     MessageHeard,
     NumberChanged,
+    SendAccepted,
     StatusMade,
     UserIdChanged,
     WebhookQueued,
@@ -19,13 +19,12 @@ from picha.sandbox.records import (
 )
 
 Event = Literal["send", "status", "inbound", "delivery"]
-Status = Literal["sent", "delivered", "read", "failed"]
 
 Inbound = MessageHeard | NumberChanged | UserIdChanged
 """What the business hears as a message of a person."""
 
 
-class LedgerItem(msgspec.Struct, kw_only=True):
+class LedgerItem(msgspec.Struct, frozen=True, kw_only=True):
     """An accepted send. `sha256` is hexadecimal, and null until a link is fetched; `to` is digits.
 
     A send to a group has `group_id` in place of `to`.
@@ -85,7 +84,24 @@ class DeliveryItem(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def status_item(send: LedgerItem, made: StatusMade, participant: str | None) -> StatusItem:
+def ledger_item(send: Send) -> LedgerItem:
+    """Return the line of an accepted send."""
+    accepted = send.accepted
+    return LedgerItem(
+        wamid=accepted.wamid,
+        phone_number_id=accepted.phone_number_id,
+        to=accepted.to,
+        recipient=accepted.recipient,
+        group_id=accepted.group_id,
+        type=accepted.type,
+        sha256=send.sha256,
+        caption=accepted.caption,
+        biz_opaque_callback_data=accepted.biz_opaque_callback_data,
+        accepted_at=from_stamp(accepted.at),
+    )
+
+
+def status_item(send: SendAccepted, made: StatusMade, participant: str | None) -> StatusItem:
     """Return the line of a status that a send reached, for one participant if it went to a group."""
     return StatusItem(
         wamid=made.wamid,
@@ -134,57 +150,56 @@ def delivery_item(owed: WebhookQueued, settled: WebhookSettled) -> DeliveryItem:
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, with what it can be found by."""
 
-    event: str
+    event: Event
     wamid: str
     to: str | None
-    item: LedgerItem | StatusItem | InboundItem | DeliveryItem
+    item: InboundItem | DeliveryItem
     status: str | None = None
     callback_data: str | None = None
-    phone_number_id: str | None = None
+    phone_number_id: str
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What a wait looks for; a field left out matches everything."""
+class OfSend(msgspec.Struct, frozen=True):
+    """One thing that happened to a send; its line is made when somebody looks, as mostly nobody does.
+
+    `what` is None for its being accepted; `participant` is who of a group a status is about.
+    """
 
     event: Event
-    wamid: Annotated[str, Meta(description="Id of the message that is sent, told of or written.")] | None = None
-    to: Annotated[str, Meta(description="The person's digits or user id, or the group's id.")] | None = None
-    status: Annotated[Status, Meta(description="Of a status, or of a delivery that tells of one.")] | None = None
-    callback_data: Annotated[str, Meta(description="The send's biz_opaque_callback_data.")] | None = None
-    phone_number_id: Annotated[str, Meta(description="The business's number.")] | None = None
+    send: Send
+    what: StatusMade | DeliveryItem | None = None
+    participant: str | None = None
 
-    def matches(self, happening: Happening) -> bool:
-        """Tell whether `happening` is one of those looked for."""
-        return (
-            happening.event == self.event
-            and self.wamid in (None, happening.wamid)
-            and self.to in (None, happening.to)
-            and self.status in (None, happening.status)
-            and self.callback_data in (None, happening.callback_data)
-            and self.phone_number_id in (None, happening.phone_number_id)
-        )
+    @property
+    def wamid(self) -> str:
+        """The send's id."""
+        return self.send.accepted.wamid
 
+    @property
+    def to(self) -> str | None:
+        """The person it is for, or the group."""
+        return self.send.key or self.send.accepted.group_id
 
-class Collector:
-    """Gathers what a search finds until it has enough."""
+    @property
+    def status(self) -> str | None:
+        """The status that was reached or told of."""
+        return self.what.status if self.what else None
 
-    def __init__(self, search: Search, count: int) -> None:
-        self._search = search
-        self._count = count
-        self._full = asyncio.Event()
-        self.found: list[Happening] = []
+    @property
+    def callback_data(self) -> str | None:
+        """What the business gave the send to have it back."""
+        return self.send.accepted.biz_opaque_callback_data
 
-    def take(self, happening: Happening) -> None:
-        """Look at one happening."""
-        if not self._full.is_set() and self._search.matches(happening):
-            self.found.append(happening)
-            if len(self.found) >= self._count:
-                self._full.set()
+    @property
+    def phone_number_id(self) -> str:
+        """The business's number."""
+        return self.send.accepted.phone_number_id
 
-    async def filled(self, timeout_s: float) -> bool:
-        """Wait until enough is found, or `timeout_s` real seconds are over; tell whether there was enough."""
-        try:
-            await asyncio.wait_for(self._full.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+    @property
+    def item(self) -> LedgerItem | StatusItem | DeliveryItem:
+        """The line that tells of it."""
+        if self.what is None:
+            return ledger_item(self.send)
+        if isinstance(self.what, StatusMade):
+            return status_item(self.send.accepted, self.what, self.participant)
+        return self.what

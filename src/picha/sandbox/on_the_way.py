@@ -1,39 +1,38 @@
 """An accepted send on its way to a person, or to each participant of a group."""
 
-from picha.sandbox.clock import from_stamp
-from picha.sandbox.happenings import LedgerItem
+import msgspec
+
 from picha.sandbox.records import SendAccepted, StatusMade
 
 # How far a status has come. A person who reads while the ladder climbs makes one that the ladder must not make again.
 RANKS = {"sent": 1, "delivered": 2, "read": 3, "failed": 3}
 
 
-class Send:
+class Send(msgspec.Struct):
     """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`.
 
     `participants` of the group it went to, if it did, each have come their own way; `status` is what all have reached.
+    What is behind its link, if it has one, changes `sha256` and `doom`.
     """
 
-    def __init__(self, accepted: SendAccepted) -> None:
-        self.accepted = accepted
-        self.key = accepted.to or accepted.recipient or ""
-        self.participants: dict[str, str] = {}
-        self.item = LedgerItem(
-            wamid=accepted.wamid,
-            phone_number_id=accepted.phone_number_id,
-            to=accepted.to,
-            recipient=accepted.recipient,
-            group_id=accepted.group_id,
-            type=accepted.type,
-            sha256=accepted.sha256,
-            caption=accepted.caption,
-            biz_opaque_callback_data=accepted.biz_opaque_callback_data,
-            accepted_at=from_stamp(accepted.at),
-        )
-        self.doom = accepted.doom
-        self.is_link_due = accepted.link is not None and accepted.doom is None
-        self.status: str | None = None
-        self.is_withheld = False
+    accepted: SendAccepted
+    participants: dict[str, str] = {}
+    status: str | None = None
+    sha256: str | None = None
+    doom: tuple[int, str] | None = None
+    is_link_due: bool = False
+    is_withheld: bool = False
+
+    @classmethod
+    def of(cls, accepted: SendAccepted) -> "Send":
+        """Return a send at the beginning of its way."""
+        is_link_due = accepted.link is not None and accepted.doom is None
+        return cls(accepted, sha256=accepted.sha256, doom=accepted.doom, is_link_due=is_link_due)
+
+    @property
+    def key(self) -> str:
+        """Who it is for: the number, the user id without one; empty where it is for a group."""
+        return self.accepted.to or self.accepted.recipient or ""
 
     @property
     def is_for_group(self) -> bool:

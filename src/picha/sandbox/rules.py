@@ -13,7 +13,7 @@ import msgspec
 from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.sandbox import refusals, templates
 from picha.sandbox.person import is_group_id, is_user_id
-from picha.sandbox.phone import bare, is_phone
+from picha.sandbox.phone import bare, country_code_of, is_phone
 from picha.sandbox.switches import Switches
 
 TEXT_MAX_CHARS = 4096
@@ -59,8 +59,8 @@ class ReadMark(msgspec.Struct, frozen=True, kw_only=True):
     typing: bool = False
 
 
-def read(body: Document, switches: Switches, country_code: str) -> Wish | ReadMark:
-    """Return what a body asks of a number whose country has this code.
+def read(body: Document, switches: Switches, phone: str) -> Wish | ReadMark:
+    """Return what a body asks of the business's number with these digits.
 
     Raises:
         Refusal: the body breaks a rule.
@@ -69,7 +69,7 @@ def read(body: Document, switches: Switches, country_code: str) -> Wish | ReadMa
         raise refusals.missing("messaging_product")
     if body["messaging_product"] != "whatsapp":
         raise refusals.one_of("messaging_product", ("whatsapp",), body["messaging_product"])
-    return _read_mark(body) if body.get("status") is not None else _wish(body, switches, country_code)
+    return _read_mark(body) if body.get("status") is not None else _wish(body, switches, phone)
 
 
 def _read_mark(body: Document) -> ReadMark:
@@ -85,11 +85,11 @@ def _read_mark(body: Document) -> ReadMark:
     return ReadMark(message_id=message_id, typing=typing is not None)
 
 
-def _wish(body: Document, switches: Switches, country_code: str) -> Wish:
+def _wish(body: Document, switches: Switches, phone: str) -> Wish:
     _only(body, _KEYS, "$")
     if switches.recipient_type == "required" and body.get("recipient_type") is None:
         raise refusals.missing("recipient_type")
-    target = _target(body, country_code if switches.country_code == "prefix" else "")
+    target = _target(body, country_code_of(phone) if switches.country_code == "prefix" else "")
     kind = _type(body, switches)
     content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))

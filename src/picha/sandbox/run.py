@@ -48,7 +48,7 @@ from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
 from picha.sandbox.ground import Ground
 from picha.sandbox.groups import Groups
-from picha.sandbox.happenings import Happening, InboundItem
+from picha.sandbox.happenings import Happening, OfSend
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
 from picha.sandbox.manual.routes import Manual
@@ -209,12 +209,12 @@ def _go_on(world: World, postman: Postman, courier: Courier) -> None:
             courier.begin(wamid)
 
 
-def _counting(limits: Limits, clock: SandboxClock) -> Callable[[Happening], None]:
+def _counting(limits: Limits, clock: SandboxClock) -> Callable[[Happening | OfSend], None]:
     """Return a listener that counts what people write among a number's messages of a second."""
 
-    def count(happening: Happening) -> None:
-        if isinstance(happening.item, InboundItem):
-            limits.hear(happening.item.phone_number_id, clock.monotonic())
+    def count(happening: Happening | OfSend) -> None:
+        if happening.event == "inbound":
+            limits.hear(happening.phone_number_id, clock.monotonic())
 
     return count
 

@@ -6,6 +6,7 @@ import msgspec
 
 from picha.sandbox.accounts import AccountWish
 from picha.sandbox.dialect import Dialect
+from picha.sandbox.ladder import Ladder
 from picha.sandbox.switches import Switches
 
 
@@ -26,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: str | None = None
     callback: str | None = None
     verify_token: str | None = None
-    ladder: tuple[int, int | None, int | None] = (150, 400, 1000)
+    ladder: Ladder = (150, 400, 1000)
     dialect: Dialect = Dialect.Y2026
     limits: bool = True
     window: bool = True

@@ -16,7 +16,7 @@ from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
 from picha.sandbox.conversations import Conversations
 from picha.sandbox.deliveries import Deliveries
-from picha.sandbox.happenings import LedgerItem, delivery_item, status_item
+from picha.sandbox.happenings import LedgerItem, delivery_item, ledger_item
 from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Group, Person, is_user_id, user_id_of
 from picha.sandbox.subscriptions import Callback, Subscriptions
@@ -91,7 +91,7 @@ class World:
         heard, send = self.heard.get(wamid), self.sends.get(wamid)
         if heard is not None:
             return heard.phone_number_id
-        return None if send is None else send.item.phone_number_id
+        return None if send is None else send.accepted.phone_number_id
 
     def callback(self, phone_number_id: str) -> Callback | None:
         """Return where webhooks of a number go, if they go anywhere."""
@@ -111,7 +111,7 @@ class World:
                 return
             if found:
                 limit -= 1
-                yield send.item
+                yield ledger_item(send)
             found = found or wamid == after
 
     def chance(self) -> Place:
@@ -136,7 +136,7 @@ class World:
         """Let a record that is on disk have happened."""
         self.record_count += 1
         # The same as `self._apply(record)`, which would make a new function each time.
-        _deeds.dispatch(type(record))(self, record)
+        _deeds[type(record)](self, record)
 
     @singledispatchmethod
     def _apply(self, record: object) -> None:
@@ -214,20 +214,20 @@ class World:
 
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
-        send = self.sends[record.wamid] = Send(record)
+        send = self.sends[record.wamid] = Send.of(record)
         self.conversations.sent(record.phone_number_id, record.group_id or send.key)
         number, group = record.phone_number_id, self.groups.get(record.group_id or "")
         members = () if group is None else group.participants
         send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
         send.is_withheld = not send.participants if send.is_for_group else (number, send.key) in self.blocked
-        self.chronicle.of_send(send, "send", send.item)
+        self.chronicle.of_send("send", send)
 
     @_apply.register
     def _(self, record: records.LinkFetched) -> None:
         send = self.sends.get(record.wamid)
         if send is None:
             return
-        send.item.sha256 = record.sha256
+        send.sha256 = record.sha256
         send.doom = record.doom
         send.is_link_due = False
 
@@ -238,8 +238,7 @@ class World:
             return
         send.reach(record)
         for participant in record.participants or (None,):
-            item = status_item(send.item, record, participant)
-            self.chronicle.of_send(send, "status", item, record.status)
+            self.chronicle.of_send("status", send, record, participant)
 
     @_apply.register
     def _(self, record: records.PersonBlocked) -> None:
@@ -249,7 +248,7 @@ class World:
             return
         self.blocked.add(pair)
         for send in self.sends.values():
-            if send.item.phone_number_id != record.phone_number_id:
+            if send.accepted.phone_number_id != record.phone_number_id:
                 continue
             if send.is_for_group and send.participants.get(record.wa_id) == "sent":
                 del send.participants[record.wa_id]
@@ -309,7 +308,7 @@ class World:
         item = delivery_item(owed, record)
         send, heard = self.sends.get(owed.about), self.heard.get(owed.about)
         if send is not None:
-            self.chronicle.of_send(send, "delivery", item, owed.status)
+            self.chronicle.of_send("delivery", send, item)
         else:
             # A status on purpose of a message that nobody sent has nobody it is for.
             to = None if heard is None else self.key_of(heard.wa_id, heard.user_id)
@@ -329,4 +328,4 @@ class World:
             group.participants = {new if key == old else key: None for key in group.participants}
 
 
-_deeds = vars(World)["_apply"].dispatcher
+_deeds = vars(World)["_apply"].dispatcher.registry

@@ -55,9 +55,8 @@ class Admission:
         return None if media is None else media.phone_number_id
 
 
-def header_token(request: Request) -> str | None:
-    """Return the token in a request's `Authorization` header, whichever scheme it names, or None without the header."""
-    header = request.headers.get("authorization")
+def header_token(header: str | None) -> str | None:
+    """Return the token in an `Authorization` header, whichever scheme it names, or None without the header."""
     if header is None:
         return None
     match = _BEARER.match(header)

@@ -1,10 +1,11 @@
 """A request on its way in and an answer on its way out, between the face and the handlers behind it."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from picha.cloudapi.errors import encode_error
@@ -15,7 +16,18 @@ from picha.sandbox.rules import Document
 
 BODY_MAX_BYTES = 1 << 20
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-_HEADERS = {"Cache-Control": "private, no-cache, no-store, must-revalidate", "Pragma": "no-cache"}
+_HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"private, no-cache, no-store, must-revalidate"),
+    (b"pragma", b"no-cache"),
+)
+
+
+class _Json(Response):
+    """A response with a body of JSON, and with the headers that all such have."""
+
+    def init_headers(self, _headers: Mapping[str, str] | None = None) -> None:
+        self.raw_headers = [*_HEADERS, (b"content-length", str(len(self.body)).encode())]
 
 
 class Answer:
@@ -28,15 +40,14 @@ class Answer:
 
 def answer(document: Any, wamid: str | None = None) -> Answer:
     """Return an answer 200 with `document` as JSON."""
-    body = msgspec.json.encode(document)
-    return Answer(Response(body, media_type="application/json", headers=_HEADERS), wamid)
+    return Answer(_Json(msgspec.json.encode(document)), wamid)
 
 
 def refused(refusal: Refusal, chance: Chance, *, beside: Document | None = None) -> Response:
     """Return the response that spells a refusal, with a trace id of its own; `beside` is what was done all the same."""
     error = msgspec.structs.replace(refusal.error, fbtrace_id="A" + chance.base62(22))
     body = encode_error(error) if beside is None else msgspec.json.encode(beside | {"error": error})
-    return Response(body, refusal.http, media_type="application/json", headers=_HEADERS)
+    return _Json(body, refusal.http)
 
 
 async def read_body(request: Request) -> bytes:
@@ -44,14 +55,19 @@ async def read_body(request: Request) -> bytes:
 
     Raises:
         Refusal: it is longer than a mebibyte, or a multipart form that cannot be read or brings a file.
+        ClientDisconnect: the client went away before its end.
     """
     if forms.is_form(request):
         return await _read_parts(request)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, is_whole = bytearray(), False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > BODY_MAX_BYTES:
             raise _too_long()
+        is_whole = not message.get("more_body", False)
     return bytes(body)
 
 

@@ -20,6 +20,7 @@ from picha.sandbox.graph.messages import Messages
 from picha.sandbox.graph.roads import Road
 from picha.sandbox.graph.spoiling import spoil
 from picha.sandbox.ground import Ground
+from picha.sandbox.head import header
 from picha.sandbox.person import bare
 from picha.sandbox.refusals import Refusal
 from picha.sandbox.rules import Document
@@ -135,7 +136,7 @@ class Face:
             number = self._admission.number_of(road, request)
             effect = self._faults.strike(road.name, number, lambda: _recipients(road, request, body))
             if effect is None or effect.is_processed:
-                answer = await self._answer(request, road, body)
+                answer = await self._answer(request, road, number, body)
             else:
                 answer = None if effect.error is None else self._say(refusals.of_code(effect.error))
         except ClientDisconnect:
@@ -164,9 +165,9 @@ class Face:
             if wamid is not None:
                 self._courier.begin(wamid)
 
-    async def _answer(self, request: Request, road: Road, body: bytes) -> Answer:
+    async def _answer(self, request: Request, road: Road, number: str | None, body: bytes) -> Answer:
         try:
-            document = self._admit(request, road, body)
+            document = self._admit(request, road, number, body)
             return await self._handlers[road.name](Call(request, road.object_id, document))
         except Refusal as refusal:
             return self._say(refusal)
@@ -177,16 +178,14 @@ class Face:
             _log.exception("a request failed", road=road.name)
             return self._say(refusals.of_code(131000))
 
-    def _admit(self, request: Request, road: Road, body: bytes) -> Document:
+    def _admit(self, request: Request, road: Road, number: str | None, body: bytes) -> Document:
         """Return the parameters of a request with a good token and a road; the token is judged first."""
-        content_type = request.headers.get("content-type", "")
         query = dict(request.query_params) if request.scope["query_string"] else {}
-        token = header_token(request) or query.pop("access_token", None)
-        number = self._admission.number_of(road, request)
+        token = header_token(header(request.scope, b"authorization")) or query.pop("access_token", None)
         if token is not None:
             self._admission.check(token, road, number)
             road.check()
-        document = read_document(body, content_type)
+        document = read_document(body, header(request.scope, b"content-type") or "")
         if token is None and road.name != "app_token":
             self._admission.check(document.pop("access_token", None), road, number)
             road.check()

@@ -9,7 +9,6 @@ from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
 from picha.sandbox.pace import Limits
 from picha.sandbox.person import is_user_id
-from picha.sandbox.phone import country_code_of
 from picha.sandbox.records import MarkedRead, MediaStored, SendAccepted
 from picha.sandbox.rules import Document, ReadMark, Wish
 from picha.sandbox.switches import Switchboard
@@ -41,7 +40,9 @@ class Messages:
             Refusal: a rule is broken, a rate is used up, the media or message named is not there, or
                 the recipient is a number that refuses by magic.
         """
-        wish = rules.read(body, self._switchboard.current, self._country_code(phone_number_id))
+        number = self._world.accounts.number(phone_number_id)
+        phone = "" if number is None else number.display_phone_number
+        wish = rules.read(body, self._switchboard.current, phone)
         if isinstance(wish, ReadMark):
             return await self._mark(phone_number_id, wish)
         accepted = self._accept(phone_number_id, wish)
@@ -53,10 +54,6 @@ class Messages:
             message_status="accepted" if has_status else None,
         )
         return answer(SendAnswer(contacts=[self._contact(wish, accepted)], messages=[sent]), accepted.wamid)
-
-    def _country_code(self, phone_number_id: str) -> str:
-        number = self._world.accounts.number(phone_number_id)
-        return country_code_of("" if number is None else number.display_phone_number)
 
     async def _mark(self, phone_number_id: str, mark: ReadMark) -> Answer:
         heard, now = self._world.heard.get(mark.message_id), self._clock.now()
