@@ -10,7 +10,7 @@ import itertools
 import runpy
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,8 +99,16 @@ def reaches_anything() -> None:
 def uploads_other_bytes() -> None:
     """Add something to a picture on its way out."""
 
-    async def spoils(self: graph.Graph, account: Any, number: str, data: bytes, mime_type: str) -> str:
-        media_id: str = await upload(self, account, number, data + b"\0", mime_type)
+    async def longer(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for piece in pieces:
+            yield piece
+        yield b"\0"
+
+    async def spoils(
+        self: graph.Graph, account: Any, number: str, pieces: AsyncGenerator[bytes, None], **more: Any
+    ) -> str:
+        more["size_bytes"] += 1
+        media_id: str = await upload(self, account, number, longer(pieces), **more)
         return media_id
 
     upload = put(graph.Graph, "upload", spoils)
