@@ -46,6 +46,8 @@ async def until_the_backup(house: House, story: Story) -> None:
         to = {"match": {"route": "messages", "to": story.customers[1]}}
         await picha.control("POST", "/faults", json={"effect": {"error": 131056}, "when": {"mode": "always"}} | to)
         await story.send(picha, "waited", 1)
+        # Meta takes it, and neither the answer nor a webhook tells of it before the power fails.
+        await picha.control("POST", "/trouble", json={"drop": True})
         await spoil(picha, {"hang": True, "at": "after"}, mode="next", n=1)
         await story.send(picha, "on its way", 2)
 

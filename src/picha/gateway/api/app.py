@@ -23,6 +23,8 @@ from picha.karibu.errors import STATUS, Code, ErrorItem, encode_detail, encode_e
 from picha.kit.logs import logger
 
 _JSON = "application/json"
+# How long it may take to find out whose key it is, also where what follows may take longer.
+_WHO_S = 30.0
 _encoder = msgspec.json.Encoder()
 _BUSY = RefusedError(
     Code.UNAVAILABLE,
@@ -74,7 +76,9 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
         request_id = services.ids.uuid()
         try:
             async with asyncio.timeout(route.patience_s):
-                call = Call(request, services, await services.keys.identify(request.headers.get("x-api-key")))
+                async with asyncio.timeout(_WHO_S):
+                    caller = await services.keys.identify(request.headers.get("x-api-key"))
+                call = Call(request, services, caller)
                 if route.needs_key:
                     _ = call.caller
                 answered = await route.handler(call)

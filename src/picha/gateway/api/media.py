@@ -1,5 +1,6 @@
 """/v1/whatsapp/media: upload a picture or name its address, ask for its facts, fetch its bytes, delete it."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -24,6 +25,8 @@ from picha.karibu.shape import Malformed
 _RANGE = re.compile(r"bytes=([0-9]{0,12})-([0-9]{0,12})")
 _NOT_KEPT = "The bytes of that picture are no longer kept here; upload it again."
 _NOT_FOUND = "There is no picture with that file_id; it was never uploaded here, or it has expired."
+# How long a picture that has arrived may take to be looked at, made fit and kept.
+_KEEP_S = 60.0
 # What multipart's own lines may add to the picture.
 _FRAME_BYTES = 64 * 1024
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
@@ -66,7 +69,7 @@ async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
         message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
         raise RefusedError(Code.BODY_TOO_LARGE, message, "file")
     came_as, workspace = CameAs(part.filename or "", part.content_type or ""), call.caller.workspace_id
-    async with album.hands.hold(workspace):
+    async with asyncio.timeout(_KEEP_S), album.hands.hold(workspace):
         try:
             return await album.take_in(workspace, await part.read(), policy, came_as)
         except Unusable as error:
