@@ -80,7 +80,7 @@ async def test_all_is_well_with_a_running_product_and_it_is_told_in_lines(picha:
     home = picha.house.home
 
     code, found = await examined(home)
-    assert (code, found) == (0, {})
+    assert (code, found.keys() <= {"unknown"}) == (0, True)
 
     code, out, _ = await picha_command("doctor", "--home", str(home), settings={"COLUMNS": "200"})
     assert code == 0

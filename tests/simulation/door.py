@@ -37,8 +37,8 @@ class Door:
         self._never: list[asyncio.Future[None]] = []
 
     async def _ask(self, deed: Callable[..., R], *arguments: Any, **named: Any) -> R:
-        is_held_up = self.is_slow and self.chance.random() < 0.3
-        await asyncio.sleep(self.chance.uniform(0.0005, 25 if is_held_up else 0.01))
+        is_held_up = self.is_slow and self.chance.random() < 0.5
+        await asyncio.sleep(self.chance.uniform(0.0005, 40 if is_held_up else 0.01))
         await self.alive()
         if not self.is_broken:
             return deed(*arguments, **named)

@@ -312,6 +312,7 @@ class Model:
                 if message.phase == "sending" and message.attempts == attempt.number:
                     self._lose(message, self.now() + HOLD_UNKNOWN.total_seconds())
                     count += 1
+                self._pass_on(message.thread, 0.0)
         return count
 
     def _lose(self, message: Message, held_until: float) -> None:

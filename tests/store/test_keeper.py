@@ -45,7 +45,7 @@ class Sending:
         self.lease, self.ground, self.tally, self.failing = lease, ground, tally, failing
 
     async def opened(self) -> None:
-        await decide.orphan(self.ground.pool, self.lease)
+        await decide.orphan(self.ground.pool, self.lease, PAIR_PACE)
 
     async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
         sends, idle = await outbox.sends(self.ground.pool, self.lease.key, busy=busy, most=50)

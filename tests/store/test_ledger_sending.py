@@ -8,6 +8,7 @@ import pytest
 from tests.store.ground import Ground, at
 
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, NotSent, Outcome, Rejected, Throttled
+from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes, outbox
 from picha.gateway.store.ledger import decide, equip
 from picha.gateway.store.ledger.begin import Beginning, begin
@@ -213,7 +214,7 @@ async def test_what_a_dead_worker_left_in_flight_is_unknown_and_its_late_answer_
     await ground.send()
     await ground.pool.execute("UPDATE lane SET leased_until = now()")
 
-    assert await decide.orphan(ground.pool, await ground.lease()) == 1
+    assert await decide.orphan(ground.pool, await ground.lease(), PAIR_PACE) == 1
     assert (await ground.see(message)).phase == "unknown"
     await ground.settle(message, attempt, Accepted(WAMID))
 

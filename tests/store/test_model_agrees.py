@@ -64,7 +64,7 @@ class Twins:
             lane.fence,
         )
         self.lease = Lease(lanes.SEND, self.ground.sender, lane.fence)
-        assert await decide.orphan(self.ground.pool, self.lease) == self.model.orphan(self.lease)
+        assert await decide.orphan(self.ground.pool, self.lease, PAIR_PACE) == self.model.orphan(self.lease)
 
     async def step(self) -> str:
         """Do one thing to both."""

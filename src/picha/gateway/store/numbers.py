@@ -30,7 +30,8 @@ class Number:
 
 _NUMBERS = f"""
 SELECT id, per_second, paused_at, paused_for, (SELECT count(*) FROM (
-    SELECT FROM message WHERE {IS_WAITING} AND sender_id = sender.id LIMIT ceil(per_second * $2)::bigint
+    SELECT FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND sender_id = sender.id
+    LIMIT ceil(per_second * $2)::bigint
 ) AS counted)
 FROM sender WHERE id = ANY($1::uuid[])
 """  # noqa: S608 - constants of the store only

@@ -39,7 +39,7 @@ class Sendbook:
 
     async def orphan(self, lease: Lease) -> int:
         """Mark what an earlier owner of the lane left in flight as unknown; return how many messages."""
-        return await decide.orphan(self._pool, lease)
+        return await decide.orphan(self._pool, lease, self._pace)
 
     async def due(self, sender: UUID, *, busy: Iterable[UUID], most: int) -> list[Outgoing]:
         """Return the next message of each due thread; threads in which nothing may go yet rest from here on."""

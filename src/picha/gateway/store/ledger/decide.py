@@ -7,8 +7,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN, SOFT_WAIT, UNKNOWN
+from picha.gateway.domain.pace import PairPace
 from picha.gateway.store.lanes import Lease
-from picha.gateway.store.ledger import standing
+from picha.gateway.store.ledger import standing, turns
+from picha.gateway.store.ledger.turns import Turn
 from picha.gateway.store.ledger.withdraw import IN_DOUBT
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.kit.crashpoints import crashpoint
@@ -37,11 +39,14 @@ WITH lost AS (
 ), orphans AS (
     SELECT message.id FROM message JOIN lost ON message.id = message_id AND attempts = number
     WHERE phase = 'sending' ORDER BY message.id FOR NO KEY UPDATE OF message
+), unknown AS (
+    UPDATE message SET phase = 'unknown', due_at = clock_timestamp() + $3::interval,
+        held_until = clock_timestamp() + $4::interval
+    FROM orphans WHERE message.id = orphans.id
+    RETURNING message.id
 )
-UPDATE message SET phase = 'unknown', due_at = clock_timestamp() + $3::interval,
-    held_until = clock_timestamp() + $4::interval
-FROM orphans WHERE message.id = orphans.id
-RETURNING message.id
+SELECT conversation_id, sender_id, unknown.id IS NOT NULL AS is_unknown
+FROM lost JOIN message ON message.id = message_id LEFT JOIN unknown ON unknown.id = message_id
 """
 
 _GIVE_UP = """
@@ -96,13 +101,19 @@ async def refuse(pool: Pool, message: UUID, *, code: str, title: str, detail: st
     await pool.execute(_REFUSE, message, code, title, detail)
 
 
-async def orphan(pool: Pool, lease: Lease) -> int:
-    """Mark what an earlier owner of a send lane left in flight as unknown; return how many messages."""
+async def orphan(pool: Pool, lease: Lease, pace: PairPace) -> int:
+    """Mark what an earlier owner of a send lane left in flight as unknown; return how many messages.
+
+    Meta may have taken them, so each counts for the pace of its pair.
+    """
 
     async def work(connection: Connection) -> int:
-        orphans = await connection.fetch(_ORPHAN, lease.key, lease.fence, GIVE_UP_AFTER, HOLD_UNKNOWN)
+        lost = await connection.fetch(_ORPHAN, lease.key, lease.fence, GIVE_UP_AFTER, HOLD_UNKNOWN)
+        if lost:
+            turns_lost = [Turn(row["conversation_id"], row["sender_id"], timedelta(0)) for row in lost]
+            await turns.pass_on(connection, turns_lost, pace)
         crashpoint("orphan_before_commit")
-        return len(orphans)
+        return sum(row["is_unknown"] for row in lost)
 
     count = await in_transaction(pool, work)
     crashpoint("orphan_after_commit")
