@@ -81,7 +81,11 @@ async def test_a_refused_token_pauses_the_number_and_fails_no_message(shop: Talk
 
     await until(is_refused)
     later = await send(shop, second)
-    assert [(await shop.message(one))["phase"] for one in (message, later)] == ["queued", "queued"]
+
+    async def both_wait() -> bool:
+        return [(await shop.message(one))["phase"] for one in (message, later)] == ["queued", "queued"]
+
+    await until(both_wait)
     await tell(shop, "resume")
 
     for one in (message, later):
