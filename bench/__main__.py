@@ -3,38 +3,15 @@
 import argparse
 from collections.abc import Iterator
 
-from bench import fairness, figures, hearing, images, pictures, sandbox
+from bench import endurance, fairness, figures, growth, hearing, images, pictures, sandbox
 from bench.ground import Ground, open_ground
 from bench.measuring import Figure
-
-# What a month leaves behind: read messages, each with its attempt and its evidence.
-_OLD = (
-    """
-    INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase,
-        status, caption, file_id, image_state, created_at, attempts)
-    SELECT uuidv7(interval '-30 days'), workspace_id, conversation.id, sender_id, contact_id, true, 'image',
-        'submitted', 'read', 'Your receipt', %(file)s, 'stored', now() - interval '30 days', 1
-    FROM conversation, generate_series(1, %(times)s)
-    """,
-    # The check of the attempts' foreign key would otherwise be planned for an empty table.
-    "VACUUM ANALYZE message",
-    """
-    INSERT INTO attempt (id, workspace_id, message_id, sender_id, number, fence, started_at, outcome, wamid)
-    SELECT uuidv7(interval '-30 days'), workspace_id, id, sender_id, 1, 0, created_at, 'accepted', 'wamid.OLD.' || id
-    FROM message
-    """,
-    """
-    INSERT INTO evidence (workspace_id, sender_id, wamid, status, provider_at, received_at, attempt_id)
-    SELECT workspace_id, sender_id, wamid, status, started_at, started_at, id
-    FROM attempt, unnest(ARRAY['sent', 'delivered', 'read']) AS status
-    """,
-    "VACUUM ANALYZE",
-)
 
 
 def sending(ground: Ground, *, rounds: int, scale: int) -> Iterator[Figure]:
     """Measure one figure of sending after the other."""
     yield figures.accepts(ground, rounds=rounds, count=8000 // scale)
+    yield figures.grouped(ground, rounds=rounds, count=8000 // scale)
     yield figures.sends(ground, rounds=rounds, count=8000 // scale)
     yield figures.carried(ground, rounds=rounds, count=8000 // scale, told=False)
     yield figures.carried(ground, rounds=rounds, count=4000 // scale, told=True)
@@ -54,16 +31,22 @@ def main() -> None:
     parser.add_argument(
         "part",
         nargs="?",
-        choices=("gateway", "intake", "sandbox", "images"),
-        help="one part (intake is the webhooks of gateway); all are measured without it",
+        choices=("gateway", "intake", "growth", "endurance", "sandbox", "images"),
+        help="one part (intake is the webhooks of gateway); all but growth and endurance are measured without it",
     )
     parser.add_argument("--quick", action="store_true", help="two short rounds")
-    parser.add_argument("--growth", type=int, metavar="N", help="measure again with N old messages a conversation")
+    parser.add_argument("--growth", type=int, metavar="N", help="measure again with N old messages stored")
+    parser.add_argument("--minutes", type=float, default=10, help="how long the endurance is tried (%(default)s)")
     asked = parser.parse_args()
     rounds, scale = (2, 4) if asked.quick else (5, 1)
     print(f"median ratio of {rounds} interleaved rounds (smallest to largest), and the rates for information\n")
     if asked.part in {None, "gateway", "intake"}:
         _gateway(asked, rounds=rounds, scale=scale)
+    if asked.part in {"growth", "endurance"}:
+        with open_ground() as ground:
+            told = growth.report(ground, scale=scale) if asked.part == "growth" else None
+            for line in told or endurance.report(ground, minutes=asked.minutes):
+                print(line, flush=True)
     if asked.part in {None, "sandbox"}:
         sandbox.measure(rounds=rounds, scale=scale)
     if asked.part in {None, "images"}:
@@ -78,11 +61,7 @@ def _gateway(asked: argparse.Namespace, *, rounds: int, scale: int) -> None:
         if asked.part != "intake":
             print(fairness.measure(ground, laps=40 // scale), flush=True)
         if asked.growth:
-            for statement in _OLD:
-                ground.sql(statement, file=ground.file, times=asked.growth)
-            ground.settle()
-            stored = ground.sql("SELECT count(*) FROM message")[0][0]
-            print(f"\nthe same with {stored:,} messages stored\n")
+            print(f"\nthe same with {growth.store(ground, asked.growth):,} messages stored\n")
             _measure(ground, asked, rounds=rounds, scale=scale)
 
 

@@ -10,7 +10,7 @@ from statistics import median
 
 from bench import client
 from bench.ground import CUSTOMERS, FIRST_CUSTOMER, Ground
-from bench.load import load, request
+from bench.load import Loaded, load, request
 from bench.measuring import Figure, answers, compare, cpu, peak, program
 
 _CONNECTIONS = 64
@@ -32,6 +32,8 @@ def running(ground: Ground, *names: str) -> "Iterator[Mapping[str, subprocess.Po
         "watched": (("bench.servers", "watched"), ours, api),
         "idle": (("bench.servers", "idle"), other, bare),
         "hollow": (("bench.servers", "hollow"), other, bare),
+        "lonely": (("bench.servers", "lonely"), other, bare),
+        "forward": (("bench.servers", "forward", stub), other, bare),
         "bare": (("bench.servers", "bare"), other, bare),
     }
     with ExitStack() as stack:
@@ -46,28 +48,41 @@ def running(ground: Ground, *names: str) -> "Iterator[Mapping[str, subprocess.Po
 
 def accepts(ground: Ground, *, rounds: int, count: int) -> Figure:
     """Durable accepts, against the same server with only the ledger's write replaced."""
-    requests = _asks(ground)
+    return _accepted(ground, "accepts, fsynced, against not stored", "hollow", 0, rounds=rounds, count=count)
+
+
+def grouped(ground: Ground, *, rounds: int, count: int) -> Figure:
+    """Durable accepts, against the same server with a transaction for each request."""
+    return _accepted(ground, "accepts, against a commit each", "lonely", count, rounds=rounds, count=count)
+
+
+def _accepted(ground: Ground, name: str, baseline: str, stored: int, *, rounds: int, count: int) -> Figure:
+    """Accepts, against a baseline that stores so many of as many."""
+    requests, late = asks(ground), []
+
+    def through(port: int, stored: int) -> Loaded:
+        loaded = load(port, requests, connections=_CONNECTIONS, count=count)
+        ground.done("phase = 'queued'", stored)
+        return loaded
 
     def ours() -> float:
-        begun, ended = load(ground.ports.api, requests, connections=_CONNECTIONS, count=count)
-        ground.done("phase = 'queued'", count)
-        return count / (ended - begun)
+        loaded = through(ground.ports.api, count)
+        late.append(loaded.p99)
+        return count / loaded.seconds
 
-    with running(ground, "api", "hollow"):
-        return compare(
-            "accepts, fsynced, against not stored",
-            ours,
-            lambda: _hollow_accepts(ground, requests, count),
-            rounds=rounds,
-        )
+    with running(ground, "api", baseline):
+        figure = compare(name, ours, lambda: count / through(ground.ports.bare, stored).seconds, rounds=rounds)
+    return replace(figure, note=f"   p99 {median(late) * 1e3:.0f} ms ({_CONNECTIONS} connections)")
 
 
-def _hollow_accepts(ground: Ground, requests: Sequence[bytes], count: int) -> float:
-    begun, ended = load(ground.ports.bare, requests, connections=_CONNECTIONS, count=count)
-    return count / (ended - begun)
+def _forwarded(ground: Ground, requests: Sequence[bytes], count: int) -> float:
+    """Accepts that are forwarded at once and kept nowhere, until the last is answered."""
+    begun = load(ground.ports.bare, requests, connections=_CONNECTIONS, count=count).begun
+    answers(f"http://127.0.0.1:{ground.ports.bare}/drained")
+    return count / (time.perf_counter() - begun)
 
 
-def _asks(ground: Ground) -> list[bytes]:
+def asks(ground: Ground) -> list[bytes]:
     """Return one request to send a picture for each conversation."""
     headers = {"X-API-Key": ground.key, "Content-Type": "application/json"}
     asked = {"file_id": str(ground.file), "caption": "Your receipt"}
@@ -86,16 +101,15 @@ QUEUE = """
 INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase, status,
     due_at, caption, file_id, image_state, created_at)
 SELECT uuidv7(), workspace_id, id, sender_id, contact_id, true, 'image', 'queued', 'pending',
-    now() + interval '1 day', 'Your receipt', %(file)s, 'stored', now()
+    now(), 'Your receipt', %(file)s, 'stored', now()
 FROM conversation, generate_series(1, %(count)s / (SELECT count(*) FROM conversation) + 1) AS lap
 ORDER BY lap, contact_id, sender_id LIMIT %(count)s
 """
+# A queued message is looked at when its thread is: until then nobody sees it.
 RELEASE = """
-WITH due AS (
-    UPDATE message SET due_at = clock_timestamp() WHERE phase = 'queued' RETURNING conversation_id, sender_id
-), turns AS (
+WITH turns AS (
     INSERT INTO pair (conversation_id, sender_id, next_due)
-    SELECT DISTINCT ON (conversation_id) *, clock_timestamp() FROM due
+    SELECT DISTINCT conversation_id, sender_id, clock_timestamp() FROM message WHERE phase = 'queued'
     ON CONFLICT (conversation_id) DO UPDATE SET next_due = excluded.next_due, opens_at = NULL
 )
 SELECT pg_notify('picha_send', '')
@@ -127,16 +141,16 @@ def sends(ground: Ground, *, rounds: int, count: int) -> Figure:
 
 
 def carried(ground: Ground, *, rounds: int, count: int, told: bool) -> Figure:
-    """Sends from the request to Meta's answer, if `told` also to three statuses each, against bare accepts."""
-    requests, spent = _asks(ground), []
+    """Sends from the request to Meta's answer, if `told` also to three statuses each, against a bare loop of both."""
+    requests, spent = asks(ground), []
     reached = "status = 'read'" if told else "phase = 'submitted'"
 
-    with running(ground, "telling" if told else "stub", "api", "worker", "hollow") as programs:
+    with running(ground, "telling" if told else "stub", "api", "worker", "forward") as programs:
         ours = [ground.postgres, programs["api"], programs["worker"]]
 
         def through() -> float:
             before = cpu(*ours)
-            begun, _ = load(ground.ports.api, requests, connections=_CONNECTIONS, count=count)
+            begun = load(ground.ports.api, requests, connections=_CONNECTIONS, count=count).begun
             wait(lambda: ground.count(reached) >= count, every=0.05)
             seconds = time.perf_counter() - begun
             spent.append((cpu(*ours) - before) / count)
@@ -144,9 +158,9 @@ def carried(ground: Ground, *, rounds: int, count: int, told: bool) -> Figure:
             return count / seconds
 
         figure = compare(
-            f"sent{' and told 3 statuses' if told else ''}, against bare accepts",
+            f"accepted, sent{', told 3 statuses' if told else ''}, against forwarding",
             through,
-            lambda: _hollow_accepts(ground, requests, count),
+            lambda: _forwarded(ground, requests, count),
             rounds=rounds,
         )
         most = max(peak(programs[name]) for name in ("api", "worker"))

@@ -102,7 +102,7 @@ def _heard(
         def through(port: int, *names: str) -> float:
             prepared, busy = bodies(), [ground.postgres, *(programs[one] for one in names)]
             before = cpu(*busy)
-            begun, _ = load(port, prepared, connections=8, count=len(prepared))
+            begun = load(port, prepared, connections=8, count=len(prepared)).begun
             wait(lambda: not ground.sql(_UNDIGESTED))
             seconds = time.perf_counter() - begun
             spent[names[0]].append((cpu(*busy) - before) / count)

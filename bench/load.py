@@ -1,8 +1,9 @@
 """A cheap HTTP load: prebuilt requests over keep-alive connections, one at a time on each.
 
 `python -m bench.load PORT CONNECTIONS COUNT` reads requests from standard input, each behind its length (4 bytes),
-sends COUNT of them in turn over and over, and prints when it began and when the last was answered, on the steady clock
-that all processes of a machine share. Any status but 200, 201 and 202 is fatal.
+sends COUNT of them in turn over and over, and prints when it began, when the last was answered, and how long one in a
+hundred waited at least, on the steady clock that all processes of a machine share. Any status but 200, 201 and 202 is
+fatal.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -25,11 +26,24 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _GOOD = (b"HTTP/1.1 200", b"HTTP/1.1 201", b"HTTP/1.1 202")
 
 
-class Connection(asyncio.Protocol):
-    """Sends the next request as soon as the last is answered, until there are none."""
+class Loaded(NamedTuple):
+    """When a load began and ended, and what one in a hundred of its requests waited at least, in seconds."""
 
-    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]") -> None:
-        self._requests, self._done, self._buffer = requests, done, b""
+    begun: float
+    ended: float
+    p99: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.begun
+
+
+class Connection(asyncio.Protocol):
+    """Sends the next request as soon as the last is answered, until there are none; notes how long each waited."""
+
+    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]", waits: list[float]) -> None:
+        self._requests, self._done, self._waits, self._buffer, self._asked = requests, done, waits, b"", 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's.
@@ -42,6 +56,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             self._done.set_result(None)
         else:
+            self._asked = time.perf_counter()
             self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -56,23 +71,25 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(RuntimeError(self._buffer[:500].decode()))
             return
         self._buffer = b""
+        self._waits.append(time.perf_counter() - self._asked)
         self._next()
 
 
-async def fire(port: int, connections: int, requests: Sequence[bytes], count: int) -> tuple[float, float]:
-    """Send `count` requests; return the moments of the beginning and of the last answer."""
+async def fire(port: int, connections: int, requests: Sequence[bytes], count: int) -> Loaded:
+    """Send `count` requests, each as soon as a connection has its answer to the last."""
     loop = asyncio.get_running_loop()
+    waits: list[float] = []
     queue = itertools.islice(itertools.cycle(requests), count)
     dones = [loop.create_future() for _ in range(connections)]
     begun = time.perf_counter()
     for done in dones:
-        await loop.create_connection(partial(Connection, queue, done), "127.0.0.1", port)
+        await loop.create_connection(partial(Connection, queue, done, waits), "127.0.0.1", port)
     await asyncio.gather(*dones)
-    return begun, time.perf_counter()
+    return Loaded(begun, time.perf_counter(), sorted(waits)[len(waits) * 99 // 100])
 
 
-def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) -> tuple[float, float]:
-    """Fire from a process of its own; return the moments of the beginning and of the last answer."""
+def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) -> Loaded:
+    """Fire from a process of its own."""
     told = subprocess.run(
         [sys.executable, "-m", "bench.load", str(port), str(connections), str(count)],
         input=packed(requests),
@@ -82,8 +99,7 @@ def load(port: int, requests: Sequence[bytes], *, connections: int, count: int) 
     )
     if told.returncode:
         raise RuntimeError(told.stderr.decode()[-1500:])
-    begun, ended = map(float, told.stdout.split())
-    return begun, ended
+    return Loaded(*map(float, told.stdout.split()))
 
 
 def packed(requests: Sequence[bytes]) -> bytes:

@@ -71,8 +71,17 @@ def _stat(path: Path) -> tuple[int, Sequence[str]]:
 
 def peak(process: "subprocess.Popen[bytes]") -> int:
     """Return the most memory that a process ever had, in MB."""
+    return _told(process, "VmHWM")
+
+
+def memory(process: "subprocess.Popen[bytes]") -> int:
+    """Return the memory that a process has, in MB."""
+    return _told(process, "VmRSS")
+
+
+def _told(process: "subprocess.Popen[bytes]", what: str) -> int:
     status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    return int(status.partition(f"{what}:")[2].split()[0]) // 1024
 
 
 def answers(url: str, *, within_s: float = 20) -> None:

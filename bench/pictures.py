@@ -57,12 +57,12 @@ def _converted(ground: Ground, count: int) -> Iterator[str]:
         load(ground.ports.api, posts[2:3], connections=3, count=9)
         before = peak(programs["watched"])
         _pauses(ground.ports.api), _pauses(ground.ports.bare)
-        begun, ended = load(ground.ports.api, posts, connections=3, count=count)
+        seconds = load(ground.ports.api, posts, connections=3, count=count).seconds
         ours, idle = _pauses(ground.ports.api), _pauses(ground.ports.bare)
         after = peak(programs["watched"])
     if after - before > _GROWTH_MAX_MB:
         raise AssertionError(f"the API took {before} MB at most, and {after} MB after {count} conversions")
-    yield f"{count} conversions of {megabytes} MB, 3 at a time: {count / (ended - begun):.1f}/s"
+    yield f"{count} conversions of {megabytes} MB, 3 at a time: {count / seconds:.1f}/s"
     yield f"  the API's loop came round late by {_spread(ours['all'])}"
     yield f"  of that with work of its own for {_spread(ours['own'])}"
     yield f"  an idle program's loop meanwhile by {_spread(idle['all'])}"

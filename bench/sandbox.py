@@ -104,8 +104,7 @@ def _sends(ready: Mapping[str, str], count: int) -> float:
     headers = {"Authorization": f"Bearer {ready['access_token']}", "Content-Type": "application/json"}
     one = request(f"/v24.0/{ready['phone_number_id']}/messages", json.dumps(_IMAGE).encode(), headers)
     port = int(ready["base_url"].rsplit(":", 1)[1])
-    begun, ended = load(port, [one], connections=_CONNECTIONS, count=count)
-    return count / (ended - begun)
+    return count / load(port, [one], connections=_CONNECTIONS, count=count).seconds
 
 
 def _webhooks(ready: Mapping[str, str], sends: int) -> float:
@@ -197,12 +196,10 @@ _STATUS = {"message_id": "wamid.x", "status": "delivered", "recipient_id": _PERS
 def _peer_sends(port: int, count: int) -> float:
     headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
     one = request("/whatsapp/v24.0/106540352242922/messages", json.dumps(_IMAGE).encode(), headers)
-    begun, ended = load(port, [one], connections=_CONNECTIONS, count=count)
-    return count / (ended - begun)
+    return count / load(port, [one], connections=_CONNECTIONS, count=count).seconds
 
 
 def _peer_webhooks(port: int, count: int) -> float:
     """As many statuses as are asked for; it tells none by itself."""
     one = request("/whatsapp/simulate/status", json.dumps(_STATUS).encode(), _AS_APP)
-    begun, ended = load(port, [one], connections=_CONNECTIONS, count=count)
-    return count / (ended - begun)
+    return count / load(port, [one], connections=_CONNECTIONS, count=count).seconds

@@ -1,33 +1,51 @@
 """The programs that are measured or measured against, each in a process of its own.
 
-`hollow`: our API with only the ledger's write replaced. `bare`: the baseline of the webhooks. `watched`: our API, and
-`idle`: nothing, each with a look at its event loop at /pauses. All four take the gateway's settings. `stub PORT`: a
-Graph that takes every message. `counting PORT`: one that takes pictures too, and tells how many at /uploads.
-`telling PORT API`: one that tells the API at that port three statuses of each message.
+With the gateway's settings: `hollow`: our API with only the ledger's write replaced. `lonely`: our API with a
+transaction for each request. `forward STUB`: takes sends, passes each on to the stub at that port, keeps nothing, and
+answers /drained once all have been. `bare`: the baseline of the webhooks. `watched`: our API, and `idle`: nothing, each
+with a look at its event loop at /pauses. Without: `stub PORT`: a Graph that takes every message. `counting PORT`: one
+that takes pictures too, and tells how many at /uploads. `telling PORT API`: one that tells the API at that port three
+statuses of each message.
 """
 
 import asyncio
 import itertools
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import cast
+from typing import Any, cast
 
+import aiohttp
+import msgspec
 import uvloop
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from bench import bare
 from bench.ground import FIRST_CUSTOMER
 from bench.load import fire, webhook
 from bench.watching import watch
-from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, encode_send_answer
+from picha.cloudapi.messages import (
+    ImageObject,
+    ImageSend,
+    SendAnswer,
+    SendContact,
+    SentMessage,
+    encode_send,
+    encode_send_answer,
+)
 from picha.gateway.api.app import create_app
 from picha.gateway.run import open_ground, open_services, serve_app
 from picha.gateway.settings import load
+from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.ledger.admit import NewSend
 from picha.gateway.store.pool import Pool
 from picha.kit.clock import SystemClock
 
 _MOST_TOLD = 100
+# As many as the worker lets fly for the benchmark's numbers together.
+_FLYING = 256
 # Ids of messages differ from one run of the stub to the next, as Meta's do.
 _STARTED = SystemClock().monotonic()
 
@@ -39,6 +57,54 @@ async def hollow() -> None:
     settings = load()
     async with open_ground(settings) as ground, open_services(ground, settings, write=forget) as services:
         await serve_app(create_app(services), settings)
+
+
+async def lonely() -> None:
+    async def alone(self: GroupCommit[Any, Any], item: object) -> object:
+        [answer] = await self._run([item])
+        return answer
+
+    GroupCommit.submit = alone  # type: ignore[method-assign,assignment]
+    settings = load()
+    async with open_ground(settings) as ground, open_services(ground, settings) as services:
+        await serve_app(create_app(services), settings)
+
+
+class _Asked(msgspec.Struct):
+    to: str
+    caption: str
+
+
+async def forward(stub_port: str) -> None:
+    settings, sends = load(), asyncio.Queue[_Asked]()
+    url = f"http://127.0.0.1:{stub_port}/v25.0/106540352242920/messages"
+    headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
+
+    async def take(request: Request) -> Response:
+        sends.put_nowait(msgspec.json.decode(await request.body(), type=_Asked))
+        return Response(b'{"success": true}', 202, media_type="application/json")
+
+    async def drained(_request: Request) -> Response:
+        await sends.join()
+        return Response(b"")
+
+    async def pass_on(session: aiohttp.ClientSession) -> None:
+        while True:
+            one = await sends.get()
+            body = encode_send(ImageSend(to=one.to, image=ImageObject(id="1479537139650973", caption=one.caption)))
+            async with session.post(url, data=body, headers=headers) as answer:
+                await answer.json()
+            sends.task_done()
+
+    routes = [Route("/v1/whatsapp/messages/image", take, methods=["POST"]), Route("/drained", drained)]
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_FLYING)) as session,
+        asyncio.TaskGroup() as forwarding,
+    ):
+        for _ in range(_FLYING):
+            forwarding.create_task(pass_on(session))
+        await serve_app(Starlette(routes=routes), settings)
+        raise SystemExit
 
 
 class Graph(asyncio.Protocol):
@@ -135,6 +201,8 @@ def _status(wamid: str, status: str) -> dict[str, str]:
 
 PROGRAMS: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "hollow": hollow,
+    "lonely": lonely,
+    "forward": forward,
     "bare": bare.serve,
     "watched": watched,
     "idle": idle,

@@ -1,7 +1,7 @@
 """Fixtures that every room's tests share: one real PostgreSQL for the run, and a fresh database for each test."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import psycopg
 import pytest
@@ -22,6 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", default="picha", help="what the proofs draw their chance from")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure how the logs of the programs that the test talked to ended."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            logs = getattr(value, "logs", None)
+            for log in logs if isinstance(logs, list) else []:
+                report.sections.append((str(log), log.read_text(errors="replace")[-_LOG_SHOWN:]))
+    return report
+
+
+_LOG_SHOWN = 6_000
 _NUMBERS = itertools.count(1)
 _TEMPLATE = "picha_template"
 

@@ -38,6 +38,11 @@ class House:
     def __init__(self, process: "subprocess.Popen[bytes]", ready: Ready, home: Path) -> None:
         self.process, self.ready, self.home = process, ready, home
 
+    @property
+    def logs(self) -> list[Path]:
+        """The logs of its programs."""
+        return sorted((self.home / "logs").glob("*.log"))
+
     def kill(self) -> None:
         """End all of it at once as a power cut would, and wait until nothing of it runs."""
         pids = self.ready.pids
@@ -228,13 +233,16 @@ class Talk:
         return (await self.api("GET", f"/v1/whatsapp/messages/{message_id}/timeline")).data["items"]
 
     async def becomes(self, message_id: str, *statuses: str, within_s: float = PATIENCE_S) -> Any:
-        """Return the message once its status is one of these."""
+        """Return the message once its status is one of these; if that never comes, its story is the failure's word."""
 
         async def look() -> Any:
             message = await self.message(message_id)
             return message if message["status"] in statuses else None
 
-        return await until(look, within_s)
+        try:
+            return await until(look, within_s)
+        except TimeoutError:
+            raise AssertionError((await self.message(message_id), await self.story(message_id))) from None
 
     async def ledger(self) -> Any:
         """Return every send that the sandbox accepted."""

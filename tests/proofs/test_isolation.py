@@ -97,7 +97,9 @@ async def neighbours(
 async def owned(shop: Shop, theirs: Belongings) -> list[str]:
     """Return what a stranger might have changed, as its owner sees it."""
     number, file = theirs.ids["sender_id"], theirs.ids["file_id"]
-    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", "/v1/whatsapp/messages")
+    # Of the conversations only this one: the sandbox lets somebody write of its own accord, at a moment of its own.
+    messages = f"/v1/whatsapp/messages?conversation_id={theirs.ids['conversation_id']}"
+    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", messages)
     told = [await shop.talk.api("GET", path) for path in paths]
     assert [one.status for one in told] == [200] * len(paths)
     # A link is signed anew each time it is shown.

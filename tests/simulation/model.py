@@ -409,6 +409,8 @@ class Model:
             if self._superseded(message):
                 self._again(message)
             return
+        if message.phase in {"unknown", "queued"}:
+            self._wake(message.thread, 0)
         message.phase = "failed" if shown.status == "failed" else "submitted"
         message.status, message.due_at, message.duplicates = shown.status, None, shown.duplicates
         message.error_code = str(shown.failure.code) if shown.failure else None

@@ -28,7 +28,7 @@ from picha.gateway.sending.dispatch import Dispatch
 NUMBER, ACCOUNT = UUID(int=10), UUID(int=11)
 PER_SECOND = 20
 PACE = PairPace(timedelta(seconds=6), timedelta(seconds=12))
-TROUBLE_S, PEACE_S = 60.0, 200.0
+TROUBLE_S, AFTERMATH_S, PEACE_S = 60.0, 45.0, 200.0
 CHANNEL = "picha_send"
 
 
@@ -149,7 +149,8 @@ class World:
         # What was still on its way may pause the number once more; then its operator resumes it for good.
         await asyncio.sleep(HANGS_S + 1)
         self.model.resume(NUMBER)
-        await asyncio.sleep(PEACE_S)
+        await asyncio.sleep(AFTERMATH_S)
+        await self._rest()
         await self._stop(workers)
         # Nothing is left but what nobody knows about; it is given up in time.
         await asyncio.sleep(GIVE_UP_AFTER.total_seconds())
@@ -163,8 +164,16 @@ class World:
         """Let a last worker do what the last conclusions asked for."""
         self.model.lanes[NUMBER].until = -1.0
         workers = [self._start()]
-        await asyncio.sleep(PEACE_S)
+        await self._rest()
         await self._stop(workers)
+
+    async def _rest(self) -> None:
+        """Wait until nothing is left that could be sent, or for as long as that may take."""
+        open_phases = WAITING - {"unknown"}
+        for _ in range(int(PEACE_S / 5)):
+            if not any(one.phase in open_phases for one in self.model.messages.values()):
+                return
+            await asyncio.sleep(5)
 
     def _start(self) -> Worker:
         door, bell = Door(self.model, self.chance), Doorbell()

@@ -26,7 +26,6 @@ from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.kit.clock import ManualClock, SystemClock
 
 # Ids are made by the machine's clock; the clock of what forgets is that many days ahead.
-TODAY = SystemClock().now()
 AT_ONCE = timedelta(0)
 LONG = timedelta(days=36_525)
 NEVER = Keep(
@@ -36,7 +35,7 @@ NEVER = Keep(
 
 def after(ground: Ground, days: float, keep: Keep | None = None, *, most: int = 500) -> Forgetting:
     """Return what forgets, so many days from now."""
-    return Forgetting(ground.pool, ManualClock(TODAY + timedelta(days=days)), keep or Keep(), most=most)
+    return Forgetting(ground.pool, ManualClock(SystemClock().now() + timedelta(days=days)), keep or Keep(), most=most)
 
 
 async def count(ground: Ground, table: str) -> int:
@@ -84,7 +83,7 @@ async def test_a_picture_goes_after_thirty_days_with_its_bytes_and_its_address_a
     blobs = LocalBlobs(tmp_path)
     digest = await blobs.put(b"a photo")
     # A customer's photo has no life of its own: it lives as long as its message has it.
-    photo = File(ground.ids.uuid(), ground.app.workspace_id, digest, "image/jpeg", 7, 1, 1, TODAY)
+    photo = File(ground.ids.uuid(), ground.app.workspace_id, digest, "image/jpeg", 7, 1, 1, SystemClock().now())
     await files.add(ground.pool, photo, lambda: blobs.put(b"a photo"))
     await ground.pool.execute("UPDATE message SET file_id = $1", photo.id)
     message = await delivered(ground, media_url=None)

@@ -85,6 +85,18 @@ async def test_an_unknown_outcome_holds_what_follows_for_ten_seconds_at_most(gro
     assert await ground.may_go() == [second]
 
 
+async def test_evidence_of_a_send_whose_outcome_is_unknown_lets_what_follows_go_at_once(ground: Ground) -> None:
+    await ground.customer_writes()
+    first, second = [await ground.send() for _ in range(2)]
+    attempt = await ground.begin(await ground.lease(), first)
+    await ground.settle(first, attempt, Ambiguous("The answer was cut off."))
+    assert await ground.may_go() == []
+
+    await ground.meta_says("wamid.OUT1", "sent", attempt=attempt)
+
+    assert await ground.may_go() == [second]
+
+
 async def test_a_send_that_was_put_off_holds_what_follows_until_its_hold_is_over_and_then_has_its_own_turn(
     ground: Ground,
 ) -> None:

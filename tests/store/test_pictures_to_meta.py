@@ -94,6 +94,18 @@ async def test_a_hundred_who_want_the_same_picture_wait_for_one_upload(desk: Des
 
 
 @local
+async def test_a_number_uploads_no_more_than_25_pictures_a_second(desk: Desk) -> None:
+    digests = [await desk.blobs.put(DATA + bytes([n])) for n in range(11)]
+    steady = SystemClock()
+    begun = steady.monotonic()
+
+    await asyncio.gather(*(desk.media_id(digest) for digest in digests))
+
+    assert len(desk.meta.uploads) == 11
+    assert steady.monotonic() - begun >= 10 / 25, "the first goes at once, and each of the others a 25th of a second on"
+
+
+@local
 async def test_an_id_is_used_for_29_days_and_then_renewed_before_it_dies(desk: Desk) -> None:
     digest = await desk.blobs.put(DATA)
     first = await desk.media_id(digest)

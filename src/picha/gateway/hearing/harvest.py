@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from picha.cloudapi.webhooks import Item, OtherItem, Reading, read
+from picha.cloudapi.webhooks import Item, MessageItem, OtherItem, Reading, read
 from picha.gateway.domain.facts import StatusSeen
 from picha.gateway.hearing import translate
 from picha.gateway.hearing.said import Arrival
@@ -77,8 +77,10 @@ class _Reader:
         return self.routes.get((raw.meta_app_id, _number(item) or ""))
 
     def is_early(self, raw: Raw, item: Item) -> bool:
-        """Tell whether an item is later than its account's clock as we know it."""
-        return translate.is_from_the_future(item, self.route(raw, item), raw.received_at, self.times)
+        """Tell whether an item is a message later than its account's clock as we know it."""
+        if not isinstance(item, MessageItem):
+            return False
+        return translate.is_from_the_future(item.message, self.route(raw, item), raw.received_at, self.times)
 
     def fact(self, raw: Raw, place: int, item: Item) -> Fact:
         """Return what an item tells; raises `UNFIT` with the reason where that cannot be understood."""

@@ -8,6 +8,7 @@ from picha.cloudapi.limits import (
     PAIR_BURST,
     PAIR_INTERVAL,
     UPLOADED_MEDIA_LIFE,
+    UPLOADS_PER_SECOND,
     WEBHOOK_MAX_BYTES,
 )
 from picha.gateway.domain.pace import PairPace
@@ -19,6 +20,7 @@ __all__ = [
     "MEDIA_MAX_BYTES",
     "PAIR_PACE",
     "UPLOADED_MEDIA_LIFE",
+    "UPLOADS_PER_SECOND",
     "WEBHOOK_MAX_BYTES",
 ]
 

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from picha.gateway.blobs import Blobs
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.pace import Pace
 from picha.gateway.meta.graph import Graph
-from picha.gateway.meta.limits import UPLOADED_MEDIA_LIFE
+from picha.gateway.meta.limits import UPLOADED_MEDIA_LIFE, UPLOADS_PER_SECOND
 from picha.gateway.meta.times import Times
 from picha.gateway.store import files
 from picha.gateway.store.files import MediaId
@@ -25,7 +26,10 @@ _RENEWED_BEFORE = timedelta(days=1)
 
 
 class Uploads:
-    """Finds or makes Meta's media id for bytes on a number; those who want the same wait for one upload."""
+    """Finds or makes Meta's media id for bytes on a number; those who want the same wait for one upload.
+
+    A number uploads no faster than Meta lets it. Its lane has one owner, so that each worker can count for itself.
+    """
 
     def __init__(self, pool: Pool, blobs: Blobs, graph: Graph, times: Times, clock: Clock) -> None:
         self._pool, self._blobs, self._graph, self._times, self._clock = pool, blobs, graph, times, clock
@@ -33,6 +37,7 @@ class Uploads:
         self._known: dict[tuple[UUID, bytes], tuple[MediaId, float]] = {}
         self._busy: defaultdict[tuple[UUID, bytes], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: defaultdict[tuple[UUID, bytes], int] = defaultdict(int)
+        self._paces: defaultdict[UUID, Pace] = defaultdict(lambda: Pace(UPLOADS_PER_SECOND))
 
     async def media_id(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> str:
         """Return a media id that lives for another day at least.
@@ -77,7 +82,15 @@ class Uploads:
             del self._known[next(iter(self._known))]
         self._known[key] = found, self._clock.monotonic() + _FRESH_SECONDS
 
+    async def _turn(self, sender: UUID) -> None:
+        """Wait until the number may begin one more upload."""
+        pace, now = self._paces[sender], self._clock.monotonic()
+        opens_at = pace.opens_at
+        pace.take(now)
+        await asyncio.sleep(max(0.0, opens_at - now))
+
     async def _upload(self, account: Account, sender: Sender, digest: bytes, mime_type: str) -> MediaId:
+        await self._turn(sender.id)
         now = self._times.now(account.id)
         media_id = await self._graph.upload(
             account,

@@ -51,6 +51,7 @@ _WINDOW_MARGIN = timedelta(seconds=60)
 _UPLOAD_TRIES = 8
 # How often a message is given another media id when Meta does not know the one it was sent with.
 _HEALED_TRIES = 2
+_STALE_MEDIA = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
 _PAUSE = 0.5
 # Meta's rule for one person: try again after 4, 16, 64 and so on seconds.
 _PAIR_BASE, _PAIR_MOST = 4, 4
@@ -182,7 +183,7 @@ class Dispatch:
                 return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
         if is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id:
             await self.desk.uploads.forget(self._sender, send.digest, picture.media_id)
-            return Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
+            return _STALE_MEDIA
         return outcome
 
     async def _send(
@@ -233,6 +234,8 @@ def _again(send: Outgoing, outcome: Outcome, chance: float) -> timedelta:
 
 def _landing(outcome: Outcome) -> Landing:
     """Return what an outcome says of its number."""
+    if outcome == _STALE_MEDIA:
+        return Landing.FINE
     match outcome:
         case Accepted() | Rejected() | Throttled(scope=Scope.PAIR):
             return Landing.FINE

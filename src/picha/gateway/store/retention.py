@@ -57,7 +57,12 @@ WHERE digest = ANY($1) AND (SELECT true FROM file WHERE file.digest = blob.diges
 RETURNING digest, doomed_at
 """
 _KEEP = "UPDATE blob SET sweep_at = NULL WHERE digest = ANY($1)"
-_FORGET = "DELETE FROM blob WHERE digest = ANY($1) AND doomed_at = $2"
+# In the order in which all lock blobs, as who looks at some waits for them.
+_FORGET = """
+DELETE FROM blob
+USING (SELECT digest FROM blob WHERE digest = ANY($1) AND doomed_at = $2 ORDER BY digest FOR UPDATE) AS gone
+WHERE blob.digest = gone.digest AND doomed_at = $2
+"""
 
 
 class StillDeletingError(OSError):

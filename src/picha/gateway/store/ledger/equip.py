@@ -11,8 +11,6 @@ _READY = """
 UPDATE message SET phase = 'queued', image_state = 'stored', file_id = $2, due_at = clock_timestamp(), tries = 0
 WHERE id = $1 AND phase = 'image_wait' RETURNING conversation_id, priority
 """
-_RING = "SELECT pg_notify('picha_send', '')"
-
 _REFUSED = """
 WITH refused AS (
     UPDATE message SET phase = 'failed', status = 'failed', image_state = 'unavailable', due_at = NULL,
@@ -60,7 +58,7 @@ async def _move(pool: Pool, statement: str, *arguments: object) -> None:
     async def work(connection: Connection) -> None:
         if (moved := await connection.fetchrow(statement, *arguments)) is not None:
             await turns.wake(connection, moved["conversation_id"], moved["priority"])
-            await connection.execute(_RING)
+            await turns.ring(connection)
 
     await in_transaction(pool, work)
 

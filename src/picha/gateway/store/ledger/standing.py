@@ -39,8 +39,8 @@ SELECT id, conversation_id, sender_id FROM message WHERE id = ANY($1::uuid[]) OR
 
 # OFFSET 0 keeps the planner from joining: each attempt's few rows are looked up, whatever it believes of the table.
 _EVIDENCE = """
-SELECT attempt.message_id, attempt.number, attempt.wamid, duplicates, seen.status, seen.provider_at, seen.code,
-    seen.title, seen.detail
+SELECT attempt.message_id, attempt.number, attempt.wamid, conversation_id, phase, duplicates, seen.status,
+    seen.provider_at, seen.code, seen.title, seen.detail
 FROM message JOIN attempt ON attempt.message_id = message.id
 LEFT JOIN LATERAL (SELECT * FROM evidence WHERE attempt_id = attempt.id OFFSET 0) AS seen ON true
 WHERE message.id = ANY($1::uuid[])
@@ -99,9 +99,11 @@ WITH grounded AS (
     WHERE message.id = new.id
     RETURNING message.phase, conversation_id, priority
 )
-SELECT conversation_id, priority, pg_notify('picha_send', '') FROM grounded WHERE phase = 'queued'
-ORDER BY conversation_id
+SELECT conversation_id, priority FROM grounded WHERE phase = 'queued'
 """
+
+# Phases in which a message may hold up what follows it, until evidence tells that it has left.
+_HOLDING = frozenset({"unknown", "queued"})
 
 
 async def lock_wamids(connection: Connection, wamids: Iterable[str]) -> None:
@@ -131,24 +133,29 @@ async def refold(connection: Connection, messages: Iterable[UUID]) -> set[UUID]:
     tried = _tried(await connection.fetch(_EVIDENCE, list(set(messages))))
     views = {message: view(one.told) for message, one in tried.items()}
     in_doubt = [message for message, shown in views.items() if shown is None or shown.status == "failed"]
-    if in_doubt:
-        await _resolve(connection, in_doubt, tried, views)
+    woken = await _resolve(connection, in_doubt, tried, views) if in_doubt else {}
     if rows := [_row(message, shown) for message, shown in views.items() if shown]:
         await connection.execute(_WRITE, *zip(*rows, strict=True))
     doubled = {message for message, shown in views.items() if shown and shown.duplicates > tried[message].duplicates}
     await note(connection, [Decision(message, Kind.DUPLICATE) for message in doubled])
+    for message, one in tried.items():
+        if views[message] and one.phase in _HOLDING:
+            woken.setdefault(one.thread, 0)
+    await _wake(connection, woken)
     return doubled
 
 
 async def ground(connection: Connection, messages: Iterable[UUID]) -> None:
     """Write what the locked `messages` show while no evidence speaks; for those that are to be sent once more."""
-    await _put(connection, await connection.fetch(_DOUBTS, list(messages)))
+    await _wake(connection, await _put(connection, await connection.fetch(_DOUBTS, list(messages))))
 
 
 @dataclass(slots=True)
 class _Tried:
-    """A message's attempts, oldest first, and how many duplicates were known before."""
+    """A message's attempts, oldest first, and what was known of it before."""
 
+    thread: UUID
+    phase: str
     duplicates: int
     told: list[Told] = field(default_factory=list)
 
@@ -163,15 +170,18 @@ def _tried(rows: Iterable[asyncpg.Record]) -> dict[UUID, _Tried]:
             for row in seen
             if row["status"] is not None
         ]
-        one = found.setdefault(message, _Tried(seen[0]["duplicates"]))
+        one = found.setdefault(message, _Tried(seen[0]["conversation_id"], seen[0]["phase"], seen[0]["duplicates"]))
         one.told.append(Told(seen[0]["wamid"], standing(evidence)))
     return found
 
 
 async def _resolve(
     connection: Connection, in_doubt: Sequence[UUID], tried: Mapping[UUID, _Tried], views: dict[UUID, View | None]
-) -> None:
-    """Find out what decisions say about messages whose newest attempt failed or is silent, and amend `views`."""
+) -> dict[UUID, int]:
+    """Find out what decisions say about messages whose newest attempt failed or is silent, and amend `views`.
+
+    Return the threads of those that are to be sent once more, with their priority.
+    """
     doubts = await connection.fetch(_DOUBTS, in_doubt)
     sick: list[tuple[UUID, str, str, str]] = []
     for row in doubts:
@@ -186,16 +196,25 @@ async def _resolve(
         doubts = await connection.fetch(_DOUBTS, in_doubt)
     healed = {message for message, *_ in sick}
     # Any other that no evidence had moved stands on its ground already.
-    await _put(
+    return await _put(
         connection,
         [row for row in doubts if views[row["id"]] is None and (row["provider_message_id"] or row["id"] in healed)],
     )
 
 
-async def _put(connection: Connection, doubts: Iterable[asyncpg.Record]) -> None:
-    if rows := [_grounded(row) for row in doubts]:
-        for queued in await connection.fetch(_GROUND, *zip(*rows, strict=True)):
-            await turns.wake(connection, queued["conversation_id"], queued["priority"])
+async def _put(connection: Connection, doubts: Iterable[asyncpg.Record]) -> dict[UUID, int]:
+    """Write what messages show without evidence, and return the threads of the queued ones, with their priority."""
+    rows = [_grounded(row) for row in doubts]
+    queued = await connection.fetch(_GROUND, *zip(*rows, strict=True)) if rows else []
+    return {row["conversation_id"]: row["priority"] for row in sorted(queued, key=lambda row: row["priority"])}
+
+
+async def _wake(connection: Connection, threads: Mapping[UUID, int]) -> None:
+    """Have threads looked at, by priority; in one order, as every deed locks them."""
+    for thread in sorted(threads):
+        await turns.wake(connection, thread, threads[thread])
+    if threads:
+        await turns.ring(connection)
 
 
 def _grounded(row: asyncpg.Record) -> tuple[object, ...]:

@@ -49,6 +49,7 @@ FROM paced WHERE pair.conversation_id = paced.conversation_id
 _WAKE = """
 UPDATE pair SET next_due = greatest(now(), opens_at), rank = greatest(rank, $2) WHERE conversation_id = $1
 """
+_RING = "SELECT pg_notify('picha_send', '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +90,8 @@ async def rest(pool: Pool, sender: UUID, threads: Sequence[UUID], pace: PairPace
 async def wake(connection: Connection, thread: UUID, priority: int = 0) -> None:
     """Have a thread looked at soon, because one of its messages became ready or is no longer in the others' way."""
     await connection.execute(_WAKE, thread, priority)
+
+
+async def ring(connection: Connection) -> None:
+    """Have the owners of send lanes look at once, when the caller's transaction is committed."""
+    await connection.execute(_RING)
