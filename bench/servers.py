@@ -13,6 +13,7 @@ import itertools
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 import aiohttp
 import msgspec
@@ -51,8 +52,8 @@ _STARTED = SystemClock().monotonic()
 
 
 async def hollow() -> None:
-    async def forget(_pool: Pool, _sends: Sequence[NewSend]) -> None:
-        return
+    async def forget(_pool: Pool, _sends: Sequence[NewSend]) -> tuple[UUID, ...]:
+        return ()
 
     settings = load()
     async with open_ground(settings) as ground, open_services(ground, settings, write=forget) as services:

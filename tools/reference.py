@@ -20,7 +20,7 @@ from picha.gateway.api.routes import ROUTES
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.settings import Settings
-from picha.gateway.store import lanes
+from picha.gateway.store import lanes, replays
 from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX
@@ -158,6 +158,9 @@ def limits_page() -> str:
         ("Life of a signed link", span(LINK_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Unknown outcome", span(GIVE_UP_AFTER), "failed SEND_OUTCOME_UNKNOWN"),
         ("Unknown outcome before it is sent once more", span(SOFT_WAIT), "409 NOT_RESENDABLE"),
+        ("Idempotency-Key", "1 to 255 visible ASCII characters", "422 VALIDATION_ERROR"),
+        ("Life of an idempotency key", span(replays.KEPT), "the key is new"),
+        ("Making the first answer to a key", span(replays.CLAIM), "done again when asked again"),
         ("Lease of a lane", f"{lanes.LEASE_SECONDS} s, nothing begun with under {lanes.MARGIN_SECONDS} s left", ""),
         ("Fetching media_url: redirects", LIVE.max_redirects, "failed 131052"),
         (

@@ -212,13 +212,16 @@ class Talk:
         assert isinstance(total, int)
         return total
 
-    async def upload(self, data: bytes, *, image_policy: str | None = None, **part: str) -> Told:
-        """Upload a picture by multipart."""
+    async def upload(
+        self, data: bytes, *, image_policy: str | None = None, once: str | None = None, **part: str
+    ) -> Told:
+        """Upload a picture by multipart; `once` is an idempotency key."""
         form = aiohttp.FormData()
         if image_policy:
             form.add_field("image_policy", image_policy)
         form.add_field("file", io.BytesIO(data), **({"filename": "r.jpg", "content_type": "image/jpeg"} | part))
-        return await self.api("POST", "/v1/whatsapp/media", data=form)
+        headers = {"Idempotency-Key": once} if once else {}
+        return await self.api("POST", "/v1/whatsapp/media", data=form, headers=headers)
 
     async def send(self, **body: Any) -> Told:
         """Ask for one image send."""

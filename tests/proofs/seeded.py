@@ -10,15 +10,16 @@ import itertools
 import runpy
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from picha.gateway import run
 from picha.gateway.domain import rest
 from picha.gateway.domain.outcomes import NotSent
 from picha.gateway.meta import graph
-from picha.gateway.store import pool, raw, views
+from picha.gateway.store import pool, raw, replays, views
 from picha.gateway.store.ledger import decide, standing
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.kit import addresses, clock, logs
@@ -35,8 +36,8 @@ def forgets_sends() -> None:
     """Answer every third send without storing it."""
     count = itertools.count(1)
 
-    async def forgetful(connections: pool.Pool, sends: Sequence[NewSend]) -> None:
-        await admit(connections, [one for one in sends if next(count) % 3])
+    async def forgetful(connections: pool.Pool, sends: Sequence[NewSend]) -> Collection[UUID]:
+        return await admit(connections, [one for one in sends if next(count) % 3])
 
     put(run, "open_services", functools.partial(run.open_services, write=forgetful))
 
@@ -78,6 +79,16 @@ def forgets_webhooks() -> None:
 def shows_everybody_everything() -> None:
     """Look a message up by its id alone, whoever asks."""
     put(views, "_ONE", views._ONE.replace("m.workspace_id = $1", "$1::uuid IS NOT NULL"))
+
+
+def lets_keys_be_taken_twice() -> None:
+    """Believe every idempotency key to be free that was free a moment ago."""
+
+    async def careless(connection: Any, wanted: Sequence[Any]) -> list[bool]:
+        await take(connection, wanted)
+        return [True] * len(wanted)
+
+    take = put(replays, "take", careless)
 
 
 def talks_in_its_logs() -> None:
@@ -145,8 +156,8 @@ MISTAKES: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
-        shows_everybody_everything, talks_in_its_logs, reaches_anything, uploads_other_bytes, never_rests,
-        has_no_patience, clock_jumps,
+        shows_everybody_everything, lets_keys_be_taken_twice, talks_in_its_logs, reaches_anything, uploads_other_bytes,
+        never_rests, has_no_patience, clock_jumps,
     )
 }  # fmt: skip
 

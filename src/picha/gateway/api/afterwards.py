@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type, refuse_key
+from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
 from picha.gateway.api.messages import find
+from picha.gateway.api.once import only_once
 from picha.gateway.api.showing import show
 from picha.gateway.domain import window
 from picha.gateway.domain.outcomes import SOFT_WAIT, UNKNOWN
@@ -31,11 +32,14 @@ async def cancel(call: Call) -> Answer:
 async def resend(call: Call) -> Answer:
     """Send once more, on a person's word, what nobody knows to have reached WhatsApp; its timeline tells so."""
     demand_type(call.request, "application/json")
-    refuse_key(call.request)
     try:
         decode_resend(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
         raise RefusedError(error.code, error.message, error.field) from error
+    return await only_once(call, b"", lambda: _resend(call))
+
+
+async def _resend(call: Call) -> Answer:
     view = await find(call)
     if _is_doubtful(view):
         await _demand_window(call, view)

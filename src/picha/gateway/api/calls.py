@@ -124,10 +124,3 @@ def demand_type(request: Request, wanted: str) -> None:
     """Refuse a body that is not declared as `wanted`."""
     if content_type(request) != wanted:
         raise unsupported(request, wanted)
-
-
-def refuse_key(request: Request) -> None:
-    """Refuse an Idempotency-Key, which nothing here keeps yet."""
-    if "idempotency-key" in request.headers:
-        message = "Idempotency-Key is not supported yet, and ignoring it would send twice; leave it out."
-        raise RefusedError(Code.NOT_IMPLEMENTED, message)

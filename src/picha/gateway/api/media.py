@@ -1,9 +1,11 @@
 """/v1/whatsapp/media: upload a picture or name its address, ask for its facts, fetch its bytes, delete it."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import BinaryIO
 
 import msgspec
 from starlette.datastructures import FormData, UploadFile
@@ -12,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from picha.gateway.api.bringing import brought, check_address, unusable
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, content_type, limited, unsupported
+from picha.gateway.api.once import only_once
 from picha.gateway.blobs import BlobMissing
 from picha.gateway.pictures.intake import FILE_LIFE, CameAs
 from picha.gateway.store import files
@@ -41,15 +44,14 @@ async def upload(call: Call) -> Answer:
     """Take a picture in: by multipart, part `file`, or from the address that a JSON body names."""
     match content_type(call.request):
         case "multipart/form-data":
-            file = await _uploaded(call)
+            return await _uploaded(call)
         case "application/json":
-            file = await _fetched(call)
+            return await _fetched(call)
         case _:
             raise unsupported(call.request, "multipart/form-data with a file, or application/json with a url")
-    return Answer(_facts(file), status=201)
 
 
-async def _uploaded(call: Call) -> File:
+async def _uploaded(call: Call) -> Answer:
     form = await _form(call)
     try:
         policy = _policy(form.get("image_policy"))
@@ -57,12 +59,13 @@ async def _uploaded(call: Call) -> File:
         if part is None or isinstance(part, str):
             message = "Send the picture as the multipart part named `file`, with a filename."
             raise RefusedError(Code.VALIDATION_ERROR, message, "file")
-        return await _taken_in(call, part, policy)
+        digest = await asyncio.to_thread(_digest, part.file)
+        return await only_once(call, policy.encode() + digest, lambda: _taken_in(call, part, policy))
     finally:
         await form.close()
 
 
-async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
+async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> Answer:
     album = call.services.album
     most, size = album.most_bytes(policy), part.size or 0
     if size > most:
@@ -71,18 +74,31 @@ async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> File:
     came_as, workspace = CameAs(part.filename or "", part.content_type or ""), call.caller.workspace_id
     async with asyncio.timeout(_KEEP_S), album.hands.hold(workspace):
         try:
-            return await album.take_in(workspace, await part.read(), policy, came_as)
+            file = await album.take_in(workspace, await part.read(), policy, came_as)
         except Unusable as error:
             raise unusable(error, "file") from error
+    return Answer(_facts(file), status=201)
 
 
-async def _fetched(call: Call) -> File:
+def _digest(file: BinaryIO) -> bytes:
+    found = hashlib.sha256()
+    while piece := file.read(_FRAME_BYTES):
+        found.update(piece)
+    file.seek(0)
+    return found.digest()
+
+
+async def _fetched(call: Call) -> Answer:
     try:
         asked = decode_from_url(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
         raise RefusedError(error.code, error.message, error.field) from error
     check_address(call, asked.url, "url")
-    return await brought(call, asked.url, asked.image_policy, "url")
+
+    async def bring() -> Answer:
+        return Answer(_facts(await brought(call, asked.url, asked.image_policy, "url")), status=201)
+
+    return await only_once(call, msgspec.json.encode(asked), bring)
 
 
 async def delete(call: Call) -> Answer:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from picha.gateway.api import about, afterwards, conversations, media, messages, notices, senders, sends, webhooks
 from picha.gateway.api.calls import Answer, Call
+from picha.gateway.api.once import without_body
 from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
@@ -47,6 +48,8 @@ OTHER_SENDS = frozenset(
     f"{_MESSAGES}/{kind}" for kind in ("text", "template", "video", "document", "audio", "interactive")
 )
 _JSON = (Code.MALFORMED_JSON, Code.VALIDATION_ERROR, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+# What a request with an idempotency key may be refused with.
+_ONCE = (Code.VALIDATION_ERROR, Code.IDEMPOTENCY_KEY_REUSED, Code.IDEMPOTENCY_IN_PROGRESS)
 # What a picture may be refused with that is looked at before the answer.
 _IMAGE = (Code.IMAGE_NOT_SUPPORTED, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNREADABLE, Code.MEDIA_UNREACHABLE)
 
@@ -74,6 +77,7 @@ ROUTES = (
             Code.SENDER_INACTIVE,
             Code.BACKLOG_FULL,
             *_IMAGE,
+            Code.IDEMPOTENCY_KEY_REUSED,
             Code.NOT_IMPLEMENTED,
         ),
     ),
@@ -89,9 +93,9 @@ ROUTES = (
     Route(
         "POST",
         f"{_MESSAGES}/{{message_id}}/cancel",
-        afterwards.cancel,
+        without_body(afterwards.cancel),
         answer=Message,
-        codes=(Code.MESSAGE_NOT_FOUND, Code.NOT_CANCELLABLE),
+        codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_CANCELLABLE),
     ),
     Route(
         "POST",
@@ -99,7 +103,7 @@ ROUTES = (
         afterwards.resend,
         body=Resend,
         answer=Message,
-        codes=(*_JSON, Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED, Code.NOT_IMPLEMENTED),
+        codes=(*_JSON, *_ONCE[1:], Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED),
     ),
     Route(
         "GET",
@@ -131,9 +135,9 @@ ROUTES = (
         Route(
             "POST",
             f"/v1/whatsapp/senders/{{sender_id}}/{verb}",
-            handler,
+            without_body(handler),
             answer=SenderState,
-            codes=(Code.SENDER_NOT_FOUND,),
+            codes=(*_ONCE, Code.SENDER_NOT_FOUND),
             is_enveloped=False,
         )
         for verb, handler in (
@@ -148,7 +152,7 @@ ROUTES = (
         media.upload,
         body=MediaFromUrl,
         answer=Media,
-        codes=(*_JSON, *_IMAGE),
+        codes=(*_JSON, *_ONCE[1:], *_IMAGE),
         patience_s=600.0,  # a large picture on a slow line
     ),
     Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, codes=(Code.MEDIA_NOT_FOUND,)),

@@ -4,39 +4,52 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from msgspec import UNSET
+
 from picha.gateway.api.bringing import brought, check_address
-from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type, refuse_key
+from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
+from picha.gateway.api.once import REPLAYED, once
 from picha.gateway.domain.admission import Refusal, SendImage
 from picha.gateway.metrics import ACCEPTED
+from picha.gateway.sending.accept import Receipt
 from picha.karibu import sends
 from picha.karibu.errors import Code
-from picha.karibu.sends import Malformed, SendAccepted
+from picha.karibu.sends import Malformed, SendAccepted, encode_send_image
 from picha.kit.crashpoints import crashpoint
 
 
 async def send_image(call: Call) -> Answer:
     """Accept one image send; when this answers 202 the message is durable."""
     demand_type(call.request, "application/json")
-    refuse_key(call.request)
     try:
         asked = sends.decode_send_image(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
         raise RefusedError(error.code, error.message, error.field) from error
-    command = _command(call, asked)
-    if asked.preflight and command.media_url is not None:
-        command = await _preflight(call, command)
-    result = await call.services.accept.image(command)
-    if isinstance(result, Refusal):
-        raise _refused(result)
-    ACCEPTED.inc()
+    receipt = await _receipt(call, asked)
+    if not receipt.is_replay:
+        ACCEPTED.inc()
     crashpoint("accept_before_answer")
     accepted = SendAccepted(
-        message_id=result.send.id,
-        conversation_id=result.send.conversation_id,
-        sender_id=result.send.sender_id,
-        sender=result.sender.phone_number_id,
+        message_id=receipt.message_id,
+        conversation_id=receipt.conversation_id,
+        sender_id=receipt.sender_id,
+        sender=receipt.phone_number_id,
+        idempotent_replay=receipt.is_replay or UNSET,
     )
-    return Answer(accepted, status=202)
+    return Answer(accepted, status=202, headers=REPLAYED if receipt.is_replay else {})
+
+
+async def _receipt(call: Call, asked: sends.SendImage) -> Receipt:
+    command = _command(call, asked)
+    result = None
+    if asked.preflight and command.media_url is not None:
+        # What was accepted before needs no second look at its picture.
+        result = await call.services.accept.before(command)
+        command = command if result else await _preflight(call, command)
+    result = result or await call.services.accept.image(command)
+    if isinstance(result, Refusal):
+        raise _refused(result)
+    return result
 
 
 def _command(call: Call, asked: sends.SendImage) -> SendImage:
@@ -64,6 +77,7 @@ def _command(call: Call, asked: sends.SendImage) -> SendImage:
         expires_at=_utc(asked.expires_at),
         is_high=asked.priority == "high",
         on_unknown=asked.on_unknown,
+        once=once(call, encode_send_image(asked)),
     )
 
 

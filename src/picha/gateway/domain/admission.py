@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain import window
+from picha.gateway.domain.once import Once
 from picha.gateway.domain.outcomes import OnUnknown
 from picha.images.plan import Policy
 
@@ -14,7 +15,8 @@ from picha.images.plan import Policy
 class SendImage:
     """A business's command to send one picture. `environment` is the presented key's: test or live.
 
-    With `is_link` the address itself goes to Meta. `image_policy` (auto or strict) None means the sender's own.
+    With `is_link` the address itself goes to Meta. `image_policy` (auto or strict) None means the sender's own. With
+    `once` it is accepted once, however often it comes.
     """
 
     workspace_id: UUID
@@ -35,6 +37,7 @@ class SendImage:
     expires_at: datetime | None = None
     is_high: bool = False
     on_unknown: OnUnknown = "hold"
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,44 @@
 """Accept sends in batches: one read, pure decisions, one fsynced write, and only then the answer."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.domain.admission import Admitted, Known, Refusal, Sender, SendImage, admit
+import msgspec
+
+from picha.gateway.domain.admission import Admitted, Known, Refusal, SendImage, admit
 from picha.gateway.meta.times import Times
 from picha.gateway.sending.backlog import Backlog
-from picha.gateway.store import accepting
+from picha.gateway.store import accepting, replays
 from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.ledger.admit import NewSend
 from picha.gateway.store.ledger.admit import admit as write
 from picha.gateway.store.pool import Pool
+from picha.gateway.store.replays import Taken
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
-Write = Callable[[Pool, Sequence[NewSend]], Awaitable[None]]
+Write = Callable[[Pool, Sequence[NewSend]], Awaitable[Collection[UUID]]]
+
+_STATUS = 202
+REUSED = Refusal(
+    "IDEMPOTENCY_KEY_REUSED",
+    "This Idempotency-Key was used for another request; take a new key for each thing that you want done.",
+    "Idempotency-Key",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A send that is in the outbox, and the number it leaves from."""
+class Receipt(msgspec.Struct, frozen=True):
+    """An accepted send: the message, its thread, and the number it leaves from with Meta's id for that.
 
-    send: NewSend
-    sender: Sender
+    `is_replay` tells that the message was accepted before, under the same idempotency key.
+    """
+
+    message_id: UUID
+    conversation_id: UUID
+    sender_id: UUID
+    phone_number_id: str
+    is_replay: bool = False
 
 
 class Accept:
@@ -38,9 +52,9 @@ class Accept:
     ) -> None:
         self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
         self._backlog = backlog
-        self.group: GroupCommit[SendImage, Accepted | Refusal] = GroupCommit(self._batch)
+        self.group: GroupCommit[SendImage, Receipt | Refusal] = GroupCommit(self._batch)
 
-    async def image(self, command: SendImage) -> Accepted | Refusal:
+    async def image(self, command: SendImage) -> Receipt | Refusal:
         """Accept or refuse one send; an accepted one is durable when this returns.
 
         Raises:
@@ -48,20 +62,55 @@ class Accept:
         """
         return await self.group.submit(command)
 
+    async def before(self, command: SendImage) -> Receipt | Refusal | None:
+        """Return what was answered to the command's idempotency key before, None if nothing was."""
+        [answer] = await self._before([command])
+        return answer
+
     async def look(self, command: SendImage) -> Admitted | Refusal:
         """Decide on a send as `image` would now, and keep nothing."""
         [decided] = await self._decide([command])
         return decided
 
-    async def _batch(self, commands: Sequence[SendImage]) -> list[Accepted | Refusal]:
+    async def _batch(self, commands: Sequence[SendImage]) -> list[Receipt | Refusal]:
+        answers = await self._before(commands)
+        if None not in answers:
+            return [one for one in answers if one]
+        new = [command for command, answer in zip(commands, answers, strict=True) if answer is None]
+        fresh = iter(await self._accepted(new))
+        return [next(fresh) if answer is None else answer for answer in answers]
+
+    async def _before(self, commands: Sequence[SendImage]) -> list[Receipt | Refusal | None]:
+        """Return what was answered to each idempotency key before."""
+        names = [(one.workspace_id, one.environment, one.once.key) if one.once else None for one in commands]
+        found = await replays.find(self._pool, [name for name in names if name])
+        answers: list[Receipt | Refusal | None] = []
+        for command, name in zip(commands, names, strict=True):
+            replay = found.get(name) if name else None
+            if replay is None or command.once is None:
+                answers.append(None)
+            elif replay.fingerprint != command.once.fingerprint:
+                answers.append(REUSED)
+            else:
+                receipt = msgspec.convert(replay.answer, Receipt)
+                answers.append(msgspec.structs.replace(receipt, is_replay=True))
+        return answers
+
+    async def _accepted(self, commands: Sequence[SendImage]) -> list[Receipt | Refusal]:
+        """Decide, and write what is lawful; where another request took the key meanwhile, return its answer."""
         decided = await self._decide(commands)
-        answers = [
-            self._accepted(command, one) if isinstance(one, Admitted) else one
-            for command, one in zip(commands, decided, strict=True)
+        answers: list[Receipt | Refusal] = [
+            _receipt(self._ids.uuid(), one) if isinstance(one, Admitted) else one for one in decided
         ]
-        sends = [one.send for one in answers if isinstance(one, Accepted)]
-        if sends:
-            await self._write(self._pool, sends)
+        sends = [
+            self._send(command, one, answer)
+            for command, one, answer in zip(commands, decided, answers, strict=True)
+            if isinstance(one, Admitted) and isinstance(answer, Receipt)
+        ]
+        late = await self._write(self._pool, sends) if sends else ()
+        for place, answer in enumerate(answers):
+            if isinstance(answer, Receipt) and answer.message_id in late:
+                [answers[place]] = await self._batch([commands[place]])
         return answers
 
     async def _decide(self, commands: Sequence[SendImage]) -> list[Admitted | Refusal]:
@@ -73,14 +122,13 @@ class Accept:
     def _moments(self, known: Known) -> dict[UUID, datetime]:
         return {sender.account_id: self._times.now(sender.account_id) for sender in known.senders}
 
-    def _accepted(self, command: SendImage, lawful: Admitted) -> Accepted:
-        thread = lawful.thread
-        send = NewSend(
-            id=self._ids.uuid(),
+    def _send(self, command: SendImage, lawful: Admitted, receipt: Receipt) -> NewSend:
+        return NewSend(
+            id=receipt.message_id,
             workspace_id=command.workspace_id,
-            conversation_id=thread.id,
-            sender_id=thread.sender_id,
-            contact_id=thread.contact_id,
+            conversation_id=receipt.conversation_id,
+            sender_id=receipt.sender_id,
+            contact_id=lawful.thread.contact_id,
             app_id=command.app_id,
             caption=command.caption,
             media_url=command.media_url,
@@ -94,5 +142,16 @@ class Accept:
             created_at=self._clock.now(),
             priority=int(command.is_high),
             on_unknown=command.on_unknown,
+            taken=_taken(command, receipt),
         )
-        return Accepted(send, lawful.sender)
+
+
+def _receipt(message: UUID, lawful: Admitted) -> Receipt:
+    thread = lawful.thread
+    return Receipt(message, thread.id, thread.sender_id, lawful.sender.phone_number_id)
+
+
+def _taken(command: SendImage, receipt: Receipt) -> Taken | None:
+    if command.once is None:
+        return None
+    return Taken(command.workspace_id, command.environment, command.once, _STATUS, msgspec.to_builtins(receipt))

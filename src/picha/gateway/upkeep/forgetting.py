@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from picha.gateway.metrics import FORGOTTEN
 from picha.gateway.settings import Settings
-from picha.gateway.store import pruning, walks
+from picha.gateway.store import pruning, replays, walks
 from picha.gateway.store.ledger import forget
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.walks import Step, Walk
@@ -102,6 +102,7 @@ class Forgetting:
             "notice": self._walk(pruning.NOTICES, keep.notices),
             "parked_status": self._counted(lambda: forget.parked(self.pool, after=keep.parked, most=self.most)),
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
+            "idempotency_key": self._counted(lambda: replays.drop(self.pool, most=self.most)),
         }
 
     def _walk(self, walk: Walk, keep: timedelta) -> _Step:

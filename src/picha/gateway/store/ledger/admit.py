@@ -1,12 +1,14 @@
 """Take admitted sends into the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain.outcomes import HOLD, OnUnknown
+from picha.gateway.store import replays
 from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.gateway.store.replays import Taken
 from picha.images.plan import Policy
 from picha.kit.crashpoints import crashpoint
 
@@ -15,7 +17,8 @@ from picha.kit.crashpoints import crashpoint
 class NewSend:
     """One admitted image send, by `file_id` or `media_url`; by both when the picture was brought in before.
 
-    With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`.
+    With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`. `taken` is the idempotency
+    key that is taken with it.
     """
 
     id: UUID
@@ -36,6 +39,7 @@ class NewSend:
     created_at: datetime
     priority: int = 0
     on_unknown: OnUnknown = "hold"
+    taken: Taken | None = None
 
 
 # A send with a file, or whose link Meta fetches, is ready for its number's lane; any other waits for its picture first.
@@ -80,35 +84,44 @@ SELECT pg_notify(channel, '') FROM
 """
 
 
-async def admit(pool: Pool, sends: Sequence[NewSend]) -> None:
-    """Write a batch of sends in one statement and so one fsynced transaction; then they may be answered."""
-    columns = [
-        [getattr(send, name) for send in sends]
-        for name in (
-            "id",
-            "workspace_id",
-            "conversation_id",
-            "sender_id",
-            "contact_id",
-            "app_id",
-            "caption",
-            "media_url",
-            "file_id",
-            "is_link",
-            "image_policy",
-            "reply_to",
-            "client_reference",
-            "recipient_identity_key_hash",
-            "expires_at",
-            "created_at",
-            "priority",
-            "on_unknown",
-        )
-    ]
+_COLUMNS = (
+    "id",
+    "workspace_id",
+    "conversation_id",
+    "sender_id",
+    "contact_id",
+    "app_id",
+    "caption",
+    "media_url",
+    "file_id",
+    "is_link",
+    "image_policy",
+    "reply_to",
+    "client_reference",
+    "recipient_identity_key_hash",
+    "expires_at",
+    "created_at",
+    "priority",
+    "on_unknown",
+)
 
-    async def work(connection: Connection) -> None:
-        await connection.execute(_ADMIT, *columns, HOLD)
+
+async def admit(pool: Pool, sends: Sequence[NewSend]) -> Collection[UUID]:
+    """Write a batch of sends in one statement and so one fsynced transaction; then they may be answered.
+
+    Returns the ids of those that were not written, because another request had taken their idempotency key.
+    """
+
+    async def work(connection: Connection) -> Collection[UUID]:
+        keyed = [(send.id, send.taken) for send in sends if send.taken]
+        free = await replays.take(connection, [taken for _, taken in keyed]) if keyed else []
+        late = {id_ for (id_, _), is_free in zip(keyed, free, strict=True) if not is_free}
+        if new := [send for send in sends if send.id not in late]:
+            columns = [[getattr(send, name) for send in new] for name in _COLUMNS]
+            await connection.execute(_ADMIT, *columns, HOLD)
         crashpoint("accept_before_commit")
+        return late
 
-    await in_transaction(pool, work)
+    late = await in_transaction(pool, work)
     crashpoint("accept_after_commit")
+    return late

@@ -366,6 +366,21 @@ CREATE TABLE epoch (
 );
 INSERT INTO epoch DEFAULT VALUES;
 
+-- What was answered to an idempotency key. Until the first answer is there, claimed_until says how long it may take.
+CREATE TABLE replay (
+    workspace_id uuid NOT NULL,
+    environment text NOT NULL,
+    key text NOT NULL,
+    -- SHA-256 of what the first request asked for
+    fingerprint bytea NOT NULL,
+    status smallint,
+    answer jsonb,
+    claimed_until timestamptz,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, environment, key)
+);
+CREATE INDEX replay_to_forget ON replay (created_at);
+
 -- What waits in the whole gateway, as one process read it a few seconds ago and every process tells.
 CREATE TABLE reading (
     read_at timestamptz NOT NULL,

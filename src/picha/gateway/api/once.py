@@ -1,0 +1,81 @@
+"""Idempotency-Key: the same request again gets the same answer, and nothing happens twice."""
+
+import functools
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from picha.gateway.api.calls import Answer, Call, RefusedError
+from picha.gateway.domain.once import Once
+from picha.gateway.sending.accept import REUSED
+from picha.gateway.store import replays
+from picha.gateway.store.replays import Replay
+from picha.karibu.errors import Code
+
+_HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[!-~]{1,255}")
+REPLAYED = {"Idempotency-Replayed": "true"}
+
+
+def once(call: Call, asked: bytes) -> Once | None:
+    """Return the request's idempotency key, if it has one; `asked` is what its body comes to.
+
+    Raises:
+        RefusedError: it is no key.
+    """
+    keys = call.request.headers.getlist(_HEADER)
+    if not keys:
+        return None
+    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
+        message = "An Idempotency-Key is one word of 1 to 255 visible ASCII characters, such as a UUID of your own."
+        raise RefusedError(Code.VALIDATION_ERROR, message, _HEADER)
+    head = f"{call.request.method} {call.request.url.path.rstrip('/')}\n"
+    return Once(keys[0], hashlib.sha256(head.encode() + asked).digest())
+
+
+async def only_once(call: Call, asked: bytes, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do `work` unless its answer is known under the request's key; what it refuses is not kept.
+
+    A key is claimed before the work begins. When a process dies in between, or takes longer than a minute, asking again
+    does the work again: it must be such that this does no harm.
+
+    Raises:
+        RefusedError: the key was used for something else, or its first request is not over yet.
+    """
+    known = once(call, asked)
+    if known is None:
+        return await work()
+    pool, caller = call.services.pool, call.caller
+    claim = await replays.claim(pool, caller.workspace_id, caller.environment, known)
+    if claim is None:
+        name = (caller.workspace_id, caller.environment, known.key)
+        return _replayed((await replays.find(pool, [name])).get(name), known)
+    try:
+        answer = await work()
+    except BaseException:
+        await replays.give_back(pool, claim)
+        raise
+    await replays.keep(pool, claim, status=answer.status, answer=msgspec.to_builtins(answer.data))
+    return answer
+
+
+def _replayed(replay: Replay | None, known: Once) -> Answer:
+    if replay is not None and replay.fingerprint != known.fingerprint:
+        raise RefusedError(Code.IDEMPOTENCY_KEY_REUSED, REUSED.message, _HEADER)
+    if replay is None or replay.status is None:
+        busy_s = replay.busy_s if replay and replay.busy_s else 1
+        message = "The first request with this Idempotency-Key is not over yet; ask again in a moment."
+        raise RefusedError(Code.IDEMPOTENCY_IN_PROGRESS, message, headers={"Retry-After": str(busy_s)})
+    return Answer({**replay.answer, "idempotent_replay": True}, replay.status, REPLAYED)
+
+
+def without_body(handler: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Awaitable[Answer]]:
+    """Return a handler of a POST without a body that keeps to idempotency keys."""
+
+    @functools.wraps(handler)
+    async def keep_to_it(call: Call) -> Answer:
+        return await only_once(call, b"", lambda: handler(call))
+
+    return keep_to_it

@@ -1,0 +1,57 @@
+"""I11: however often a request comes under one idempotency key, to whichever process, there is one message."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from tests.journeys.running import Told
+from tests.proofs.fleet import Fleet
+from tests.proofs.shop import Shop, opened
+
+from picha.cli.household import LOOPBACK, usable_port
+
+pytestmark = pytest.mark.timeout(400)
+
+Sail = Callable[..., AbstractAsyncContextManager[Fleet]]
+TIMES = 25
+
+
+async def insisted(doors: Sequence[Shop], key: str, body: dict[str, Any]) -> list[Told]:
+    """Ask the same at all doors, many times at once."""
+    path, headers = "/v1/whatsapp/messages/image", {"Idempotency-Key": key}
+    return await asyncio.gather(
+        *(door.talk.api("POST", path, json=body, headers=headers) for door in doors for _ in range(TIMES))
+    )
+
+
+def messages(told: Sequence[Told]) -> set[str]:
+    """Return the messages that the answers name, all of which must be good ones."""
+    assert {one.status for one in told} == {202}
+    return {one.data["message_id"] for one in told}
+
+
+async def test_one_key_at_two_apis_is_one_message_and_an_api_with_a_mistake_is_found_out(sail: Sail) -> None:
+    async with sail() as fleet:
+        other = usable_port(LOOPBACK, 0, "")
+        ready = msgspec.structs.replace(fleet.tenant.ready, api_url=f"http://{LOOPBACK}:{other}")
+        elsewhere = replace(fleet.tenant, ready=ready)
+        apis = [await fleet.start("api"), await fleet.start("api", port=other)]
+        await fleet.start("worker")
+        async with opened(fleet.tenant) as shop, opened(elsewhere) as twin:
+            [customer] = await shop.greeted(1)
+            body = {"to": customer, "media_url": fleet.photo_url}
+
+            told = await insisted([shop, twin], "order-1", body)
+
+            assert len(messages(told)) == 1
+            await shop.talk.becomes(told[0].data["message_id"], "read")
+            await asyncio.gather(*(api.stop() for api in apis))
+            [sent] = await shop.talk.ledger()
+            assert sent["to"].removeprefix("+") == customer
+            for port in (0, other):
+                await fleet.start("api", port=port, mistakes="lets_keys_be_taken_twice")
+            assert len(messages(await insisted([shop, twin], "order-2", body))) > 1
