@@ -51,7 +51,7 @@ fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
 
 test: check ## Everything: check, then store, journeys and proofs against real programs
-	@$(BIN)/pytest -q -n 3 --dist worksteal tests/store tests/journeys tests/proofs
+	@$(BIN)/pytest -q -n 4 --dist worksteal tests/store tests/journeys tests/proofs
 	@$(MAKE) --no-print-directory docs
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]

@@ -1,13 +1,12 @@
 """Migrations: plain SQL files, forward only, applied by yoyo under its lock."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import yoyo
 import yoyo.connections
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+from picha.gateway.store.pool import MIGRATIONS
 
 
 class MigrationError(Exception):
@@ -35,8 +34,3 @@ def migrate(dsn: str) -> list[str]:
     finally:
         backend.connection.close()
     return names
-
-
-def is_current(applied: set[str]) -> bool:
-    """Tell whether a database with the `applied` migration ids has all that this program needs."""
-    return {path.stem for path in MIGRATIONS.glob("*.sql")} <= applied
