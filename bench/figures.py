@@ -109,7 +109,7 @@ ORDER BY lap, contact_id, sender_id LIMIT %(count)s
 RELEASE = """
 WITH turns AS (
     INSERT INTO pair (conversation_id, sender_id, next_due)
-    SELECT DISTINCT conversation_id, sender_id, clock_timestamp() FROM message WHERE phase = 'queued'
+    SELECT DISTINCT conversation_id, sender_id, now() FROM message WHERE phase = 'queued'
     ON CONFLICT (conversation_id) DO UPDATE SET next_due = excluded.next_due, opens_at = NULL
 )
 SELECT pg_notify('picha_send', '')
