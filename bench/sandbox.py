@@ -48,7 +48,7 @@ def measure(*, rounds: int, scale: int) -> None:
 def _beside(home: Path, peer: Path | None, hook: str, rounds: int, scale: int) -> None:
     with _sandbox(home / "plain") as (one, quiet), _sandbox(home / "told", "--callback", hook) as (two, telling):
         if peer is None:
-            print(f"sends, 16 connections: {_sends(quiet, 8000 // scale):,.0f}/s")
+            print(f"sends, 16 connections: {_sends(quiet, 4000 // scale):,.0f}/s")
             print(f"webhooks, one receiver: {_webhooks(telling, 1000 // scale):,.0f}/s")
         else:
             with _running_peer(peer, home / "theirs") as (three, port):
@@ -56,7 +56,7 @@ def _beside(home: Path, peer: Path | None, hook: str, rounds: int, scale: int) -
                 for figure in (
                     compare(
                         "image sends, fsynced, against mockpost",
-                        lambda: _sends(quiet, 8000 // scale),
+                        lambda: _sends(quiet, 4000 // scale),
                         lambda: _peer_sends(port, 4000 // scale),
                         rounds=rounds,
                     ),

@@ -158,6 +158,7 @@ def limits_page() -> str:
         ("Life of a signed link", span(LINK_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Unknown outcome", span(GIVE_UP_AFTER), "failed SEND_OUTCOME_UNKNOWN"),
         ("Unknown outcome before it is sent once more", span(SOFT_WAIT), "409 NOT_RESENDABLE"),
+        ("Pictures that a number uploads to Meta", f"{limits.UPLOADS_PER_SECOND} a second", "wait"),
         ("Idempotency-Key", "1 to 255 visible ASCII characters", "422 VALIDATION_ERROR"),
         ("Life of an idempotency key", span(replays.KEPT), "the key is new"),
         ("Making the first answer to a key", span(replays.CLAIM), "done again when asked again"),

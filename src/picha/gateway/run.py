@@ -200,6 +200,7 @@ async def serve_app(app: Starlette, settings: Settings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )

@@ -8,7 +8,7 @@ from picha.sandbox.on_the_way import Send
 from picha.sandbox.records import StatusMade, WebhookQueued
 
 # Some seven happen to a send. What is forgotten here is still in the journal, and a send's line in the ledger.
-HAPPENINGS_MAX = 200_000
+HAPPENINGS_MAX = 50_000
 
 
 class Chronicle:

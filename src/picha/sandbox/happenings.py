@@ -159,7 +159,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     phone_number_id: str
 
 
-class OfSend(msgspec.Struct, frozen=True):
+class OfSend(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened to a send; its line is made when somebody looks, as mostly nobody does.
 
     `what` is None for its being accepted; `participant` is who of a group a status is about.

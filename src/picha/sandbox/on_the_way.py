@@ -8,7 +8,11 @@ from picha.sandbox.records import SendAccepted, StatusMade
 RANKS = {"sent": 1, "delivered": 2, "read": 3, "failed": 3}
 
 
-class Send(msgspec.Struct):
+# Most sends go to no group: they share this, which nobody adds to.
+_NOBODY: dict[str, str] = {}
+
+
+class Send(msgspec.Struct, gc=False):
     """An accepted send and how far it has come; one that is withheld from its person comes no further than `sent`.
 
     `participants` of the group it went to, if it did, each have come their own way; `status` is what all have reached.
@@ -16,7 +20,7 @@ class Send(msgspec.Struct):
     """
 
     accepted: SendAccepted
-    participants: dict[str, str] = {}
+    participants: dict[str, str] = msgspec.field(default_factory=lambda: _NOBODY)
     status: str | None = None
     sha256: str | None = None
     doom: tuple[int, str] | None = None

@@ -84,7 +84,7 @@ class MarkedRead(Record, frozen=True, kw_only=True, omit_defaults=True, tag="mar
     typing: bool = False
 
 
-class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="send"):
+class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="send"):
     """A send was accepted and given a wamid: the line of the ledger, on disk before the answer and every webhook.
 
     `doom` is the failure already certain, if one is; `link` is still to be fetched.
@@ -116,7 +116,7 @@ class LinkFetched(Record, frozen=True, kw_only=True, omit_defaults=True, tag="li
     doom: tuple[int, str] | None = None
 
 
-class StatusMade(Record, frozen=True, kw_only=True, omit_defaults=True, tag="status"):
+class StatusMade(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="status"):
     """A send reached a status; in a group, `delivered` and `read` name those of its participants who did."""
 
     wamid: str

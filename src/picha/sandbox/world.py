@@ -218,7 +218,8 @@ class World:
         self.conversations.sent(record.phone_number_id, record.group_id or send.key)
         number, group = record.phone_number_id, self.groups.get(record.group_id or "")
         members = () if group is None else group.participants
-        send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
+        if members:
+            send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
         send.is_withheld = not send.participants if send.is_for_group else (number, send.key) in self.blocked
         self.chronicle.of_send("send", send)
 

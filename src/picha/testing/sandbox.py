@@ -153,7 +153,7 @@ class Sandbox(Writing):
 
         A `send` is an accepted send, a `status` one a send reached, an `inbound` a person's message, and a `delivery` a
         webhook that was taken or given up. The past counts: what happened before the call is found too, as far as it is
-        among the last 200,000 things.
+        among the last 50,000 things.
 
         Raises:
             TimeoutError: `timeout_s` real seconds were not enough; the message says what was seen.

@@ -90,17 +90,18 @@ class Call:
 
 async def limited(request: Request, most: int, *, otherwise: str = "") -> AsyncGenerator[bytes, None]:
     """Yield the body's chunks; raises `RefusedError`, with the sentence `otherwise`, past `most` bytes."""
-    otherwise = otherwise or f"The body is larger than the {most:,} bytes that this route takes; send less."
-    too_large = RefusedError(Code.BODY_TOO_LARGE, otherwise)
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > most:
-        raise too_large
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise too_large
-        yield chunk
+    size = int(announced) if announced.isdigit() else 0
+    if size <= most:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                break
+            yield chunk
+    if size > most:
+        otherwise = otherwise or f"The body is larger than the {most:,} bytes that this route takes; send less."
+        raise RefusedError(Code.BODY_TOO_LARGE, otherwise)
 
 
 async def body(request: Request, most: int) -> bytes:

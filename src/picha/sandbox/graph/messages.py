@@ -1,5 +1,7 @@
 """`POST /<PHONE_NUMBER_ID>/messages`: judge a wish against the world, write the ledger's line, and only then answer."""
 
+from sys import intern
+
 from picha.cloudapi.limits import READ_MARK_LIFE
 from picha.cloudapi.media import SuccessAnswer
 from picha.cloudapi.messages import SendAnswer, SendContact, SentMessage, make_wamid
@@ -94,14 +96,15 @@ class Messages:
             raise refusals.of_code(code)
         return SendAccepted(
             wamid=make_wamid(key, outbound=True, token_hex=self._chance.of("sends").token_hex(9)),
-            phone_number_id=phone_number_id,
-            type=wish.type,
+            # One and the same string in all sends that name it: they stay as long as the world does.
+            phone_number_id=intern(phone_number_id),
+            type=intern(wish.type),
             at=self._clock.now().timestamp(),
-            to=to,
+            to=to and intern(to),
             recipient=wish.recipient,
             group_id=wish.group_id,
             sha256=None if media is None else media.digest,
-            media_id=wish.media_id,
+            media_id=wish.media_id and intern(wish.media_id),
             link=wish.link,
             caption=wish.caption,
             text=wish.text,

@@ -37,13 +37,15 @@ _LOCK_MESSAGES = """
 SELECT id, conversation_id, sender_id FROM message WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
-# OFFSET 0 keeps the planner from joining: each attempt's few rows are looked up, whatever it believes of the table.
+# OFFSET 0 keeps the planner from joining: each message's few rows are looked up, whatever it believes of the tables. A
+# plan that was made while there were few attempts would walk through all of them, and be kept while they become many.
 _EVIDENCE = """
 SELECT attempt.message_id, attempt.number, attempt.wamid, conversation_id, phase, duplicates, seen.status,
     seen.provider_at, seen.code, seen.title, seen.detail
-FROM message JOIN attempt ON attempt.message_id = message.id
+FROM unnest($1::uuid[]) AS asked (id)
+CROSS JOIN LATERAL (SELECT conversation_id, phase, duplicates FROM message WHERE id = asked.id OFFSET 0) AS message
+CROSS JOIN LATERAL (SELECT * FROM attempt WHERE message_id = asked.id OFFSET 0) AS attempt
 LEFT JOIN LATERAL (SELECT * FROM evidence WHERE attempt_id = attempt.id OFFSET 0) AS seen ON true
-WHERE message.id = ANY($1::uuid[])
 ORDER BY attempt.message_id, attempt.number
 """
 
@@ -69,12 +71,13 @@ SELECT message.id, provider_message_id, tried.media_id, tried.outcome, tried.fin
     tried.detail, decided.kind, decided.at, decided.code AS decided_code, decided.title AS decided_title,
     decided.detail AS decided_detail,
     EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'healing') AS was_healed
-FROM message JOIN attempt AS tried ON tried.message_id = message.id AND tried.number = message.attempts
+FROM unnest($1::uuid[]) AS asked (id)
+CROSS JOIN LATERAL (SELECT * FROM message WHERE id = asked.id OFFSET 0) AS message
+CROSS JOIN LATERAL (SELECT * FROM attempt WHERE message_id = message.id AND number = message.attempts OFFSET 0) AS tried
 LEFT JOIN LATERAL (
     SELECT * FROM decision WHERE decision.message_id = message.id AND decision.attempt = message.attempts
     ORDER BY decision.at DESC LIMIT 1
 ) AS decided ON true
-WHERE message.id = ANY($1::uuid[])
 """
 
 _HEAL = """
