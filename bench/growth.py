@@ -82,7 +82,7 @@ def _sending(ground: Ground, waiting: int, *, laps: int) -> tuple[float, int]:
             ground.sql(QUEUE, file=ground.file, count=waiting)
             before = cpu(*busy)
             ground.sql(RELEASE)
-            wait(lambda: not ground.sql(WAITING), every=0.05)
+            wait(lambda: not ground.sql(WAITING), every=0.05, within_s=900)
             spent += cpu(*busy) - before
             ground.done("phase = 'submitted'", waiting)
         return spent / (laps * waiting) * 1e6, peak(programs["worker"])
