@@ -12,6 +12,7 @@ from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
 from picha.egress.places import PER_HOST, PER_PARTY
 from picha.gateway import metrics
+from picha.gateway.api import conversations
 from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.links import LINK_LIFE
@@ -23,6 +24,7 @@ from picha.gateway.settings import Settings
 from picha.gateway.store import lanes, replays
 from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
+from picha.gateway.store.views import COUNT_TO
 from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX
 from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
@@ -152,6 +154,10 @@ def limits_page() -> str:
         ("Caption", f"{limits.CAPTION_MAX_CHARS:,} code points", "422 VALIDATION_ERROR"),
         ("Webhook from Meta", f"{limits.WEBHOOK_MAX_BYTES:,} bytes", "413"),
         ("List page, list offset", f"{LIMIT_MAX}, {OFFSET_MAX:,}", "422 VALIDATION_ERROR"),
+        ("Page of conversations", str(conversations.LIMIT_MAX), "422 VALIDATION_ERROR"),
+        ("Search among conversations", f"{conversations.SEARCH_MAX_CHARS} characters", "422 VALIDATION_ERROR"),
+        ("What is counted in lists", f"{COUNT_TO:,}", "`total_is_exact` is false"),
+        ("Conversations that a search looks at", f"{COUNT_TO:,} of a number", "`total_is_exact` is false"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),

@@ -86,6 +86,40 @@ async def test_the_list_takes_every_filter_of_the_client(picha: Talk, client: br
     ]
 
 
+async def test_a_thread_is_listed_counted_read_answered_with_blue_ticks_and_deleted(
+    picha: Talk, client: briq.Client
+) -> None:
+    customer = picha.stranger()
+    first = await picha.hear(customer, name="Zawadi", type="text", text="Habari")
+    await picha.hear(customer, type="text", text="Are you there?")
+    thread, api = first["conversation_id"], client.whatsapp
+
+    page = (await asyncio.to_thread(
+        api.list_conversations, sender=picha.ready.sender, sender_id=first["sender_id"], recipient=f"+{customer}",
+        status="unread", search="zawadi", since=first["created_at"], limit=100, offset=0,
+    ))["data"]  # fmt: skip
+    assert [(item["id"], item["unread_count"]) for item in page["items"]] == [(thread, 2)]
+    assert (page["total"], page["limit"], page["offset"]) == (1, 100, 0)
+    one = (await asyncio.to_thread(api.get_conversation, thread))["data"]
+    assert one == page["items"][0]
+    assert set(one) >= {
+        "id", "sender_id", "recipient_phone", "is_active", "unread_count", "contact_profile_name", "last_message_at",
+        "window", "created_at", "updated_at",
+    }  # fmt: skip
+    counts = (await asyncio.to_thread(api.inbox_summary, sender=picha.ready.sender))["data"]
+    assert set(counts) >= {"total", "open", "unread", "unassigned"}
+    receipt = (await asyncio.to_thread(api.send_read_receipt, first["id"]))["data"]
+    assert receipt == {"message_id": first["id"], "status": "read"}
+    for asked, marked in (({"up_to": first["created_at"]}, 1), ({}, 1), ({}, 0)):
+        read = (await asyncio.to_thread(api.mark_read, thread, **asked))["data"]
+        assert read == {"conversation_id": thread, "messages_marked_read": marked}
+    deleted = (await asyncio.to_thread(api.delete_conversation, thread))["data"]
+    assert deleted == {"conversation_id": thread, "deleted": True}
+    with pytest.raises(BriqAPIError) as gone:
+        await asyncio.to_thread(api.get_conversation, thread)
+    assert (gone.value.code, gone.value.status_code) == ("CONVERSATION_NOT_FOUND", 404)
+
+
 async def test_senders_are_listed_bare(picha: Talk, client: briq.Client) -> None:
     senders = await asyncio.to_thread(client.whatsapp.list_senders, is_active=True)
 

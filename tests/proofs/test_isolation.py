@@ -60,7 +60,8 @@ async def answers(stranger: Talk, friend: str, theirs: Belongings) -> dict[str, 
     )
     for body in sends:
         asked[f"a send {body}"] = await stranger.send(**body)
-    for path in ("/v1/whatsapp/messages", "/v1/whatsapp/senders", "/karibu/x-api-key"):
+    lists = ("/v1/whatsapp/messages", "/v1/whatsapp/conversations", "/v1/whatsapp/senders")
+    for path in (*lists, "/v1/whatsapp/conversations/summary", "/karibu/x-api-key"):
         asked[f"GET {path}"] = await stranger.api("GET", path)
     return asked
 
@@ -80,7 +81,7 @@ def leaks(asked: dict[str, Told], theirs: Belongings) -> list[str]:
 
 
 def _is_theirs(what: str) -> bool:
-    return not what.endswith(("/messages", "/senders", "/x-api-key"))
+    return not what.endswith(("/messages", "/conversations", "/senders", "/summary", "/x-api-key"))
 
 
 @pytest.fixture
@@ -99,7 +100,8 @@ async def owned(shop: Shop, theirs: Belongings) -> list[str]:
     number, file = theirs.ids["sender_id"], theirs.ids["file_id"]
     # Of the conversations only this one: the sandbox lets somebody write of its own accord, at a moment of its own.
     messages = f"/v1/whatsapp/messages?conversation_id={theirs.ids['conversation_id']}"
-    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", messages)
+    thread = f"/v1/whatsapp/conversations/{theirs.ids['conversation_id']}"
+    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", messages, thread)
     told = [await shop.talk.api("GET", path) for path in paths]
     assert [one.status for one in told] == [200] * len(paths)
     # A link is signed anew each time it is shown.

@@ -12,11 +12,13 @@ from picha.cloudapi.messages import (
     ImageObject,
     ImageSend,
     MessageContext,
+    ReadMark,
     SendAnswer,
     SendContact,
     SentMessage,
     decode_send,
     decode_send_answer,
+    encode_read_mark,
     encode_send,
     encode_send_answer,
     make_wamid,
@@ -49,6 +51,13 @@ def test_every_send_reads_back_as_written(send: ImageSend) -> None:
 
     assert decode_send(written) == send
     assert b"null" not in written or "null" in repr(send)
+
+
+def test_a_read_mark_always_says_product_and_status() -> None:
+    written = encode_read_mark(ReadMark(message_id="wamid.X"))
+
+    # As Meta's page has it: developers.facebook.com/docs/whatsapp/cloud-api/guides/mark-message-as-read.
+    assert written == b'{"messaging_product":"whatsapp","status":"read","message_id":"wamid.X"}'
 
 
 @pytest.mark.parametrize("caption", [b"null", b'""'])

@@ -1,4 +1,4 @@
-"""The send call for an image message and its answer (Meta: `POST /<PHONE_NUMBER_ID>/messages`, type `image`)."""
+"""What `POST /<PHONE_NUMBER_ID>/messages` takes of us, an image message or a read mark, and its answer to a send."""
 
 import base64
 import json
@@ -43,6 +43,14 @@ class ImageSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient_identity_key_hash: str | None = None
 
 
+class ReadMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Marks a person's message, named by its wamid, and with it all earlier ones of theirs as read."""
+
+    messaging_product: str = always("whatsapp")
+    status: str = always("read")
+    message_id: str
+
+
 class SendContact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The recipient as it was given (`input`) and as Meta knows it; the two phone numbers may differ."""
 
@@ -76,6 +84,11 @@ _object = msgspec.json.Decoder(dict[str, Any])
 def encode_send(send: ImageSend) -> bytes:
     """Return the JSON body of a send; the three constant members are always written, absent ones never."""
     return _encoder.encode(send)
+
+
+def encode_read_mark(mark: ReadMark) -> bytes:
+    """Return the JSON body of a read mark."""
+    return _encoder.encode(mark)
 
 
 def decode_send(body: bytes) -> ImageSend:

@@ -171,12 +171,14 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
     accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog, write=write)
     intake = Intake(ground.pool, ground.book, ground.ids)
-    async with accept.group, intake.group, Fetcher(at_once=32) as fetcher:
+    async with accept.group, intake.group, Fetcher(at_once=32) as fetcher, open_graph() as graph:
         yield Services(
             pool=ground.pool,
             clock=ground.clock,
             ids=ground.ids,
             times=ground.times,
+            book=ground.book,
+            graph=graph,
             keys=KeyDesk(ground.pool, ground.clock),
             accept=accept,
             backlog=backlog,

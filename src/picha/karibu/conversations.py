@@ -1,9 +1,16 @@
-"""What our API tells about conversations: one sender and one contact make one conversation."""
+"""What our API tells about conversations, and how they are marked as read: one sender and one contact make one."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
+
+from picha.karibu.errors import Code
+from picha.karibu.shape import Malformed, read
+
+_UP_TO = "up_to is a time with its zone, such as 2026-01-31T12:00:00Z, or left out for now."
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,3 +45,51 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     contact: ConversationContact
     created_at: datetime
     updated_at: datetime
+
+
+class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How many threads there are, have an open window, and have something unread.
+
+    Each is counted to 10,000; `total_is_exact` is false where one of them is more. Threads are assigned to nobody here:
+    `unassigned` is 0.
+    """
+
+    total: int
+    open: int
+    unread: int
+    unassigned: int = 0
+    total_is_exact: bool = True
+
+
+class MarkRead(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to when a thread was read, by `created_at` of its messages; None is all of it."""
+
+    up_to: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class ConversationRead(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of a thread's messages were unread before."""
+
+    conversation_id: UUID
+    messages_marked_read: int
+
+
+class ConversationDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    """The thread is out of lists, with all that was said in it."""
+
+    conversation_id: UUID
+    deleted: bool = True
+
+
+def decode_mark_read(body: bytes) -> MarkRead:
+    """Return what `body` asks for, its time in UTC; no body asks for all.
+
+    Raises:
+        Malformed: the shape is wrong, with field `up_to` for what is no time.
+    """
+    mark = read(body, MarkRead, {"up_to": _UP_TO}) if body.strip() else MarkRead()
+    try:
+        return MarkRead(up_to=mark.up_to and mark.up_to.astimezone(UTC))
+    except OverflowError:
+        # At the calendar's two ends there are times that do not exist in UTC.
+        raise Malformed(Code.VALIDATION_ERROR, _UP_TO, "up_to") from None

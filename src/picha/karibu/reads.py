@@ -124,7 +124,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A part of a list; `total` is exact to 10,000, and 10,000 with `total_is_exact` false beyond."""
+    """A part of a list; `total` is exact to 10,000, and 10,000 with `total_is_exact` false beyond.
+
+    It is false, too, where a search did not look at everything.
+    """
 
     items: list[T]
     total: int
@@ -141,6 +144,13 @@ class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     attempt: int | None = None
     code: str | None = None
+
+
+class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer sees that a message was read, and with it all that they wrote before."""
+
+    message_id: UUID
+    status: Literal["read"] = "read"
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.hearing.intake import Intake
+from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.graph import Graph
 from picha.gateway.meta.times import Times
 from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
@@ -31,6 +33,8 @@ class Services:
     clock: Clock
     ids: Ids
     times: Times
+    book: AccountBook
+    graph: Graph
     keys: KeyDesk
     accept: Accept
     backlog: Backlog

@@ -1,7 +1,6 @@
 """GET /v1/whatsapp/messages, one message, and its story."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -127,8 +126,8 @@ def _filter(query: QueryParams) -> Filter:
         message_type=queries.parsed(query, "message_type", _word, "the name of a kind of message, such as image"),
         statuses=_statuses(query),
         is_outbound=None if direction is None else direction == "outbound",
-        since=queries.parsed(query, "since", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
-        until=queries.parsed(query, "until", _moment_of, "a time with its zone, such as 2026-01-31T12:00:00Z"),
+        since=queries.moment(query, "since"),
+        until=queries.moment(query, "until"),
         limit=queries.limit(query),
         offset=queries.offset(query),
     )
@@ -139,14 +138,6 @@ def _statuses(query: QueryParams) -> list[str] | None:
     if unknown := [status for status in asked if status not in _STATUSES]:
         raise queries.invalid("status", f"one of {', '.join(sorted(_STATUSES))}, not {unknown[0][:40]!r}")
     return asked or None
-
-
-def _moment_of(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("no zone")
-    # At the calendar's two ends there are times that do not exist in UTC.
-    return moment.astimezone(UTC)
 
 
 def _word(text: str) -> str:

@@ -1,5 +1,6 @@
 """How the query of a list is read: what makes no sense is refused with the name of its parameter."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -12,9 +13,9 @@ OFFSET_MAX = 10_000
 _LIMIT = 100
 
 
-def limit(query: QueryParams) -> int:
-    """Return how many items are asked for."""
-    return _number(query, "limit", _LIMIT, 1, LIMIT_MAX)
+def limit(query: QueryParams, default: int = _LIMIT, most: int = LIMIT_MAX) -> int:
+    """Return how many items are asked for, `default` where nothing is said."""
+    return _number(query, "limit", default, 1, most)
 
 
 def offset(query: QueryParams) -> int:
@@ -37,6 +38,20 @@ def parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
         return parse(value) if value else None
     except (ValueError, OverflowError):
         raise invalid(name, what) from None
+
+
+def moment(query: QueryParams, name: str) -> datetime | None:
+    """Return the moment that `name` names, in UTC, or None."""
+    found: datetime | None = parsed(query, name, _moment, "a time with its zone, such as 2026-01-31T12:00:00Z")
+    return found
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("no zone")
+    # At the calendar's two ends there are times that do not exist in UTC.
+    return found.astimezone(UTC)
 
 
 def _number(query: QueryParams, name: str, default: int, least: int, most: int) -> int:

@@ -5,14 +5,31 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from picha.gateway.api import about, afterwards, conversations, media, messages, notices, senders, sends, webhooks
+from picha.gateway.api import (
+    about,
+    afterwards,
+    conversations,
+    media,
+    messages,
+    notices,
+    receipts,
+    senders,
+    sends,
+    webhooks,
+)
 from picha.gateway.api.calls import Answer, Call
 from picha.gateway.api.once import without_body
-from picha.karibu.conversations import Conversation
+from picha.karibu.conversations import (
+    Conversation,
+    ConversationDeleted,
+    ConversationRead,
+    ConversationSummary,
+    MarkRead,
+)
 from picha.karibu.errors import Code
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
 from picha.karibu.notices import Notice
-from picha.karibu.reads import Message, Page, Timeline
+from picha.karibu.reads import Message, Page, ReadReceipt, Timeline
 from picha.karibu.resend import Resend
 from picha.karibu.senders import Sender, SenderChange, SenderState
 from picha.karibu.sends import SendAccepted, SendImage
@@ -39,6 +56,7 @@ class Route:
 
 
 _MESSAGES = "/v1/whatsapp/messages"
+_CONVERSATIONS = "/v1/whatsapp/conversations"
 _MEDIA = "/v1/whatsapp/media"
 # Sends as earlier generations of Karibu's API had them, and the kinds of message that are not images.
 FORMER_SENDS = frozenset(
@@ -106,11 +124,48 @@ ROUTES = (
         codes=(*_JSON, *_ONCE[1:], Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED),
     ),
     Route(
+        "POST",
+        f"{_MESSAGES}/{{message_id}}/read",
+        without_body(receipts.send_receipt),
+        answer=ReadReceipt,
+        codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_INBOUND, Code.UNAVAILABLE),
+    ),
+    Route(
         "GET",
-        "/v1/whatsapp/conversations/{conversation_id}",
+        _CONVERSATIONS,
+        conversations.list_conversations,
+        answer=Page[Conversation],
+        codes=(Code.VALIDATION_ERROR,),
+    ),
+    # Before the next one, which would take it for an id.
+    Route(
+        "GET",
+        f"{_CONVERSATIONS}/summary",
+        conversations.get_summary,
+        answer=ConversationSummary,
+        codes=(Code.VALIDATION_ERROR,),
+    ),
+    Route(
+        "GET",
+        f"{_CONVERSATIONS}/{{conversation_id}}",
         conversations.get_conversation,
         answer=Conversation,
         codes=(Code.CONVERSATION_NOT_FOUND,),
+    ),
+    Route(
+        "DELETE",
+        f"{_CONVERSATIONS}/{{conversation_id}}",
+        conversations.delete_conversation,
+        answer=ConversationDeleted,
+        codes=(Code.CONVERSATION_NOT_FOUND,),
+    ),
+    Route(
+        "POST",
+        f"{_CONVERSATIONS}/{{conversation_id}}/read",
+        conversations.read_conversation,
+        body=MarkRead,
+        answer=ConversationRead,
+        codes=(*_JSON, *_ONCE[1:], Code.CONVERSATION_NOT_FOUND),
     ),
     Route("GET", "/v1/whatsapp/notices", notices.list_notices, answer=Page[Notice], codes=(Code.VALIDATION_ERROR,)),
     Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], is_enveloped=False),

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from aiohttp.payload import AsyncIterablePayload
+from aiohttp.payload import AsyncIterablePayload, BytesPayload
 
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import decode_error, lookup
-from picha.cloudapi.limits import MEDIA_MAX_BYTES
+from picha.cloudapi.limits import MEDIA_MAX_BYTES, READ_MARK_LIFE
 from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
-from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, encode_send
+from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, ReadMark, encode_read_mark, encode_send
 from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
 from picha.gateway.meta.classify import classify, explain
 from picha.gateway.store.tenants import Account, NewAccount
@@ -26,6 +26,10 @@ from picha.kit.secrets import Secret
 # A connection the server has just closed makes a send ambiguous, so idle ones are dropped early.
 _IDLE_SECONDS = 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_connect=5)
+# Somebody waits for it at our API, whose own patience is longer.
+_MARK_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)
+# What Meta says of a message that is not there, or too old to be marked.
+_NO_SUCH_MESSAGE = frozenset({100, 131009})
 _ANSWER_MAX = 1024 * 1024
 _PIECE_BYTES = 256 * 1024
 _CONNECTIONS = 512
@@ -114,6 +118,22 @@ class Graph:
             return decode_upload_answer(body).id
         except msgspec.DecodeError as error:
             raise GraphCallError("WhatsApp's answer to the upload names no media id.", again=True) from error
+
+    async def mark_read(self, account: Credentials, phone_number_id: str, wamid: str) -> None:
+        """Let a person see that their message was read; to do so again changes nothing.
+
+        Raises:
+            GraphCallError: Meta refused it, or could not be reached.
+        """
+        mark = BytesPayload(encode_read_mark(ReadMark(message_id=wamid)), content_type="application/json")
+        url = f"{account.graph_url}/{phone_number_id}/messages"
+        try:
+            await self._ask("POST", url, account, data=mark, timeout=_MARK_TIMEOUT)
+        except GraphCallError as error:
+            if error.code not in _NO_SUCH_MESSAGE:
+                raise
+            detail = f"It knows no such message of the last {READ_MARK_LIFE.days} days."
+            raise GraphCallError(detail, again=False, code=error.code) from error
 
     async def display_number(self, account: Credentials, phone_number_id: str) -> str:
         """Ask which phone number a phone_number_id is; raises `GraphCallError`."""

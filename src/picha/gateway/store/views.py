@@ -106,7 +106,8 @@ _MATCHES = """
     AND ($4::text IS NULL OR m.message_type = $4)
     AND ($5::text[] IS NULL OR m.status = ANY($5)) AND ($6::boolean IS NULL OR m.is_outbound = $6)
     AND ($7::timestamptz IS NULL OR m.created_at >= $7) AND ($8::timestamptz IS NULL OR m.created_at < $8)
-    AND EXISTS (SELECT FROM conversation WHERE conversation.id = m.conversation_id AND deleted_at IS NULL)
+    AND EXISTS (SELECT FROM conversation WHERE conversation.id = m.conversation_id AND deleted_at IS NULL
+        AND (cleared_upto IS NULL OR m.id > cleared_upto))
 """
 _LIST = _MESSAGE.format(waiting=IS_WAITING, where=_MATCHES) + "ORDER BY m.id DESC LIMIT $9 OFFSET $10"
 _COUNT = f"""

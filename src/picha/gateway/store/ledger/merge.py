@@ -41,11 +41,15 @@ WHERE id = $2
 """
 _FOLLOW = "UPDATE conversation_alias SET conversation_id = $1 WHERE conversation_id = $2"
 
+# What nobody deleted is not hidden, even if something shows again that was deleted.
 _TAKE_OVER = """
 UPDATE conversation SET window_until = greatest(conversation.window_until, gone.window_until),
     unread_count = conversation.unread_count + gone.unread_count,
     last_message_at = greatest(conversation.last_message_at, gone.last_message_at),
-    deleted_at = CASE WHEN gone.deleted_at IS NOT NULL THEN conversation.deleted_at END, updated_at = now()
+    deleted_at = CASE WHEN gone.deleted_at IS NOT NULL THEN conversation.deleted_at END,
+    cleared_upto = CASE WHEN conversation.cleared_upto IS NOT NULL AND gone.cleared_upto IS NOT NULL
+        THEN least(conversation.cleared_upto, gone.cleared_upto) END,
+    updated_at = now()
 FROM conversation AS gone WHERE conversation.id = $1 AND gone.id = $2
 """
 

@@ -94,7 +94,8 @@ CREATE TABLE contact_address (
 );
 CREATE INDEX contact_address_of_contact ON contact_address (contact_id);
 
--- A thread: one sender and one contact. window_until is when the customer's 24 hours end.
+-- A thread: one sender and one contact. window_until is when the customer's 24 hours end. A thread that was deleted lives
+-- again when the customer writes; what it had up to the message cleared_upto stays out of lists.
 CREATE TABLE conversation (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
@@ -104,11 +105,19 @@ CREATE TABLE conversation (
     unread_count integer NOT NULL DEFAULT 0,
     last_message_at timestamptz,
     deleted_at timestamptz,
+    cleared_upto uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (sender_id, contact_id)
+    UNIQUE (contact_id, sender_id)
 );
-CREATE INDEX conversation_recent ON conversation (workspace_id, last_message_at DESC);
+-- A list of a number's threads is read in the order of one of these and ends where the page ends. Each says what
+-- its own list alone asks for, so that it is taken for nothing else, whatever the planner believes of the table.
+CREATE INDEX conversation_recent ON conversation (sender_id, last_message_at DESC, id DESC)
+    WHERE deleted_at IS NULL AND last_message_at IS NOT NULL;
+CREATE INDEX conversation_unread ON conversation (sender_id, last_message_at DESC, id DESC)
+    WHERE deleted_at IS NULL AND unread_count > 0;
+CREATE INDEX conversation_open ON conversation (sender_id, window_until DESC)
+    WHERE deleted_at IS NULL AND window_until IS NOT NULL;
 
 -- Ids that conversations had before their two contacts turned out to be one person.
 CREATE TABLE conversation_alias (
