@@ -8,6 +8,7 @@ from starlette.responses import Response
 from picha.gateway.api import about, afterwards, conversations, media, messages, notices, senders, sends, webhooks
 from picha.gateway.api.calls import Answer, Call
 from picha.gateway.api.once import without_body
+from picha.gateway.domain.keys import Scope
 from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
@@ -24,7 +25,8 @@ Handler = Callable[[Call], Awaitable[Answer | Response]]
 class Route:
     """One operation. `codes` are what it may refuse with beside those that every keyed or any route may.
 
-    Whoever is not served after `patience_s` seconds is told so.
+    `scope` is what a key must have to be served; where there is none, any key will do. Whoever is not served after
+    `patience_s` seconds is told so.
     """
 
     method: str
@@ -33,6 +35,7 @@ class Route:
     body: type | None = None
     answer: object = None
     codes: tuple[Code, ...] = ()
+    scope: Scope | None = None
     needs_key: bool = True
     is_enveloped: bool = True
     patience_s: float = 30.0
@@ -53,9 +56,12 @@ _ONCE = (Code.VALIDATION_ERROR, Code.IDEMPOTENCY_KEY_REUSED, Code.IDEMPOTENCY_IN
 # What a picture may be refused with that is looked at before the answer.
 _IMAGE = (Code.IMAGE_NOT_SUPPORTED, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNREADABLE, Code.MEDIA_UNREACHABLE)
 
+_SEND, _READ, _MANAGE = Scope
+
 ROUTES = (
     Route("GET", "/", about.root, needs_key=False, is_enveloped=False),
     Route("GET", "/version", about.version, needs_key=False, is_enveloped=False),
+    # Any key may learn what it may do.
     Route("GET", "/karibu/x-api-key", about.whoami, is_enveloped=False),
     Route("GET", "/health/live", about.live, needs_key=False, is_enveloped=False),
     Route("GET", "/health/ready", about.ready, codes=(Code.UNAVAILABLE,), needs_key=False, is_enveloped=False),
@@ -66,6 +72,7 @@ ROUTES = (
         sends.send_image,
         body=SendImage,
         answer=SendAccepted,
+        scope=_SEND,
         codes=(
             *_JSON,
             Code.CONVERSATION_NOT_FOUND,
@@ -81,13 +88,21 @@ ROUTES = (
             Code.NOT_IMPLEMENTED,
         ),
     ),
-    Route("GET", _MESSAGES, messages.list_messages, answer=Page[Message], codes=(Code.VALIDATION_ERROR,)),
-    Route("GET", f"{_MESSAGES}/{{message_id}}", messages.get_message, answer=Message, codes=(Code.MESSAGE_NOT_FOUND,)),
+    Route("GET", _MESSAGES, messages.list_messages, answer=Page[Message], scope=_READ, codes=(Code.VALIDATION_ERROR,)),
+    Route(
+        "GET",
+        f"{_MESSAGES}/{{message_id}}",
+        messages.get_message,
+        answer=Message,
+        scope=_READ,
+        codes=(Code.MESSAGE_NOT_FOUND,),
+    ),
     Route(
         "GET",
         f"{_MESSAGES}/{{message_id}}/timeline",
         messages.get_timeline,
         answer=Timeline,
+        scope=_READ,
         codes=(Code.MESSAGE_NOT_FOUND,),
     ),
     Route(
@@ -95,6 +110,7 @@ ROUTES = (
         f"{_MESSAGES}/{{message_id}}/cancel",
         without_body(afterwards.cancel),
         answer=Message,
+        scope=_SEND,
         codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_CANCELLABLE),
     ),
     Route(
@@ -103,6 +119,7 @@ ROUTES = (
         afterwards.resend,
         body=Resend,
         answer=Message,
+        scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED),
     ),
     Route(
@@ -110,15 +127,24 @@ ROUTES = (
         "/v1/whatsapp/conversations/{conversation_id}",
         conversations.get_conversation,
         answer=Conversation,
+        scope=_READ,
         codes=(Code.CONVERSATION_NOT_FOUND,),
     ),
-    Route("GET", "/v1/whatsapp/notices", notices.list_notices, answer=Page[Notice], codes=(Code.VALIDATION_ERROR,)),
-    Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], is_enveloped=False),
+    Route(
+        "GET",
+        "/v1/whatsapp/notices",
+        notices.list_notices,
+        answer=Page[Notice],
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR,),
+    ),
+    Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], scope=_READ, is_enveloped=False),
     Route(
         "GET",
         "/v1/whatsapp/senders/{sender_id}",
         senders.get_sender,
         answer=Sender,
+        scope=_READ,
         codes=(Code.SENDER_NOT_FOUND,),
         is_enveloped=False,
     ),
@@ -128,6 +154,7 @@ ROUTES = (
         senders.change_sender,
         body=SenderChange,
         answer=Sender,
+        scope=_MANAGE,
         codes=(*_JSON, Code.SENDER_NOT_FOUND),
         is_enveloped=False,
     ),
@@ -137,6 +164,7 @@ ROUTES = (
             f"/v1/whatsapp/senders/{{sender_id}}/{verb}",
             without_body(handler),
             answer=SenderState,
+            scope=_MANAGE,
             codes=(*_ONCE, Code.SENDER_NOT_FOUND),
             is_enveloped=False,
         )
@@ -152,17 +180,28 @@ ROUTES = (
         media.upload,
         body=MediaFromUrl,
         answer=Media,
+        scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], *_IMAGE),
         patience_s=600.0,  # a large picture on a slow line
     ),
-    Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, codes=(Code.MEDIA_NOT_FOUND,)),
-    Route("DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, codes=(Code.MEDIA_NOT_FOUND,)),
+    Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, scope=_READ, codes=(Code.MEDIA_NOT_FOUND,)),
+    Route(
+        "DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, scope=_SEND, codes=(Code.MEDIA_NOT_FOUND,)
+    ),
     # By key, or by the signed link that stands in `content.url`.
-    Route("GET", f"{_MEDIA}/{{file_id}}/content", media.content, codes=(Code.MEDIA_NOT_FOUND,), needs_key=False),
+    Route(
+        "GET",
+        f"{_MEDIA}/{{file_id}}/content",
+        media.content,
+        scope=_READ,
+        codes=(Code.MEDIA_NOT_FOUND,),
+        needs_key=False,
+    ),
     Route(
         "GET",
         f"{_MEDIA}/{{file_id}}/thumbnail",
         media.thumbnail,
+        scope=_READ,
         codes=(Code.MEDIA_NOT_FOUND, Code.IMAGE_UNREADABLE, Code.IMAGE_NOT_SUPPORTED),
         needs_key=False,
     ),
