@@ -5,10 +5,12 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from tests.journeys.running import Talk, picture, until
+from tests.journeys.running import House, Talk, picture, talking, until
 from tests.journeys.test_bad_input import NOWHERE, path_of
 from tests.journeys.test_doctor_command import picha_command
 
@@ -224,3 +226,19 @@ async def test_a_workspace_and_its_apps_are_made_listed_and_called_by_name(picha
     assert "name one with --workspace" in await refused(picha, "apps", "create", "Till")
     assert "name one with --app" in await refused(picha, "keys", "create")
     assert f"No app has the id or name '{NOWHERE}'" in await refused(picha, "keys", "list", "--app", NOWHERE)
+
+
+async def test_a_house_whose_own_key_was_revoked_comes_up_with_a_new_one(
+    raise_house: Callable[..., AbstractContextManager[House]],
+) -> None:
+    with raise_house() as house:
+        former, ports = house.ready, house.ports
+        async with talking(house) as talk:
+            await done(talk, "keys", "revoke", former.api_key[11:19])
+
+    with raise_house(**ports) as house:
+        async with talking(house) as talk:
+            assert house.ready.api_key != former.api_key
+            assert house.ready.app_id == former.app_id
+            assert (await talk.list()).status == 200
+            assert await status(talk, former.api_key) == 401

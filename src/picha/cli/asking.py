@@ -44,7 +44,6 @@ N = TypeVar("N", bound=Named)
 def asked(home: Path, work: "Callable[[Pool, Settings], Awaitable[T]]") -> T:
     """Run `work` on the database; what an operator can mend is said in a sentence, and ends the program with 1."""
     from picha.cli.whereabouts import settings_of  # noqa: PLC0415 - slow to import, and help is quick
-    from picha.gateway.meta.graph import GraphCallError  # noqa: PLC0415 - as above
     from picha.gateway.settings import SettingsError  # noqa: PLC0415 - as above
     from picha.gateway.store.keys import KeyRefusedError  # noqa: PLC0415 - as above
     from picha.gateway.store.pool import UNREACHABLE, UnsafeDatabaseError, open_pool  # noqa: PLC0415 - as above
@@ -59,8 +58,6 @@ def asked(home: Path, work: "Callable[[Pool, Settings], Awaitable[T]]") -> T:
 
     try:
         return asyncio.run(run())
-    except GraphCallError as problem:
-        refuse(f"Nothing was set up, for Meta does not tell which number that is. {problem}")
     except (RefusedError, KeyRefusedError, NumberTakenError, SettingsError, VaultError) as problem:
         refuse(str(problem))
     except (UnsafeDatabaseError, *UNREACHABLE) as problem:

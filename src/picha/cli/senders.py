@@ -104,6 +104,7 @@ def add(
     Its secrets are read from files or asked for, and never taken as arguments, which every program here may read.
     Processes that run know the number within a second.
     """
+    from picha.gateway.meta.graph import GraphCallError  # noqa: PLC0415 - as above
     from picha.gateway.setup import META_URL, put_number  # noqa: PLC0415 - as above
     from picha.gateway.store import directory  # noqa: PLC0415 - as above
     from picha.gateway.store.tenants import App, NewAccount  # noqa: PLC0415 - as above
@@ -125,7 +126,11 @@ def add(
         of = chosen(await directory.workspaces(pool), workspace, what="workspace", option="--workspace")
         app = (await directory.apps(pool, of.id))[0]
         vault = Vault(read_ring(settings.ring()))
-        await put_number(pool, vault, Ids(), App(of.id, app.id), account, phone_number_id=phone_number_id)
+        try:
+            await put_number(pool, vault, Ids(), App(of.id, app.id), account, phone_number_id=phone_number_id)
+        except GraphCallError as problem:
+            message = f"Nothing was set up, for Meta does not tell which number that is. {problem}"
+            raise RefusedError(message) from problem
         [one] = [
             one
             for one in await directory.senders(pool, of.id)
@@ -239,7 +244,7 @@ async def _backlogs(pool: "Pool", settings: "Settings", *of: UUID) -> dict[UUID,
 
 
 def _described(one: "NumberView", backlog_s: float) -> dict[str, Any]:
-    from picha.gateway.api.senders import STATES  # noqa: PLC0415 - as above
+    from picha.karibu.senders import STATES  # noqa: PLC0415 - as above
 
     fields = dataclasses.asdict(one)
     pace, paused_for = fields.pop("per_second"), fields.pop("paused_for")

@@ -8,12 +8,11 @@ from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, 
 from picha.gateway.store import numbers, tenants, threads
 from picha.gateway.store.ledger import withdraw
 from picha.karibu.errors import Code
-from picha.karibu.senders import Sender, SenderState, State, decode_change
+from picha.karibu.senders import STATES, Sender, SenderState, decode_change
 from picha.karibu.sends import ImagePolicy
 from picha.karibu.shape import Malformed
 
 _NOT_FOUND = "This workspace has no sender with that id; list yours with GET /v1/whatsapp/senders."
-STATES: dict[str | None, State] = {None: "sending", "operator": "paused", "token": "token_refused"}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
