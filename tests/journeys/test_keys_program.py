@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.journeys.running import House, Talk, picture, talking, until
+from tests.journeys.terminal import typed
 from tests.journeys.test_bad_input import NOWHERE, path_of
 from tests.journeys.test_doctor_command import picha_command
 
@@ -92,6 +93,23 @@ async def test_a_revoked_key_opens_nothing_a_moment_later_and_cannot_be_revoked_
     shown = {one["id"]: one for one in await done(picha, "keys", "list", "--all")}
     assert (shown[key["id"]]["is_active"], shown[key["id"]]["revoked_at"] is None) == (False, False)
     assert key["id"] not in [one["id"] for one in await done(picha, "keys", "list")]
+
+
+async def test_at_a_terminal_a_key_is_revoked_only_by_somebody_who_means_it(picha: Talk) -> None:
+    key, home = await made(picha), str(picha.house.home)
+    question = f"Revoke the key {key['id']} for ever?"
+
+    code, shown = await typed("keys", "revoke", key["id"], "--home", home, answers=[(question, "n")])
+    assert (code, "Aborted" in shown) == (1, True)
+    assert key["id"] in [one["id"] for one in await done(picha, "keys", "list")]
+
+    code, _ = await typed("keys", "revoke", key["id"], "--home", home, answers=[(question, "y")])
+    assert code == 0
+    other = await made(picha)
+    code, shown = await typed("keys", "revoke", other["id"], "--yes", "--home", home, answers=[])
+    assert (code, "for ever" in shown) == (0, False)
+    active = [one["id"] for one in await done(picha, "keys", "list")]
+    assert not {key["id"], other["id"]} & set(active)
 
 
 async def test_a_rotated_key_and_its_heir_open_both_until_the_former_ends_by_itself(picha: Talk) -> None:

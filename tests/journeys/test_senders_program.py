@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.journeys.running import House, Talk, talking, until
 from tests.journeys.sandbox_program import SandboxProgram, running
-from tests.journeys.test_doctor_command import picha_command
+from tests.journeys.terminal import typed
+from tests.journeys.test_doctor_command import account_of, picha_command
 from tests.journeys.test_keys_program import done, refused
 
 WABA, PNID, DISPLAY = "10229012934039111", "10654035224292111", "15550783111"
@@ -164,6 +165,27 @@ async def test_without_a_terminal_a_secret_must_lie_in_a_file(picha: Talk) -> No
     words = ("senders", "add", "--live", "--waba-id", "1", "--phone-number-id", "2", "--app-id", "3")
 
     assert "name a file that has it with --access-token-file" in await refused(picha, *words)
+
+
+async def test_at_a_terminal_secrets_are_asked_for_and_shown_to_nobody(picha: Talk) -> None:
+    account = await account_of(picha.house)
+    secret = {
+        "The access token": account.access_token.reveal(),
+        "The app secret": account.app_secret.reveal(),
+        "The verify token": account.verify_token.reveal(),
+    }
+
+    code, shown = await typed(
+        *("senders", "add", "--test", "--waba-id", account.waba_id, "--workspace", "Default"),
+        *("--phone-number-id", picha.ready.phone_number_id, "--app-id", account.meta_app_id),
+        *("--graph-url", account.graph_url, "--home", str(picha.house.home)),
+        answers=list(secret.items()),
+    )
+
+    assert code == 0, shown
+    assert f"The number {picha.ready.sender} is set up as" in shown
+    assert not [word for word in secret.values() if word in shown]
+    assert await account_of(picha.house) == account
 
 
 async def test_whether_a_number_is_live_must_be_said() -> None:

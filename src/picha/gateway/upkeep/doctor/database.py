@@ -105,7 +105,7 @@ def _pause(sender: SenderReading) -> Finding:
         return problem("pause", what, "`picha senders add` with a new token; the number then goes on.", about=about)
     if sender.paused_for == "operator":
         what = "The number was paused by a person."
-        return warning("pause", what, f"POST /v1/whatsapp/senders/{about}/resume lets it go on.", about=about)
+        return warning("pause", what, f"`picha senders resume {about}` lets it go on.", about=about)
     return ok("pause", "The number is not paused.", about=about)
 
 
