@@ -84,7 +84,8 @@ async def test_a_second_tenants_number_is_set_up_heard_checked_held_and_let_go(s
     assert report["ok"] is True
     about = {finding["about"] for finding in report["findings"] if finding["check"] in {"number", "backlog", "pause"}}
     assert about == {added["id"]}
-    await a_token_that_meta_refuses_is_found(stage)
+    await what_is_wrong_at_metas_side_is_found(stage)
+    await a_test_key_sees_no_live_number(stage, added)
 
 
 async def nothing_is_set_up_that_meta_does_not_know(stage: Stage) -> None:
@@ -148,7 +149,7 @@ async def it_is_held_and_let_go(stage: Stage, added: Any) -> None:
     assert "No number is called that" in await refused(talk, "senders", "pause", "15550000000")
 
 
-async def a_token_that_meta_refuses_is_found(stage: Stage) -> None:
+async def what_is_wrong_at_metas_side_is_found(stage: Stage) -> None:
     wish = {"number_status": "DISCONNECTED"}
     told = await stage.talk.call("POST", f"{stage.meta.ready.control_url}/switches", json=wish)
     assert told.status == 200, told.body
@@ -159,6 +160,22 @@ async def a_token_that_meta_refuses_is_found(stage: Stage) -> None:
     assert "DISCONNECTED" in out
     code, _, _ = await picha_command("senders", "check", stage.talk.ready.phone_number_id, "--home", home)
     assert code == 0
+
+
+async def a_test_key_sees_no_live_number(stage: Stage, added: Any) -> None:
+    """Set the same number up once more, as a live one: each kind of key sees its own alone."""
+    talk = stage.talk
+    words = ("--live" if word == "--test" else word for word in stage.add())
+    [live] = await done(talk, *words)
+    [key] = await done(talk, "keys", "create", "--app", "Duka", "--live")
+
+    for shown, hidden, own in ((added, live, stage.key), (live, added, key["key"])):
+        [sender] = (await talk.api("GET", "/v1/whatsapp/senders", key=own)).document
+        assert (sender["id"], sender["environment"]) == (shown["id"], shown["environment"])
+        for verb in ("", "/pause", "/resume", "/flush"):
+            path = f"/v1/whatsapp/senders/{hidden['id']}{verb}"
+            assert (await talk.api("POST" if verb else "GET", path, key=own)).status == 404
+    assert "2 numbers are called that" in await refused(talk, "senders", "pause", PNID)
 
 
 async def test_without_a_terminal_a_secret_must_lie_in_a_file(picha: Talk) -> None:
