@@ -15,14 +15,14 @@ from uuid import UUID
 
 import psycopg
 
-from picha.gateway.domain import keys
-from picha.gateway.store import tenants
+from picha.gateway.setup import fresh_key
+from picha.gateway.store import keys, tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.migrate import migrate
 from picha.gateway.store.pool import open_pool
 from picha.gateway.store.tenants import App, NewAccount
 from picha.gateway.store.vault import Vault, ensure_ring
-from picha.kit.ids import Ids, base62
+from picha.kit.ids import Ids
 from picha.kit.secrets import Secret
 
 APP_ID, APP_SECRET = "670843887433847", "bench-app-secret"
@@ -131,10 +131,8 @@ async def _fill(
     ids, vault = Ids(), Vault(ensure_ring(home / "keys"))
     async with open_pool(dsn) as pool:
         app = await tenants.add_workspace(pool, ids, "Bench")
-        text = keys.compose("test", base62(8), base62(32))
-        presented = keys.parse(text)
-        assert presented
-        await tenants.add_key(pool, ids, app, presented)
+        text, presented = fresh_key("test")
+        await keys.add(pool, ids, app, presented)
         ground = Ground(dsn, home, app, text, ids.uuid(), postgres, connection, Ports.free())
         for number in range(NUMBERS):
             account = NewAccount(

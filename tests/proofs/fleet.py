@@ -23,15 +23,15 @@ from tests.journeys.sandbox_program import SandboxProgram, running
 
 from picha.cli.household import LOOPBACK, usable_port
 from picha.cli.welcome import Pids, Ready
-from picha.gateway.domain import keys
 from picha.gateway.domain.facts import MessageReceived, Person
-from picha.gateway.store import tenants
+from picha.gateway.setup import fresh_key
+from picha.gateway.store import keys, tenants
 from picha.gateway.store.ledger import receive
 from picha.gateway.store.pool import in_transaction, open_pool
 from picha.gateway.store.tenants import App, NewAccount
 from picha.gateway.store.vault import Vault, ensure_ring
 from picha.kit.clock import SystemClock
-from picha.kit.ids import Ids, base62
+from picha.kit.ids import Ids
 from picha.kit.launch import tied
 from picha.kit.secrets import Secret
 from picha.sandbox.ready import ReadyNumber
@@ -222,10 +222,8 @@ async def _move_in(home: Path, dsn: str, sandbox: SandboxProgram, port: int, gra
     async with open_pool(dsn) as pool:
         for number in sandbox.ready.numbers:
             app = await tenants.add_workspace(pool, ids, number.waba_id)
-            text = keys.compose("test", base62(8), base62(32))
-            presented = keys.parse(text)
-            assert presented is not None
-            await tenants.add_key(pool, ids, app, presented)
+            text, presented = fresh_key("test")
+            await keys.add(pool, ids, app, presented)
             account = NewAccount(
                 environment="test",
                 waba_id=number.waba_id,

@@ -35,11 +35,12 @@ def doctor(
     if json:
         typer.echo(msgspec.json.encode({"ok": is_well, "findings": found}).decode())
     else:
-        _tell(found)
+        tell(found)
     raise typer.Exit(0 if is_well else 1)
 
 
-def _tell(found: "list[Finding]") -> None:
+def tell(found: "list[Finding]") -> None:
+    """Print findings in lines, each with its remedy, and how many there are of each kind."""
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
     from rich.text import Text  # noqa: PLC0415 - see above

@@ -8,11 +8,14 @@ import typer
 import picha
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
+from picha.cli.keys import keys
 from picha.cli.pictures import UsageCommand, check, fix
 from picha.cli.quarantine import quarantine
 from picha.cli.restore import restore
 from picha.cli.sandbox import sandbox
+from picha.cli.senders import senders
 from picha.cli.up import up
+from picha.cli.workspaces import apps, workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +109,9 @@ program.command()(demo)
 program.command()(doctor)
 program.add_typer(quarantine, name="quarantine")
 program.add_typer(restore, name="restore")
-program.add_typer(quarantine, name="quarantine")
+program.add_typer(workspaces, name="workspaces")
+program.add_typer(apps, name="apps")
+program.add_typer(keys, name="keys")
+program.add_typer(senders, name="senders")
 program.command(cls=UsageCommand)(check)
 program.command(cls=UsageCommand)(fix)

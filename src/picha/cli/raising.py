@@ -110,7 +110,7 @@ async def _ground(plan: Plan, server: EmbeddedPostgres | None, supervisor: Super
 
 def _set_up(plan: Plan, told: dict[str, str]) -> TestWorkspace:
     migrate(plan.database_url)
-    return setup.ensure_test_workspace(plan.database_url, home=plan.home, sandbox=told, keys=plan.keys)
+    return setup.ensure_test_workspace(plan.database_url, home=plan.home, sandbox=told, ring=plan.keys)
 
 
 async def _api_ready(plan: Plan, supervisor: Supervisor) -> None:

@@ -1,5 +1,6 @@
 """What our API tells about senders; these routes answer bare, without the envelope."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from picha.karibu.shape import read
 
 MESSAGES_PER_SECOND_MAX = 1000
 State = Literal["sending", "paused", "token_refused"]
+STATES: Mapping[str | None, State] = {None: "sending", "operator": "paused", "token": "token_refused"}
+"""What a number does, by what it is paused for: nothing, an operator's word, or its token."""
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):

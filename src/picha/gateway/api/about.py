@@ -30,10 +30,16 @@ async def version(_call: Call) -> Answer:
 
 
 async def whoami(call: Call) -> Answer:
-    """Check a key: who it speaks for, and in which environment."""
+    """Check a key: who it speaks for, in which environment, and what it may do."""
     caller = call.caller
     return Answer(
-        {"valid": True, "workspace_id": caller.workspace_id, "app_id": caller.app_id, "environment": caller.environment}
+        {
+            "valid": True,
+            "workspace_id": caller.workspace_id,
+            "app_id": caller.app_id,
+            "environment": caller.environment,
+            "scopes": sorted(caller.scopes),
+        }
     )
 
 

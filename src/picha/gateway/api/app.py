@@ -78,7 +78,7 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
             async with asyncio.timeout(route.patience_s):
                 async with asyncio.timeout(_WHO_S):
                     caller = await services.keys.identify(request.headers.get("x-api-key"))
-                call = Call(request, services, caller)
+                call = Call(request, services, caller, route.scope)
                 if route.needs_key:
                     _ = call.caller
                 answered = await route.handler(call)

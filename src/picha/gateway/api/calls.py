@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
+from picha.gateway.domain.keys import Scope
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph
@@ -65,23 +66,30 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to one route."""
+    """One request to one route, which takes keys of the scope `needs`, or any key."""
 
     request: Request
     services: Services
     identified: Caller | None = None
+    needs: Scope | None = None
 
     @property
     def caller(self) -> Caller:
-        """Who calls.
+        """Who calls, and may.
 
         Raises:
-            RefusedError: nobody we know.
+            RefusedError: nobody we know, or with a key that lacks the scope.
         """
         if self.identified is None:
             raise RefusedError(
                 Code.UNAUTHORIZED, "Send your API key in the X-API-Key header; this one is not valid here."
             )
+        if self.needs is not None and self.needs not in self.identified.scopes:
+            message = (
+                f"This key lacks the scope `{self.needs}`, which this call needs: call with a key that has it, or make "
+                f"one with `picha keys create --scope {self.needs}`."
+            )
+            raise RefusedError(Code.SCOPE_REQUIRED, message)
         return self.identified
 
     def path_id(self, name: str, otherwise: Code, message: str) -> UUID:

@@ -3,26 +3,30 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from picha.gateway.domain.keys import parse
+from picha.gateway.domain.keys import Scope, parse
+from picha.gateway.store import keys
+from picha.gateway.store.keys import KeyRow
 from picha.gateway.store.pool import Pool
-from picha.gateway.store.tenants import KeyRow, find_key
 from picha.kit.clock import Clock
 
-_FRESH_SECONDS = 1.0
+FRESH_S = 1.0
+"""For how long a process believes what it read of a key: so soon is one refused that was revoked, or has ended."""
+
 _MOST_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A workspace's app, in the environment (test or live) that its key is of."""
+    """A workspace's app, in the environment (test or live) that its key is of, and what that key may do."""
 
     workspace_id: UUID
     app_id: UUID
     environment: str
+    scopes: frozenset[Scope]
 
 
 class KeyDesk:
-    """Identifies callers. A revoked key is refused within a second, in every process."""
+    """Identifies callers. A revoked key is refused within `FRESH_S`, in every process."""
 
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool, self._clock = pool, clock
@@ -36,14 +40,14 @@ class KeyDesk:
         row = await self._row(key.public_id)
         if row is None or not key.matches(row.digest) or row.environment != key.environment:
             return None
-        return Caller(row.workspace_id, row.app_id, row.environment)
+        return Caller(row.workspace_id, row.app_id, row.environment, row.scopes)
 
     async def _row(self, public_id: str) -> KeyRow | None:
         now = self._clock.monotonic()
         read_at, row = self._known.get(public_id, (float("-inf"), None))
-        if now - read_at <= _FRESH_SECONDS:
+        if now - read_at <= FRESH_S:
             return row
-        row = await find_key(self._pool, public_id)
+        row = await keys.find(self._pool, public_id)
         if row is None:
             self._known.pop(public_id, None)
         elif len(self._known) < _MOST_CACHED or public_id in self._known:

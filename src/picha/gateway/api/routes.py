@@ -19,6 +19,7 @@ from picha.gateway.api import (
 )
 from picha.gateway.api.calls import Answer, Call
 from picha.gateway.api.once import without_body
+from picha.gateway.domain.keys import Scope
 from picha.karibu.conversations import (
     Conversation,
     ConversationDeleted,
@@ -41,7 +42,8 @@ Handler = Callable[[Call], Awaitable[Answer | Response]]
 class Route:
     """One operation. `codes` are what it may refuse with beside those that every keyed or any route may.
 
-    Whoever is not served after `patience_s` seconds is told so.
+    `scope` is what a key must have to be served; where there is none, any key will do. Whoever is not served after
+    `patience_s` seconds is told so.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Route:
     body: type | None = None
     answer: object = None
     codes: tuple[Code, ...] = ()
+    scope: Scope | None = None
     needs_key: bool = True
     is_enveloped: bool = True
     patience_s: float = 30.0
@@ -71,9 +74,12 @@ _ONCE = (Code.VALIDATION_ERROR, Code.IDEMPOTENCY_KEY_REUSED, Code.IDEMPOTENCY_IN
 # What a picture may be refused with that is looked at before the answer.
 _IMAGE = (Code.IMAGE_NOT_SUPPORTED, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNREADABLE, Code.MEDIA_UNREACHABLE)
 
+_SEND, _READ, _MANAGE = Scope
+
 ROUTES = (
     Route("GET", "/", about.root, needs_key=False, is_enveloped=False),
     Route("GET", "/version", about.version, needs_key=False, is_enveloped=False),
+    # Any key may learn what it may do.
     Route("GET", "/karibu/x-api-key", about.whoami, is_enveloped=False),
     Route("GET", "/health/live", about.live, needs_key=False, is_enveloped=False),
     Route("GET", "/health/ready", about.ready, codes=(Code.UNAVAILABLE,), needs_key=False, is_enveloped=False),
@@ -84,6 +90,7 @@ ROUTES = (
         sends.send_image,
         body=SendImage,
         answer=SendAccepted,
+        scope=_SEND,
         codes=(
             *_JSON,
             Code.CONVERSATION_NOT_FOUND,
@@ -99,13 +106,21 @@ ROUTES = (
             Code.NOT_IMPLEMENTED,
         ),
     ),
-    Route("GET", _MESSAGES, messages.list_messages, answer=Page[Message], codes=(Code.VALIDATION_ERROR,)),
-    Route("GET", f"{_MESSAGES}/{{message_id}}", messages.get_message, answer=Message, codes=(Code.MESSAGE_NOT_FOUND,)),
+    Route("GET", _MESSAGES, messages.list_messages, answer=Page[Message], scope=_READ, codes=(Code.VALIDATION_ERROR,)),
+    Route(
+        "GET",
+        f"{_MESSAGES}/{{message_id}}",
+        messages.get_message,
+        answer=Message,
+        scope=_READ,
+        codes=(Code.MESSAGE_NOT_FOUND,),
+    ),
     Route(
         "GET",
         f"{_MESSAGES}/{{message_id}}/timeline",
         messages.get_timeline,
         answer=Timeline,
+        scope=_READ,
         codes=(Code.MESSAGE_NOT_FOUND,),
     ),
     Route(
@@ -113,6 +128,7 @@ ROUTES = (
         f"{_MESSAGES}/{{message_id}}/cancel",
         without_body(afterwards.cancel),
         answer=Message,
+        scope=_SEND,
         codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_CANCELLABLE),
     ),
     Route(
@@ -121,6 +137,7 @@ ROUTES = (
         afterwards.resend,
         body=Resend,
         answer=Message,
+        scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED),
     ),
     Route(
@@ -128,6 +145,7 @@ ROUTES = (
         f"{_MESSAGES}/{{message_id}}/read",
         without_body(receipts.send_receipt),
         answer=ReadReceipt,
+        scope=_SEND,
         codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_INBOUND, Code.UNAVAILABLE),
     ),
     Route(
@@ -135,6 +153,7 @@ ROUTES = (
         _CONVERSATIONS,
         conversations.list_conversations,
         answer=Page[Conversation],
+        scope=_READ,
         codes=(Code.VALIDATION_ERROR,),
     ),
     # Before the next one, which would take it for an id.
@@ -143,6 +162,7 @@ ROUTES = (
         f"{_CONVERSATIONS}/summary",
         conversations.get_summary,
         answer=ConversationSummary,
+        scope=_READ,
         codes=(Code.VALIDATION_ERROR,),
     ),
     Route(
@@ -150,6 +170,7 @@ ROUTES = (
         f"{_CONVERSATIONS}/{{conversation_id}}",
         conversations.get_conversation,
         answer=Conversation,
+        scope=_READ,
         codes=(Code.CONVERSATION_NOT_FOUND,),
     ),
     Route(
@@ -157,6 +178,7 @@ ROUTES = (
         f"{_CONVERSATIONS}/{{conversation_id}}",
         conversations.delete_conversation,
         answer=ConversationDeleted,
+        scope=_SEND,
         codes=(Code.CONVERSATION_NOT_FOUND,),
     ),
     Route(
@@ -165,15 +187,24 @@ ROUTES = (
         conversations.read_conversation,
         body=MarkRead,
         answer=ConversationRead,
+        scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], Code.CONVERSATION_NOT_FOUND),
     ),
-    Route("GET", "/v1/whatsapp/notices", notices.list_notices, answer=Page[Notice], codes=(Code.VALIDATION_ERROR,)),
-    Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], is_enveloped=False),
+    Route(
+        "GET",
+        "/v1/whatsapp/notices",
+        notices.list_notices,
+        answer=Page[Notice],
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR,),
+    ),
+    Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], scope=_READ, is_enveloped=False),
     Route(
         "GET",
         "/v1/whatsapp/senders/{sender_id}",
         senders.get_sender,
         answer=Sender,
+        scope=_READ,
         codes=(Code.SENDER_NOT_FOUND,),
         is_enveloped=False,
     ),
@@ -183,6 +214,7 @@ ROUTES = (
         senders.change_sender,
         body=SenderChange,
         answer=Sender,
+        scope=_MANAGE,
         codes=(*_JSON, Code.SENDER_NOT_FOUND),
         is_enveloped=False,
     ),
@@ -192,6 +224,7 @@ ROUTES = (
             f"/v1/whatsapp/senders/{{sender_id}}/{verb}",
             without_body(handler),
             answer=SenderState,
+            scope=_MANAGE,
             codes=(*_ONCE, Code.SENDER_NOT_FOUND),
             is_enveloped=False,
         )
@@ -207,17 +240,28 @@ ROUTES = (
         media.upload,
         body=MediaFromUrl,
         answer=Media,
+        scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], *_IMAGE),
         patience_s=600.0,  # a large picture on a slow line
     ),
-    Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, codes=(Code.MEDIA_NOT_FOUND,)),
-    Route("DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, codes=(Code.MEDIA_NOT_FOUND,)),
+    Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, scope=_READ, codes=(Code.MEDIA_NOT_FOUND,)),
+    Route(
+        "DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, scope=_SEND, codes=(Code.MEDIA_NOT_FOUND,)
+    ),
     # By key, or by the signed link that stands in `content.url`.
-    Route("GET", f"{_MEDIA}/{{file_id}}/content", media.content, codes=(Code.MEDIA_NOT_FOUND,), needs_key=False),
+    Route(
+        "GET",
+        f"{_MEDIA}/{{file_id}}/content",
+        media.content,
+        scope=_READ,
+        codes=(Code.MEDIA_NOT_FOUND,),
+        needs_key=False,
+    ),
     Route(
         "GET",
         f"{_MEDIA}/{{file_id}}/thumbnail",
         media.thumbnail,
+        scope=_READ,
         codes=(Code.MEDIA_NOT_FOUND, Code.IMAGE_UNREADABLE, Code.IMAGE_NOT_SUPPORTED),
         needs_key=False,
     ),

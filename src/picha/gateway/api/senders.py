@@ -8,12 +8,11 @@ from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, 
 from picha.gateway.store import numbers, tenants, threads
 from picha.gateway.store.ledger import withdraw
 from picha.karibu.errors import Code
-from picha.karibu.senders import Sender, SenderState, State, decode_change
+from picha.karibu.senders import STATES, Sender, SenderState, decode_change
 from picha.karibu.sends import ImagePolicy
 from picha.karibu.shape import Malformed
 
 _NOT_FOUND = "This workspace has no sender with that id; list yours with GET /v1/whatsapp/senders."
-_STATES: dict[str | None, State] = {None: "sending", "operator": "paused", "token": "token_refused"}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -69,7 +68,7 @@ async def flush_sender(call: Call) -> Answer:
 
 async def _state(call: Call, sender: UUID) -> SenderState:
     number = await call.services.backlog.look(sender)
-    return SenderState(id=sender, state=_STATES[number.paused_for], backlog_s=round(number.backlog_s, 3))
+    return SenderState(id=sender, state=STATES[number.paused_for], backlog_s=round(number.backlog_s, 3))
 
 
 async def _senders(call: Call, *, is_active: bool | None = None, is_default: bool | None = None) -> list[Sender]:
@@ -86,7 +85,7 @@ async def _senders(call: Call, *, is_active: bool | None = None, is_default: boo
             environment=call.caller.environment,
             image_policy=msgspec.convert(one.image_policy, ImagePolicy),
             messages_per_second=one.per_second,
-            state=_STATES[one.paused_for],
+            state=STATES[one.paused_for],
         )
         for one in found
         if is_active in {None, one.is_active} and is_default in {None, one.is_default}

@@ -7,11 +7,23 @@ import hashlib
 import hmac
 import zlib
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
 _PUBLIC = 8
 _SECRET = 32
 _CHECK = 6
+OVERLAP_MAX = timedelta(days=30)
+"""How long a key that was rotated may go on beside the one that takes its place."""
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class Scope(StrEnum):
+    """What a key may do: send pictures and take them back, read, or manage the numbers themselves."""
+
+    SEND = "send"
+    READ = "read"
+    MANAGE = "manage"
 
 
 @dataclass(frozen=True, slots=True)

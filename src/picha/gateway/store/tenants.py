@@ -1,4 +1,4 @@
-"""Workspaces, apps, keys, accounts and senders: who may do what, through which number, with which secrets."""
+"""Workspaces, apps, accounts and senders: who is who, through which number, with which secrets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,21 +7,10 @@ from uuid import UUID
 import asyncpg
 
 from picha.gateway.domain.admission import Sender
-from picha.gateway.domain.keys import PresentedKey
 from picha.gateway.store.pool import Connection, Pool
 from picha.gateway.store.vault import Vault, VaultError
 from picha.kit.ids import Ids
 from picha.kit.secrets import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """A stored API key: whose it is, and the SHA-256 that a presented key must have."""
-
-    workspace_id: UUID
-    app_id: UUID
-    environment: str
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +48,6 @@ class Owner:
 
     workspace_id: UUID
     account_id: UUID
-
-
-async def find_key(pool: Pool, public_id: str) -> KeyRow | None:
-    """Look an unrevoked API key up by the public part of its text."""
-    row = await pool.fetchrow(
-        "SELECT workspace_id, app_id, environment, digest FROM api_key WHERE public_id = $1 AND revoked_at IS NULL",
-        public_id,
-    )
-    return KeyRow(*row) if row else None
 
 
 _ACCOUNTS = "SELECT *, coalesce(previous_until > now(), false) AS is_rotating FROM account ORDER BY id"
@@ -180,6 +160,10 @@ class NewAccount:
     verify_token: Secret
 
 
+class NumberTakenError(Exception):
+    """A number is set up in another workspace already."""
+
+
 async def first_app(pool: Pool) -> App | None:
     """Return the oldest app, if there is any."""
     row = await pool.fetchrow("SELECT workspace_id, id FROM app ORDER BY id LIMIT 1")
@@ -198,18 +182,11 @@ async def add_workspace(pool: Pool, ids: Ids, name: str) -> App:
     return app
 
 
-async def add_key(pool: Pool, ids: Ids, app: App, key: PresentedKey) -> None:
-    """Let a key speak for an app; only its digest is stored."""
-    await pool.execute(
-        "INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
-        ids.uuid(),
-        app.workspace_id,
-        app.app_id,
-        key.environment,
-        key.public_id,
-        key.digest,
-    )
+async def add_app(pool: Pool, ids: Ids, workspace: UUID, name: str) -> App:
+    """Make one more app in a workspace."""
+    app = App(workspace, ids.uuid())
+    await pool.execute("INSERT INTO app (id, workspace_id, name) VALUES ($1, $2, $3)", app.app_id, workspace, name)
+    return app
 
 
 _PUT_ACCOUNT = """
@@ -222,8 +199,11 @@ ON CONFLICT (id) DO UPDATE SET meta_app_id = excluded.meta_app_id, graph_url = e
 
 _PUT_SENDER = """
 INSERT INTO sender (id, workspace_id, account_id, environment, phone_number_id, display_number, is_default)
-VALUES ($1, $2, $3, $4, $5, $6, true)
-ON CONFLICT (environment, phone_number_id) DO UPDATE SET display_number = excluded.display_number
+VALUES ($1, $2, $3, $4, $5, $6,
+    NOT EXISTS (SELECT FROM sender WHERE workspace_id = $2 AND environment = $4 AND is_default))
+ON CONFLICT (environment, phone_number_id) DO UPDATE
+    SET display_number = excluded.display_number, account_id = excluded.account_id
+    WHERE sender.workspace_id = excluded.workspace_id
 RETURNING id, display_number
 """
 
@@ -253,6 +233,9 @@ async def put_account(
     """Set up an account with one number and that number's lanes, or renew its secrets; return the number's digits.
 
     An app secret that is replaced goes on verifying webhooks for seven days, as long as Meta tries again.
+
+    Raises:
+        NumberTakenError: the number is another workspace's; nothing is changed.
     """
     async with pool.acquire() as connection, connection.transaction():
         known = await connection.fetchrow(_KNOWN, app.workspace_id, account.environment, account.waba_id)
@@ -285,7 +268,8 @@ async def put_account(
             phone_number_id,
             "".join(filter(str.isdigit, display_number)),
         )
-        assert row is not None  # noqa: S101 - the upsert returns its row
+        if row is None:
+            raise NumberTakenError("Another workspace of this gateway has that number; it can be in one only.")
         await connection.execute(
             "INSERT INTO lane (kind, key) VALUES ('send', $1), ('hear', $1) ON CONFLICT DO NOTHING", row["id"]
         )

@@ -14,7 +14,8 @@ CREATE TABLE app (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Only the SHA-256 of a key is kept; public_id finds the row without it.
+-- Only the SHA-256 of a key is kept; public_id finds the row without it. A key that was rotated ends by itself at
+-- expires_at; until then it and its heir have one name.
 CREATE TABLE api_key (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspace,
@@ -22,9 +23,13 @@ CREATE TABLE api_key (
     environment text NOT NULL CHECK (environment IN ('test', 'live')),
     public_id text NOT NULL UNIQUE,
     digest bytea NOT NULL,
+    name text NOT NULL DEFAULT '',
+    scopes text[] NOT NULL DEFAULT '{send,read,manage}' CHECK (scopes <@ '{send,read,manage}' AND scopes <> '{}'),
     created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz,
     revoked_at timestamptz
 );
+CREATE INDEX api_key_of_app ON api_key (app_id);
 
 -- One WhatsApp business account at Meta, or at a sandbox. The secrets are sealed (AES-256-GCM). While an app secret is
 -- rotated, the previous one verifies webhooks too, until its time.

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from picha.gateway.store import epochs, reading
 from picha.gateway.store import pool as pools
@@ -74,6 +75,16 @@ async def queues(pool: Pool) -> AsyncIterator[Finding]:
         yield finding
 
 
+async def queue(pool: Pool, sender: UUID) -> AsyncIterator[Finding]:
+    """Look at what waits for one number."""
+    async with pool.acquire() as connection:
+        told = await reading.read(connection)
+    for one in told.senders:
+        if one.id == sender:
+            yield _backlog(one)
+            yield _pause(one)
+
+
 def _backlog(sender: SenderReading) -> Finding:
     waits, about = timedelta(seconds=sender.oldest_s), str(sender.id)
     if waits < _BACKLOG:
@@ -91,10 +102,10 @@ def _pause(sender: SenderReading) -> Finding:
     about = str(sender.id)
     if sender.paused_for == "token":
         what = "The number is paused: Meta refused its token."
-        return problem("pause", what, "Set up a new token; the number then goes on.", about=about)
+        return problem("pause", what, "`picha senders add` with a new token; the number then goes on.", about=about)
     if sender.paused_for == "operator":
         what = "The number was paused by a person."
-        return warning("pause", what, f"POST /v1/whatsapp/senders/{about}/resume lets it go on.", about=about)
+        return warning("pause", what, f"`picha senders resume {about}` lets it go on.", about=about)
     return ok("pause", "The number is not paused.", about=about)
 
 

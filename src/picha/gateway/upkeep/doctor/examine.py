@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.meta.graph import Graph, GraphCallError, open_graph
@@ -44,6 +45,16 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     return found
 
 
+async def examine_number(settings: Settings, clock: Clock, sender: UUID) -> list[Finding]:
+    """Look at one number: its queue, its account and itself at Meta, and the way from there to us."""
+    try:
+        async with open_unchecked(settings.database_url, size=2) as pool:
+            found = await _all([_Look("backlog", str(sender), database.queue(pool, sender))])
+            return found + await _tenants(pool, settings, clock, only=sender)
+    except Exception as error:  # noqa: BLE001 - as above
+        return [_failed("database", "", error)]
+
+
 def _machine(settings: Settings) -> list[_Look]:
     return [
         _Look("disk", "", machine.disk(settings.home)),
@@ -66,18 +77,20 @@ def _database(pool: Pool, clock: Clock) -> list[_Look]:
     ]
 
 
-async def _tenants(pool: Pool, settings: Settings, clock: Clock) -> list[Finding]:
-    """Look at every account and number, and at the way from Meta to us."""
+async def _tenants(pool: Pool, settings: Settings, clock: Clock, *, only: UUID | None = None) -> list[Finding]:
+    """Look at every account and number, or at one number's, and at the way from Meta to us."""
     try:
         accounts = await tenants.accounts(pool, Vault(read_ring(settings.ring())))
     except (VaultError, SettingsError, OSError) as error:
         return [_failed("keys", "", error)]
+    if only is not None and (one := await tenants.sender(pool, only)):
+        accounts = [account for account in accounts if account.id == one.account_id]
     if not accounts:
-        remedy = "`picha up` sets one up at the sandbox."
+        remedy = "`picha up` sets one up at the sandbox, `picha senders add` one at Meta."
         return [problem("accounts", "No WhatsApp account is set up: nothing can be sent or received.", remedy)]
     async with open_graph() as graph:
         return await _all(
-            [*_reachability(settings, accounts), *await _whatsapp(pool, graph, accounts, settings, clock)]
+            [*_reachability(settings, accounts), *await _whatsapp(pool, graph, accounts, settings, clock, only=only)]
         )
 
 
@@ -96,7 +109,13 @@ def _reachability(settings: Settings, accounts: Sequence[Account]) -> list[_Look
 
 
 async def _whatsapp(
-    pool: Pool, graph: Graph, accounts: Sequence[Account], settings: Settings, clock: Clock
+    pool: Pool,
+    graph: Graph,
+    accounts: Sequence[Account],
+    settings: Settings,
+    clock: Clock,
+    *,
+    only: UUID | None = None,
 ) -> list[_Look]:
     senders = await tenants.senders(pool, list({account.workspace_id for account in accounts}))
     looks, seen = [], set[str]()
@@ -110,7 +129,7 @@ async def _whatsapp(
         looks += [
             _Look("number", str(one.id), whatsapp.number(graph, account, one, settings.base_url + _CALLBACK))
             for one in senders[account.workspace_id]
-            if one.account_id == account.id and one.is_active
+            if one.account_id == account.id and (one.is_active if only is None else one.id == only)
         ]
     return looks
 

@@ -14,7 +14,7 @@ from picha.kit.clock import Clock
 
 _EXPIRES_SOON = timedelta(days=14)
 _SECOND = timedelta(seconds=1)
-_SYSTEM_USER = "Make a token of a system user in the Business Manager, with both WhatsApp scopes, and set it up here."
+_SYSTEM_USER = "Make a token of a system user in the Business Manager, with both WhatsApp scopes; `picha senders add`."
 
 
 async def token(graph: Graph, account: Account, now: datetime) -> AsyncIterator[Finding]:

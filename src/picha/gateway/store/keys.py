@@ -1,0 +1,148 @@
+"""API keys: who a presented key speaks for, and how keys are made, rotated and revoked."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from picha.gateway.domain.keys import PresentedKey, Scope
+from picha.gateway.store.pool import Pool
+from picha.gateway.store.tenants import App
+from picha.kit.ids import Ids
+
+EVERYTHING = frozenset(Scope)
+
+_IS_ACTIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+
+
+class KeyRefusedError(Exception):
+    """A key cannot be made, rotated or revoked; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An active API key: whose it is, what it may do, and the SHA-256 that a presented key must have."""
+
+    workspace_id: UUID
+    app_id: UUID
+    environment: str
+    scopes: frozenset[Scope]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key as it is listed: its public part, and nothing of its secret."""
+
+    public_id: str
+    name: str
+    environment: str
+    scopes: frozenset[Scope]
+    workspace_id: UUID
+    workspace: str
+    app_id: UUID
+    app: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    is_active: bool
+
+
+_FIND = f"""
+SELECT workspace_id, app_id, environment, scopes, digest FROM api_key WHERE public_id = $1 AND {_IS_ACTIVE}
+"""  # noqa: S608 - constants of this module only
+
+_LISTED = f"""
+SELECT public_id, api_key.name, environment, scopes, workspace.id, workspace.name, app.id, app.name,
+    api_key.created_at, expires_at, revoked_at, {_IS_ACTIVE}
+FROM api_key JOIN app ON app.id = app_id JOIN workspace ON workspace.id = api_key.workspace_id
+WHERE ($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR public_id = $2) ORDER BY api_key.id
+"""  # noqa: S608 - as above
+
+_NAMED = f"""
+SELECT public_id FROM api_key WHERE app_id = $1 AND environment = $2 AND name = $3 AND {_IS_ACTIVE}
+"""  # noqa: S608 - as above
+
+_ADD = """
+INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, name, scopes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+
+_INHERIT = """
+INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, name, scopes)
+SELECT $1, workspace_id, app_id, environment, $2, $3, name, scopes FROM api_key WHERE public_id = $4
+"""
+
+_END = f"""
+UPDATE api_key SET expires_at = now() + $2::interval WHERE public_id = $1 AND expires_at IS NULL AND {_IS_ACTIVE}
+RETURNING expires_at
+"""  # noqa: S608 - as above
+
+_REVOKE = f"UPDATE api_key SET revoked_at = now() WHERE public_id = $1 AND {_IS_ACTIVE} RETURNING id"  # noqa: S608 - as above
+
+
+async def find(pool: Pool, public_id: str) -> KeyRow | None:
+    """Look a key up by the public part of its text; one that was revoked or has ended is not found."""
+    row = await pool.fetchrow(_FIND, public_id)
+    if row is None:
+        return None
+    return KeyRow(row["workspace_id"], row["app_id"], row["environment"], _scopes(row["scopes"]), row["digest"])
+
+
+async def listed(pool: Pool, *, app: UUID | None = None, only: str | None = None) -> list[KeyView]:
+    """Return the keys of one app or of all, or the one with this public part; revoked and ended ones too."""
+    rows = await pool.fetch(_LISTED, app, only)
+    return [KeyView(*row[:3], *(_scopes(row[3]), *row[4:])) for row in map(tuple, rows)]
+
+
+async def add(
+    pool: Pool, ids: Ids, app: App, key: PresentedKey, *, name: str = "", scopes: Collection[Scope] = EVERYTHING
+) -> None:
+    """Let a key speak for an app; only its digest is stored.
+
+    Raises:
+        KeyRefusedError: an active key of the app's has that name in the same environment.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        # Whoever makes a key of the same app waits, and then sees this one's name.
+        await connection.execute("SELECT FROM app WHERE id = $1 FOR NO KEY UPDATE", app.app_id)
+        taken = name and await connection.fetchval(_NAMED, app.app_id, key.environment, name)
+        if taken:
+            raise KeyRefusedError(
+                f"The key {taken} of this app is called {name!r} already: rotate it, revoke it, or take another --name."
+            )
+        of = (app.workspace_id, app.app_id, key.environment, key.public_id, key.digest)
+        await connection.execute(_ADD, ids.uuid(), *of, name, sorted(scopes))
+
+
+async def rotate(pool: Pool, ids: Ids, public_id: str, heir: PresentedKey, overlap: timedelta) -> datetime:
+    """Make `heir` speak for whom a key speaks, with its name and scopes; return when the former key ends.
+
+    `heir` is of the same environment.
+
+    Raises:
+        KeyRefusedError: the key is not active, or was rotated already.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        ends_at: datetime | None = await connection.fetchval(_END, public_id, overlap)
+        if ends_at is None:
+            raise KeyRefusedError(
+                f"No key {public_id} can be rotated: it is not there, was revoked, or was rotated already and ends by "
+                "itself. `picha keys list --all` tells which, and what took its place."
+            )
+        await connection.execute(_INHERIT, ids.uuid(), heir.public_id, heir.digest, public_id)
+    return ends_at
+
+
+async def revoke(pool: Pool, public_id: str) -> None:
+    """Let a key speak for nobody from now on.
+
+    Raises:
+        KeyRefusedError: no active key has that public part.
+    """
+    if await pool.fetchval(_REVOKE, public_id) is None:
+        raise KeyRefusedError(f"No key {public_id} is active; `picha keys list` tells which are.")
+
+
+def _scopes(words: Collection[str]) -> frozenset[Scope]:
+    return frozenset(map(Scope, words))
