@@ -14,6 +14,8 @@ from picha.egress.places import PER_HOST, PER_PARTY
 from picha.gateway import metrics
 from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
+from picha.gateway.api.events import PAGE_MAX
+from picha.gateway.api.feed import STREAMS_MAX
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.queries import LIMIT_MAX, OFFSET_MAX
 from picha.gateway.api.routes import ROUTES
@@ -152,6 +154,8 @@ def limits_page() -> str:
         ("Caption", f"{limits.CAPTION_MAX_CHARS:,} code points", "422 VALIDATION_ERROR"),
         ("Webhook from Meta", f"{limits.WEBHOOK_MAX_BYTES:,} bytes", "413"),
         ("List page, list offset", f"{LIMIT_MAX}, {OFFSET_MAX:,}", "422 VALIDATION_ERROR"),
+        ("Page of events", f"{PAGE_MAX:,}", "422 VALIDATION_ERROR"),
+        ("Streams of events in each process", STREAMS_MAX, "429 RATE_LIMITED"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),

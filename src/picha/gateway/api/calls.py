@@ -7,6 +7,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.hearing.intake import Intake
@@ -38,6 +39,7 @@ class Services:
     album: Album
     bringer: Bringer
     links: Links
+    feed: Feed
 
 
 class RefusedError(Exception):

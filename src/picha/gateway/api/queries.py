@@ -12,9 +12,9 @@ OFFSET_MAX = 10_000
 _LIMIT = 100
 
 
-def limit(query: QueryParams) -> int:
-    """Return how many items are asked for."""
-    return _number(query, "limit", _LIMIT, 1, LIMIT_MAX)
+def limit(query: QueryParams, most: int = LIMIT_MAX) -> int:
+    """Return how many items are asked for, up to `most`."""
+    return _number(query, "limit", _LIMIT, 1, most)
 
 
 def offset(query: QueryParams) -> int:

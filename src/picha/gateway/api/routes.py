@@ -5,11 +5,23 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from picha.gateway.api import about, afterwards, conversations, media, messages, notices, senders, sends, webhooks
+from picha.gateway.api import (
+    about,
+    afterwards,
+    conversations,
+    events,
+    media,
+    messages,
+    notices,
+    senders,
+    sends,
+    webhooks,
+)
 from picha.gateway.api.calls import Answer, Call
 from picha.gateway.api.once import without_body
 from picha.karibu.conversations import Conversation
 from picha.karibu.errors import Code
+from picha.karibu.events import EventPage
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
 from picha.karibu.notices import Notice
 from picha.karibu.reads import Message, Page, Timeline
@@ -111,6 +123,13 @@ ROUTES = (
         conversations.get_conversation,
         answer=Conversation,
         codes=(Code.CONVERSATION_NOT_FOUND,),
+    ),
+    Route(
+        "GET",
+        "/v1/events",
+        events.list_events,
+        answer=EventPage,
+        codes=(Code.VALIDATION_ERROR, Code.RATE_LIMITED),
     ),
     Route("GET", "/v1/whatsapp/notices", notices.list_notices, answer=Page[Notice], codes=(Code.VALIDATION_ERROR,)),
     Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], is_enveloped=False),
