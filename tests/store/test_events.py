@@ -342,6 +342,21 @@ async def test_a_cursor_of_another_life_of_the_database_starts_over(ground: Grou
     assert (part.has_gap, [one.kind for one in part.events]) == (True, ["received"])
 
 
+async def test_rows_that_were_moved_from_another_server_make_no_gap_that_never_ends(ground: Ground) -> None:
+    await sent(ground)
+    await ground.meta_says("wamid.OUT1", "sent")
+    first, last = (await read(ground)).events
+    await ground.pool.execute("UPDATE event_gone SET tx = '1099511627776', seq = 1")
+    await ground.pool.execute("UPDATE event SET told_at = now() - interval '31 days' WHERE seq = $1", first.cursor.seq)
+
+    assert not (await read(ground, first.cursor)).has_gap
+
+    assert await pruning.old_events(ground.pool, after=timedelta(days=30), most=500) == 1
+    behind = await read(ground, Cursor(first.cursor.tx, first.cursor.seq - 1))
+    assert (behind.has_gap, [one.cursor for one in behind.events]) == (True, [last.cursor])
+    assert not (await read(ground, behind.cursor)).has_gap
+
+
 async def test_a_message_that_is_let_go_of_takes_its_events_along(ground: Ground) -> None:
     message = await sent(ground)
     await ground.meta_says("wamid.OUT1", "read")

@@ -79,9 +79,11 @@ class Part:
 
 
 # A cursor from beyond the newest transaction is from another life of the database: nothing is known of what it missed.
+# So may be the mark of what is gone, where the rows were moved from another server: nothing of this life is behind it.
 _HORIZON = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon,
-    ($1::text::xid8, $2::bigint) < (tx, seq) OR $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) AS has_gap
+    ($1::text::xid8, $2::bigint) < (tx, seq) AND tx <= pg_snapshot_xmax(pg_current_snapshot())
+        OR $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) AS has_gap
 FROM event_gone
 """
 

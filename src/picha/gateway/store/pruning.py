@@ -17,7 +17,7 @@ _DEAD_MEDIA = """
 DELETE FROM uploaded_media WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM uploaded_media WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
 """
-# Who comes with a cursor that is older than what went is told so.
+# Who comes with a cursor that is older than what went is told so. Transactions beyond the newest are another server's.
 _OLD_EVENTS = """
 WITH old AS (
     DELETE FROM event WHERE seq = ANY(ARRAY(
@@ -26,8 +26,10 @@ WITH old AS (
     RETURNING tx, seq
 ), noted AS (
     UPDATE event_gone SET tx = last.tx, seq = last.seq
-    FROM (SELECT tx, seq FROM old ORDER BY tx DESC, seq DESC LIMIT 1) AS last
-    WHERE (event_gone.tx, event_gone.seq) < (last.tx, last.seq)
+    FROM pg_snapshot_xmax(pg_current_snapshot()) AS newest,
+        (SELECT tx, seq FROM old WHERE tx <= pg_snapshot_xmax(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1)
+        AS last
+    WHERE (event_gone.tx, event_gone.seq) < (last.tx, last.seq) OR event_gone.tx > newest
 )
 SELECT count(*) FROM old
 """
