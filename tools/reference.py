@@ -15,6 +15,8 @@ from picha.gateway import metrics
 from picha.gateway.api import conversations
 from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
+from picha.gateway.api.events import PAGE_MAX
+from picha.gateway.api.feed import STREAMS_MAX
 from picha.gateway.api.keys import FRESH_S
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.queries import LIMIT_MAX, OFFSET_MAX
@@ -167,6 +169,8 @@ def limits_page() -> str:
         ("Search among conversations", f"{conversations.SEARCH_MAX_CHARS} characters", "422 VALIDATION_ERROR"),
         ("What is counted in lists", f"{COUNT_TO:,}", "`total_is_exact` is false"),
         ("Conversations that a search looks at", f"{COUNT_TO:,} of a number", "`total_is_exact` is false"),
+        ("Page of events", f"{PAGE_MAX:,}", "422 VALIDATION_ERROR"),
+        ("Streams of events in each process", STREAMS_MAX, "429 RATE_LIMITED"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),

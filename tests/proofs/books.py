@@ -38,6 +38,7 @@ class Books:
     messages: Sequence[Mapping[str, Any]]
     attempts: Sequence[Mapping[str, Any]]
     evidence: Sequence[Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
     undigested: int
     aside: Sequence[str]
     effects: Sequence[Any]
@@ -149,6 +150,32 @@ def unheard(books: Books) -> list[str]:
     return complaints
 
 
+def untold(books: Books) -> list[str]:
+    """I6: the log of events tells each message's story once, in order, and up to what it shows."""
+    stories = defaultdict(list)
+    for row in sorted(books.events, key=lambda row: int(row["sequence"])):
+        stories[row["message_id"]].append(row)
+    complaints = []
+    for row in books.messages:
+        told, name = stories[row["id"]], row["caption"] if row["is_outbound"] else row["provider_message_id"]
+        kinds = [one["kind"] for one in told]
+        if row["is_outbound"]:
+            # What the business sends from its own phone has no app that could be told.
+            ends = [row["status"]] if row["status"] != "pending" and row["app_id"] else []
+        else:
+            ends = ["received"] if row["image_state"] != "pending" else []
+        if kinds[-1:] != ends:
+            complaints.append(f"{name!r} is {row['status']}, and {kinds} were told")
+        elif len(set(kinds)) < len(kinds) or kinds != sorted(kinds, key=_TOLD_IN.index):
+            complaints.append(f"{name!r} was told as {kinds}")
+        elif [one["sequence"] for one in told] != list(range(1, len(told) + 1)):
+            complaints.append(f"of {name!r} an event is missing between others")
+    return complaints
+
+
+_TOLD_IN = ("received", "sent", "failed", "delivered", "read")
+
+
 def blabbed(books: Books) -> list[str]:
     """I8: no log has a person's or a number's address, a wamid, a key, a token or a secret in it."""
     return [f"a log holds {secret}" for secret in books.secrets if secret in books.logs]
@@ -176,6 +203,7 @@ INVARIANTS: Mapping[str, Callable[[Books], list[str]]] = {
     "I3": restless,
     "I4": misfolded,
     "I5": unheard,
+    "I6": untold,
     "I8": blabbed,
     "I10": altered,
 }
@@ -196,7 +224,7 @@ class Watched(Protocol):
     def logs(self) -> Sequence[Path]: ...
 
 
-_MESSAGES = "SELECT id, is_outbound, phase, status, caption, image_state, provider_message_id FROM message"
+_MESSAGES = "SELECT id, app_id, is_outbound, phase, status, caption, image_state, provider_message_id FROM message"
 _ATTEMPTS = "SELECT message_id, number, outcome, wamid FROM attempt"
 _NAMES = """
 SELECT value FROM contact_address UNION SELECT wamid FROM evidence UNION SELECT wamid FROM attempt WHERE wamid <> ''
@@ -217,6 +245,7 @@ async def read(watched: Watched, talk: Talk, told: Sequence[Told] = ()) -> Books
             messages=[dict(row) for row in await connection.fetch(_MESSAGES)],
             attempts=[dict(row) for row in await connection.fetch(_ATTEMPTS)],
             evidence=[dict(row) for row in await connection.fetch("SELECT wamid, status FROM evidence")],
+            events=[dict(row) for row in await connection.fetch("SELECT message_id, sequence, kind FROM event")],
             undigested=await connection.fetchval("SELECT count(*) FROM raw_webhook WHERE digested_at IS NULL"),
             aside=[
                 bytes(row[0]).decode(errors="replace") for row in await connection.fetch("SELECT item FROM quarantine")

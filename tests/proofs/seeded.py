@@ -19,8 +19,8 @@ from picha.gateway import run
 from picha.gateway.domain import rest
 from picha.gateway.domain.outcomes import NotSent
 from picha.gateway.meta import graph
-from picha.gateway.store import pool, raw, replays, views
-from picha.gateway.store.ledger import decide, standing
+from picha.gateway.store import events, pool, raw, replays, views
+from picha.gateway.store.ledger import decide, standing, witness
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.kit import addresses, clock, logs
 
@@ -76,9 +76,22 @@ def forgets_webhooks() -> None:
     keep = put(raw, "keep", forgetful)
 
 
+def keeps_reads_to_itself() -> None:
+    """Tell nobody that a message was read."""
+
+    async def shy(connection: Any, seen: Sequence[Any]) -> int:
+        doubled: int = await statuses(connection, seen)
+        await connection.execute("DELETE FROM event WHERE kind = 'read'")
+        return doubled
+
+    statuses = put(witness, "statuses", shy)
+
+
 def shows_everybody_everything() -> None:
-    """Look a message up by its id alone, whoever asks."""
+    """Look a message up by its id alone, whoever asks, and tell what became of it to every app."""
     put(views, "_ONE", views._ONE.replace("m.workspace_id = $1", "$1::uuid IS NOT NULL"))
+    for narrow, wide in (("workspace_id = $1", "$1::uuid IS NOT NULL"), ("app_id = $3", "$3::uuid IS NOT NULL")):
+        put(events, "_NEXT", events._NEXT.replace(narrow, wide))
 
 
 def lets_keys_be_taken_twice() -> None:
@@ -156,6 +169,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
+        keeps_reads_to_itself,
         shows_everybody_everything, lets_keys_be_taken_twice, talks_in_its_logs, reaches_anything, uploads_other_bytes,
         never_rests, has_no_patience, clock_jumps,
     )

@@ -61,7 +61,7 @@ async def answers(stranger: Talk, friend: str, theirs: Belongings) -> dict[str, 
     for body in sends:
         asked[f"a send {body}"] = await stranger.send(**body)
     lists = ("/v1/whatsapp/messages", "/v1/whatsapp/conversations", "/v1/whatsapp/senders")
-    for path in (*lists, "/v1/whatsapp/conversations/summary", "/karibu/x-api-key"):
+    for path in (*lists, "/v1/whatsapp/conversations/summary", "/karibu/x-api-key", "/v1/events"):
         asked[f"GET {path}"] = await stranger.api("GET", path)
     return asked
 
@@ -81,7 +81,7 @@ def leaks(asked: dict[str, Told], theirs: Belongings) -> list[str]:
 
 
 def _is_theirs(what: str) -> bool:
-    return not what.endswith(("/messages", "/conversations", "/senders", "/summary", "/x-api-key"))
+    return not what.endswith(("/messages", "/conversations", "/senders", "/summary", "/x-api-key", "/events"))
 
 
 @pytest.fixture
@@ -124,3 +124,4 @@ async def test_a_stranger_is_told_nothing_and_changes_nothing_and_an_api_with_a_
     await fleet.start("api", mistakes="shows_everybody_everything")
     found = leaks(await answers(stranger.talk, friend, theirs), theirs)
     assert f"GET /v1/whatsapp/messages/{theirs.ids['message_id']} was answered 200" in found
+    assert f"GET /v1/events tells {theirs.ids['message_id']}" in found

@@ -17,7 +17,10 @@ from tests.unit import test_egress_hostile as hostile
 pytestmark = pytest.mark.timeout(400)
 
 IN_THE_API = "forgets_sends,forgets_webhooks"
-IN_THE_WORKER = "sends_again_when_in_doubt,believes_the_first_word,talks_in_its_logs,uploads_other_bytes,leaves_orphans"
+IN_THE_WORKER = (
+    "sends_again_when_in_doubt,believes_the_first_word,talks_in_its_logs,uploads_other_bytes,leaves_orphans,"
+    "keeps_reads_to_itself"
+)
 # What each check says of its mistake, so that no check is counted for what another mistake does.
 SAID = {
     "I1": "was answered 202 and is gone",
@@ -25,6 +28,7 @@ SAID = {
     "I3": "is sending and stays it",
     "I4": "is sent, and [{",
     "I5": "delivered was answered 200 and is nowhere",
+    "I6": "is read, and [",
     "I8": "a log holds 2557",
     "I10": "and was uploaded as",
 }

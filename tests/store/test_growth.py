@@ -13,7 +13,8 @@ from picha.gateway.domain.admission import SendImage
 from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
 from picha.gateway.domain.outcomes import Accepted
 from picha.gateway.meta.limits import PAIR_PACE
-from picha.gateway.store import accepting, lanes, outbox, raw
+from picha.gateway.store import accepting, events, lanes, outbox, raw
+from picha.gateway.store.events import Cursor
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.ledger.begin import Beginning, begin
@@ -25,7 +26,7 @@ FEW, MANY = 100, 20_000
 BATCH = 20
 # PostgreSQL plans a statement anew for its first five executions in a session, then keeps the plan.
 UNTIL_PLANS_ARE_KEPT = 8
-TABLES = ("contact", "contact_address", "conversation", "message", "attempt", "evidence", "raw_webhook")
+TABLES = ("contact", "contact_address", "conversation", "message", "attempt", "evidence", "event", "raw_webhook")
 
 # Five messages a person, in and out by turns. Each has its body kept; each that was sent has its attempt and statuses.
 FILL = """
@@ -48,6 +49,9 @@ SELECT attempt, w, message, s, 1, 1, now(), 'accepted', wamid FROM fill WHERE n 
 INSERT INTO evidence (wamid, status, provider_at, sender_id, workspace_id, attempt_id, received_at)
 SELECT wamid, status, now(), s, w, attempt, now()
 FROM fill, unnest(ARRAY['sent', 'delivered', 'read']) AS status WHERE n % 2 = 0;
+INSERT INTO event (workspace_id, environment, app_id, message_id, sequence, kind, occurred_at)
+SELECT w, 'test', CASE WHEN kind <> 'received' THEN (SELECT id FROM app) END, message, place, kind, now()
+FROM fill, unnest(ARRAY['sent', 'delivered', 'read', 'received']) WITH ORDINALITY AS told (kind, place);
 INSERT INTO raw_webhook (id, meta_app_id, digest, body, received_at, digested_at)
 SELECT gen_random_uuid(), '670843887433847', sha256(wamid::bytea), '{{}}', now(), now() FROM fill;
 """
@@ -75,6 +79,7 @@ async def fill(dsn: str, first: int, end: int) -> None:
 async def run_a_batch(ground: Ground, name: str) -> None:
     """Take some customers' messages, accept, send and settle an answer to each, and hear its statuses."""
     phones = [f"1{name}{n:04}" for n in range(BATCH)]
+    cursor = await told(ground, None)
     await hear(ground, name, phones)
     answers = await answer(ground, phones)
     lease = (await lanes.take(ground.pool, lanes.SEND, ground.ids.uuid(), most=10))[0]
@@ -91,10 +96,20 @@ async def run_a_batch(ground: Ground, name: str) -> None:
     )
     await lanes.release(ground.pool, lease)
     await tell(ground, name, wamids)
+    await told(ground, cursor)
     assert await outbox.to_fetch(ground.pool, ground.sender, busy=(), most=1)
     await ground.pool.execute(
         "UPDATE message SET image_state = 'stored' WHERE image_state = 'pending' AND NOT is_outbound"
     )
+
+
+async def told(ground: Ground, cursor: Cursor | None) -> Cursor:
+    """Read some events from a cursor on, and return the log's end."""
+    app = ground.app
+    part = await events.after(ground.pool, app.workspace_id, "test", app=app.app_id, cursor=cursor, limit=BATCH)
+    assert cursor is None or [one.kind for one in part.events[:3]] == ["sent", "delivered", "read"]
+    end = await ground.pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())")
+    return Cursor(end, 0)
 
 
 async def hear(ground: Ground, name: str, phones: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from picha.egress import POLICIES, Fetcher, Policies
 from picha.gateway.api.app import create_app
 from picha.gateway.api.calls import Services
+from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.blobs.opening import open_blobs
@@ -41,6 +42,7 @@ from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
+from picha.gateway.store.events import CHANNEL
 from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import withdraw, witness
 from picha.gateway.store.ledger.admit import admit
@@ -171,7 +173,14 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
     accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog, write=write)
     intake = Intake(ground.pool, ground.book, ground.ids)
-    async with accept.group, intake.group, Fetcher(at_once=32) as fetcher, open_graph() as graph:
+    listening = doorbell(settings.database_url, [CHANNEL])
+    async with (
+        accept.group,
+        intake.group,
+        Fetcher(at_once=32) as fetcher,
+        open_graph() as graph,
+        listening as bell,
+    ):
         yield Services(
             pool=ground.pool,
             clock=ground.clock,
@@ -186,11 +195,12 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             album=ground.album,
             bringer=Bringer(ground.album, fetcher, ground.policies),
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
+            feed=Feed(bell),
         )
 
 
-async def serve_app(app: Starlette, settings: Settings) -> None:
-    """Serve `app` until told to stop."""
+async def serve_app(app: Starlette, settings: Settings, stopping: asyncio.Event | None = None) -> None:
+    """Serve `app` until told to stop; `stopping` is set then, for whatever would not end by itself."""
     server = _Server(
         uvicorn.Config(
             app,
@@ -211,6 +221,8 @@ async def serve_app(app: Starlette, settings: Settings) -> None:
     async def leave_when_told() -> None:
         await _told_to_stop(settings.parent_pid)
         server.should_exit = True
+        if stopping:
+            stopping.set()
 
     leaving = asyncio.create_task(leave_when_told())
     await server.serve()
@@ -221,7 +233,7 @@ async def _api(settings: Settings) -> None:
     async with open_ground(settings) as ground, open_services(ground, settings) as services:
         with _metrics(settings.metrics_port):
             async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
-                await serve_app(create_app(services), settings)
+                await serve_app(create_app(services), settings, services.feed.stopping)
 
 
 async def _worker(settings: Settings) -> None:

@@ -122,6 +122,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["2"],
         ),
     ] = 7
+    keep_events_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_DAYS_MAX,
+            description="Days for which events can be read at /v1/events, but no longer than their message is kept.",
+            examples=["90"],
+        ),
+    ] = 30
     media_networks: Annotated[
         str,
         Meta(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.domain.keys import Scope
@@ -43,6 +44,7 @@ class Services:
     album: Album
     bringer: Bringer
     links: Links
+    feed: Feed
 
 
 class RefusedError(Exception):

@@ -9,6 +9,7 @@ from picha.gateway.api import (
     about,
     afterwards,
     conversations,
+    events,
     media,
     messages,
     notices,
@@ -28,6 +29,7 @@ from picha.karibu.conversations import (
     MarkRead,
 )
 from picha.karibu.errors import Code
+from picha.karibu.events import EventPage
 from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
 from picha.karibu.notices import Notice
 from picha.karibu.reads import Message, Page, ReadReceipt, Timeline
@@ -189,6 +191,14 @@ ROUTES = (
         answer=ConversationRead,
         scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], Code.CONVERSATION_NOT_FOUND),
+    ),
+    Route(
+        "GET",
+        "/v1/events",
+        events.list_events,
+        answer=EventPage,
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR, Code.RATE_LIMITED),
     ),
     Route(
         "GET",

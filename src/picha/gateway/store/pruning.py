@@ -1,6 +1,7 @@
-"""Let go of what belongs to no message: webhooks, what was put aside, notices, dead media ids."""
+"""Let go of what is of no message's state: webhooks, what was put aside, notices, dead media ids, old events."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.store.pool import Connection, Pool
@@ -15,6 +16,22 @@ _NOTICES = "DELETE FROM notice WHERE id = ANY($1)"
 _DEAD_MEDIA = """
 DELETE FROM uploaded_media WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM uploaded_media WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+"""
+# Who comes with a cursor that is older than what went is told so. Transactions beyond the newest are another server's.
+_OLD_EVENTS = """
+WITH old AS (
+    DELETE FROM event WHERE seq = ANY(ARRAY(
+        SELECT seq FROM (SELECT seq, told_at FROM event ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED) AS oldest
+        WHERE told_at < now() - $1::interval))
+    RETURNING tx, seq
+), noted AS (
+    UPDATE event_gone SET tx = last.tx, seq = last.seq
+    FROM pg_snapshot_xmax(pg_current_snapshot()) AS newest,
+        (SELECT tx, seq FROM old WHERE tx <= pg_snapshot_xmax(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1)
+        AS last
+    WHERE (event_gone.tx, event_gone.seq) < (last.tx, last.seq) OR event_gone.tx > newest
+)
+SELECT count(*) FROM old
 """
 
 
@@ -58,3 +75,8 @@ NOTICES = Walk("notices", "notice", _noticed)
 async def dead_media(pool: Pool, *, most: int) -> int:
     """Delete up to `most` media ids that Meta has let go of; return how many."""
     return int((await pool.execute(_DEAD_MEDIA, most)).rpartition(" ")[2])
+
+
+async def old_events(pool: Pool, *, after: timedelta, most: int) -> int:
+    """Delete up to `most` events that were told so long ago; return how many."""
+    return int(await pool.fetchval(_OLD_EVENTS, after, most))

@@ -84,6 +84,7 @@ JOIN sender ON sender.id = m.sender_id JOIN contact ON contact.id = m.contact_id
 WHERE m.workspace_id = $1 AND sender.environment = $2 AND {where}
 """
 _ONE = _MESSAGE.format(waiting=IS_WAITING, where="m.id = $3")
+_SOME = _MESSAGE.format(waiting=IS_WAITING, where="m.id = ANY($3::uuid[])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,12 @@ async def message(pool: Pool, workspace: UUID, environment: str, message_id: UUI
     """Look one message up by (workspace, environment, id)."""
     row = await pool.fetchrow(_ONE, workspace, environment, message_id)
     return MessageView(*row) if row else None
+
+
+async def some(pool: Pool, workspace: UUID, environment: str, ids: Sequence[UUID]) -> dict[UUID, MessageView]:
+    """Look messages up by (workspace, environment, id); return those that are there, by id."""
+    rows = await pool.fetch(_SOME, workspace, environment, ids) if ids else []
+    return {row["id"]: MessageView(*row) for row in rows}
 
 
 async def messages(pool: Pool, workspace: UUID, environment: str, asked: Filter) -> tuple[list[MessageView], int]:

@@ -38,6 +38,7 @@ class Keep:
     quarantine: timedelta = timedelta(days=30)
     notices: timedelta = timedelta(days=90)
     parked: timedelta = timedelta(days=7)
+    events: timedelta = timedelta(days=30)
 
     @classmethod
     def of(cls, settings: Settings) -> "Keep":
@@ -52,6 +53,7 @@ class Keep:
             quarantine=timedelta(days=settings.keep_quarantine_days),
             notices=timedelta(days=settings.keep_notices_days),
             parked=timedelta(days=settings.keep_parked_statuses_days),
+            events=timedelta(days=settings.keep_events_days),
         )
 
 
@@ -101,6 +103,7 @@ class Forgetting:
             "quarantine": self._walk(pruning.QUARANTINE, keep.quarantine),
             "notice": self._walk(pruning.NOTICES, keep.notices),
             "parked_status": self._counted(lambda: forget.parked(self.pool, after=keep.parked, most=self.most)),
+            "event": self._counted(lambda: pruning.old_events(self.pool, after=keep.events, most=self.most)),
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
             "idempotency_key": self._counted(lambda: replays.drop(self.pool, most=self.most)),
         }

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.store.ledger import turns
+from picha.gateway.store.ledger.tell import RING, TOLD
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 _READY = """
@@ -36,10 +37,13 @@ UPDATE message SET due_at = clock_timestamp()
 WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
 """
 
-_RECEIVED = """
-UPDATE message SET image_state = $2, file_id = $3, error_detail = $4, due_at = NULL
-WHERE id = $1 AND (NOT is_outbound OR is_echo) AND image_state = 'pending'
-"""
+_RECEIVED = f"""
+WITH new AS (
+    UPDATE message SET image_state = $2, file_id = $3, error_detail = $4, due_at = NULL
+    WHERE id = $1 AND (NOT is_outbound OR is_echo) AND image_state = 'pending' RETURNING *
+), {TOLD}
+{RING}
+"""  # noqa: S608 - constants of the store only
 
 
 async def ready(pool: Pool, message: UUID, file: UUID) -> None:
@@ -78,5 +82,8 @@ async def wait(pool: Pool, message: UUID, *, longest: timedelta, chance: float) 
 
 
 async def received(pool: Pool, message: UUID, *, state: str, file: UUID | None, detail: str | None = None) -> None:
-    """Record what became of an inbound picture: `stored`, `mismatch` (kept, not as announced) or `unavailable`."""
+    """Record what became of an inbound picture: `stored`, `mismatch` (kept, not as announced) or `unavailable`.
+
+    Only now customers are told of the message.
+    """
     await pool.execute(_RECEIVED, message, state, file, detail)

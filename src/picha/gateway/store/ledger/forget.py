@@ -39,6 +39,7 @@ _EVIDENCE = """
 DELETE FROM evidence WHERE attempt_id = ANY(ARRAY(SELECT id FROM attempt WHERE message_id = ANY($1)))
 """
 _ATTEMPTS = "DELETE FROM attempt WHERE message_id = ANY($1)"
+_EVENTS = "DELETE FROM event WHERE message_id = ANY($1)"
 _MESSAGES = "DELETE FROM message WHERE id = ANY($1) RETURNING file_id"
 
 _PARKED = """
@@ -64,6 +65,7 @@ async def _messages(connection: Connection, messages: Sequence[UUID]) -> Collect
     settled, unready = await _told_apart(connection, messages)
     await connection.execute(_EVIDENCE, settled)
     await connection.execute(_ATTEMPTS, settled)
+    await connection.execute(_EVENTS, settled)
     await _release(connection, _MESSAGES, settled)
     return unready
 
@@ -87,7 +89,7 @@ PICTURES = Walk("pictures", "message", _pictures)
 """Takes messages their pictures: the file, the address that it was to be fetched from, Meta's id and link."""
 
 MESSAGES = Walk("messages", "message", _messages)
-"""Deletes messages with their attempts and evidence."""
+"""Deletes messages with their attempts, evidence and events."""
 
 
 async def parked(pool: Pool, *, after: timedelta, most: int) -> int:

@@ -13,6 +13,7 @@ from picha.gateway.domain.facts import MessageReceived
 from picha.gateway.domain.people import Met
 from picha.gateway.store.ledger import echo
 from picha.gateway.store.ledger.acquaint import acquaint
+from picha.gateway.store.ledger.tell import TOLD
 from picha.gateway.store.pool import Connection
 from picha.kit.ids import Ids
 
@@ -29,19 +30,23 @@ ORDER BY id FOR NO KEY UPDATE OF conversation
 """
 
 # Written in the order of the key that makes each once, so that two workers with the same messages cannot lock up.
-_MESSAGES = """
-INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, is_echo, message_type,
-    phase, status, attempts, due_at, caption, image_state, facts, provider_message_id, created_at, sent_at, reply_to)
-SELECT id, workspace_id, conversation_id, sender_id, contact_id, is_echo, is_echo, message_type,
-    CASE WHEN is_echo THEN 'submitted' ELSE 'received' END, CASE WHEN is_echo THEN 'sent' ELSE 'received' END,
-    is_echo::int, CASE WHEN image_state = 'pending' THEN clock_timestamp() END, caption, image_state, facts, wamid,
-    received_at, CASE WHEN is_echo THEN provider_at END, reply_to
-FROM json_to_recordset($1) AS row (id uuid, workspace_id uuid, conversation_id uuid, sender_id uuid, contact_id uuid,
-    is_echo boolean, message_type text, caption text, image_state text, facts jsonb, wamid text,
-    received_at timestamptz, provider_at timestamptz, reply_to text)
-ORDER BY sender_id, wamid
-ON CONFLICT (sender_id, provider_message_id) WHERE NOT is_outbound OR is_echo DO NOTHING RETURNING id
-"""
+_MESSAGES = f"""
+WITH new AS (
+    INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, is_echo, message_type,
+        phase, status, attempts, due_at, caption, image_state, facts, provider_message_id, created_at, sent_at,
+        reply_to)
+    SELECT id, workspace_id, conversation_id, sender_id, contact_id, is_echo, is_echo, message_type,
+        CASE WHEN is_echo THEN 'submitted' ELSE 'received' END, CASE WHEN is_echo THEN 'sent' ELSE 'received' END,
+        is_echo::int, CASE WHEN image_state = 'pending' THEN clock_timestamp() END, caption, image_state, facts, wamid,
+        received_at, CASE WHEN is_echo THEN provider_at END, reply_to
+    FROM json_to_recordset($1) AS row (id uuid, workspace_id uuid, conversation_id uuid, sender_id uuid,
+        contact_id uuid, is_echo boolean, message_type text, caption text, image_state text, facts jsonb, wamid text,
+        received_at timestamptz, provider_at timestamptz, reply_to text)
+    ORDER BY sender_id, wamid
+    ON CONFLICT (sender_id, provider_message_id) WHERE NOT is_outbound OR is_echo DO NOTHING RETURNING *
+), {TOLD}
+SELECT id FROM new
+"""  # noqa: S608 - constants of the store only
 
 _OPEN = """
 UPDATE conversation SET window_until = greatest(window_until, until), unread_count = unread_count + new,
@@ -90,7 +95,7 @@ async def messages(connection: Connection, received: Sequence[MessageReceived], 
             [not row.fact.is_echo for row in new],
         )
         await echo.stand(connection, [(row.id, row.fact) for row in new if row.fact.is_echo], ids)
-        await connection.execute("SELECT pg_notify('picha_hear', '')")
+        await connection.execute("SELECT pg_notify('picha_hear', ''), pg_notify('picha_event', '')")
     return len(new)
 
 

@@ -311,6 +311,73 @@ CREATE TABLE decision (
 );
 CREATE INDEX decision_of_message ON decision (message_id, at);
 
+-- What customers are told, append-only: statuses of what an app of theirs sent, and what people write (app_id is null,
+-- it is for every app). Read in the order of (tx, seq), and only below the oldest transaction that is still open: numbers
+-- are given before they are committed, so by seq alone a reader would pass over a row that is committed late.
+CREATE TABLE event (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    workspace_id uuid NOT NULL,
+    environment text NOT NULL,
+    app_id uuid,
+    message_id uuid NOT NULL,
+    sequence smallint NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('sent', 'delivered', 'read', 'failed', 'received')),
+    occurred_at timestamptz NOT NULL,
+    told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    provider_message_id text,
+    error_code text,
+    error_message text,
+    error_detail text
+);
+CREATE UNIQUE INDEX event_of_message ON event (message_id, sequence);
+CREATE INDEX event_feed ON event (workspace_id, environment, app_id, tx, seq);
+
+-- Up to where events were let go of: who comes with an older cursor may have missed some.
+CREATE TABLE event_gone (
+    tx xid8 NOT NULL,
+    seq bigint NOT NULL
+);
+INSERT INTO event_gone VALUES ('0', 0);
+
+-- Tells what became of sends, in the statement that changes what they show, whichever deed that is. It sees both rows as
+-- they are under the lock, so what two workers do to one message at once is told once and in order, and one statement
+-- tells of its whole batch. What was told last decides: nothing comes after `read`, only `read` after `delivered`, and
+-- neither `sent` nor `failed` twice in a row unless the message was queued anew in between. The two sides are to be
+-- hashed: a plan made for the first batch, of one row, would be kept for batches of a thousand.
+CREATE FUNCTION tell_statuses() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
+BEGIN
+    INSERT INTO event (workspace_id, environment, app_id, message_id, sequence, kind, occurred_at, provider_message_id,
+        error_code, error_message, error_detail)
+    SELECT workspace_id, (SELECT environment FROM sender WHERE sender.id = changed.sender_id), app_id, id,
+        coalesce(last.sequence, 0) + row_number() OVER (PARTITION BY id ORDER BY rank), stage.kind, at,
+        provider_message_id, CASE stage.kind WHEN 'failed' THEN error_code END,
+        CASE stage.kind WHEN 'failed' THEN error_message END, CASE stage.kind WHEN 'failed' THEN error_detail END
+    FROM (
+        SELECT shown.*, was.status AS before FROM shown JOIN was USING (id)
+        WHERE shown.status <> was.status AND shown.status <> 'pending' AND shown.app_id IS NOT NULL
+    ) AS changed
+    LEFT JOIN LATERAL (
+        SELECT event.sequence, event.kind FROM event WHERE message_id = changed.id ORDER BY sequence DESC LIMIT 1
+    ) AS last ON true
+    CROSS JOIN LATERAL (VALUES
+        (1, 'sent', sent_at,
+            last.kind IS NULL OR last.kind = 'failed' AND (before = 'pending' OR status = 'sent')),
+        (2, 'failed', failed_at, status = 'failed' AND coalesce(last.kind, '') NOT IN ('delivered', 'read')),
+        (3, 'delivered', delivered_at,
+            status IN ('delivered', 'read') AND coalesce(last.kind, '') NOT IN ('delivered', 'read')),
+        (4, 'read', read_at, status = 'read' AND coalesce(last.kind, '') <> 'read')
+    ) AS stage (rank, kind, at, is_new)
+    WHERE is_new AND at IS NOT NULL
+    ORDER BY id, rank;
+    IF FOUND THEN
+        PERFORM pg_notify('picha_event', '');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tells_statuses AFTER UPDATE ON message REFERENCING OLD TABLE AS was NEW TABLE AS shown
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_statuses();
+
 -- Webhook bodies exactly as they came, kept before they are answered. The hash outlives the body, so that a body that
 -- comes again is known for longer than Meta tries.
 CREATE TABLE raw_webhook (

@@ -1,0 +1,147 @@
+"""GET /v1/events: what there is to tell, page by page or as it happens."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from picha.gateway.api import queries
+from picha.gateway.api.calls import Answer, Call, RefusedError
+from picha.gateway.api.feed import STREAMS_MAX, Feed
+from picha.gateway.api.keys import Caller
+from picha.gateway.api.showing import show
+from picha.gateway.lanes.doorbell import pause
+from picha.gateway.store import events
+from picha.gateway.store.events import CHANNEL, Cursor, EventView, Part
+from picha.gateway.store.pool import UNREACHABLE
+from picha.karibu.errors import Code
+from picha.karibu.events import Event, EventPage, StatusData, event_id
+from picha.karibu.reads import Message
+from picha.kit.logs import logger
+
+PAGE_MAX = 1000
+HEARTBEAT_S = 15.0
+_STREAM_TYPE = "text/event-stream"
+_STREAM_PAGE = 100
+_CURSOR = "the cursor of an earlier answer, such as 1234.56"
+_encoder = msgspec.json.Encoder()
+
+
+async def list_events(call: Call) -> Answer | Response:
+    """Tell what became of the app's own sends, and what people wrote, from a cursor on; as it happens, if so accepted.
+
+    With `Accept: text/event-stream` it is a stream of server-sent events that goes on where `Last-Event-ID` left off.
+    """
+    request = call.request
+    if _STREAM_TYPE in request.headers.get("accept", "") and request.method == "GET":
+        return _streamed(call)
+    query = request.query_params
+    limit = queries.limit(query, most=PAGE_MAX)
+    part = await _part(call, call.caller, queries.parsed(query, "after", Cursor.parse, _CURSOR), limit)
+    items = [document for _, document in _documents(call, call.caller, part)]
+    return Answer(EventPage(items=items, cursor=str(part.cursor), has_gap=part.has_gap))
+
+
+class _Stream(StreamingResponse):
+    """A stream that has a seat from its first byte to its end, however it ends."""
+
+    def __init__(self, feed: Feed, frames: AsyncIterator[bytes]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(frames, media_type=_STREAM_TYPE, headers=headers)
+        self._feed = feed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._feed.seat():
+            await super().__call__(scope, receive, send)
+
+
+def _streamed(call: Call) -> Response:
+    feed, request = call.services.feed, call.request
+    last = request.headers.get("last-event-id")
+    try:
+        cursor = Cursor.parse(last) if last else None
+    except ValueError:
+        raise queries.invalid("Last-Event-ID", _CURSOR) from None
+    cursor = cursor or queries.parsed(request.query_params, "after", Cursor.parse, _CURSOR)
+    if feed.is_full:
+        message = (
+            f"This process serves {STREAMS_MAX} streams of events, and no more; ask again later, or poll without "
+            f"Accept: {_STREAM_TYPE}."
+        )
+        raise RefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": "5"})
+    return _Stream(feed, _frames(call, call.caller, cursor))
+
+
+async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIterator[bytes]:
+    """Yield what there is, and then what comes, until the key is revoked or the process is told to stop.
+
+    Where the database is away the stream ends, and the client, who knows its last id, comes again.
+    """
+    feed, clock, key = call.services.feed, call.services.clock, call.request.headers.get("x-api-key")
+    said_at = clock.monotonic()
+    yield b": here\n\n"
+    with feed.bell.waiter(CHANNEL) as ring:
+        while not feed.stopping.is_set():
+            ring.clear()
+            try:
+                if await call.services.keys.identify(key) != caller:
+                    return
+                part = await _part(call, caller, cursor, _STREAM_PAGE)
+            except UNREACHABLE as error:
+                logger("api").warning("a stream of events was ended", error=type(error).__name__)
+                return
+            if part.has_gap:
+                yield b"event: gap\ndata: " + _encoder.encode({"after": str(cursor)}) + b"\n\n"
+            for place, document in _documents(call, caller, part):
+                yield f"id: {place}\nevent: {document.event}\ndata: ".encode() + _encoder.encode(document) + b"\n\n"
+            cursor = part.cursor
+            if part.events or part.has_gap:
+                said_at = clock.monotonic()
+            elif clock.monotonic() - said_at >= HEARTBEAT_S:
+                said_at = clock.monotonic()
+                yield b": still here\n\n"
+            if not part.is_full:
+                await pause(ring)
+
+
+async def _part(call: Call, caller: Caller, cursor: Cursor | None, limit: int) -> Part:
+    pool = call.services.pool
+    return await events.after(
+        pool, caller.workspace_id, caller.environment, app=caller.app_id, cursor=cursor, limit=limit
+    )
+
+
+def _documents(call: Call, caller: Caller, part: Part) -> Iterator[tuple[Cursor, Event]]:
+    """Return each event with its place; a message that was let go of in this very moment is told no more."""
+    for one in part.events:
+        if (data := _data(call, caller, one)) is not None:
+            yield (
+                one.cursor,
+                Event(
+                    event=f"whatsapp.{one.kind}",  # type: ignore[arg-type] # the table checks the kind
+                    event_id=event_id(one.message_id, one.sequence, one.kind),
+                    app_id=one.app_id or caller.app_id,
+                    timestamp=one.told_at,
+                    data=data,
+                ),
+            )
+
+
+def _data(call: Call, caller: Caller, one: EventView) -> StatusData | Message | None:
+    if one.kind == "received":
+        return show(one.heard, call.services.links, caller.workspace_id) if one.heard else None
+    return StatusData(
+        message_id=one.message_id,
+        conversation_id=one.conversation_id,
+        sender=one.sender,
+        recipient=one.recipient,
+        status=one.kind,  # type: ignore[arg-type] # the table checks the kind
+        provider_message_id=one.provider_message_id,
+        timestamp=one.occurred_at,
+        sequence=one.sequence,
+        client_reference=one.client_reference,
+        error_code=one.error_code,
+        error_message=one.error_message,
+        error_detail=one.error_detail,
+    )
