@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, PATIENCE_S, Receiver, SandboxProgram, running
 
+from picha.sandbox.chronicle import HAPPENINGS_MAX
+
 # Magic numbers, whose sends fail by webhook.
 UNDELIVERABLE, CLOSED = "9991131026", "9991131047"
 
@@ -125,11 +127,13 @@ async def test_it_forgets_what_happened_long_ago_says_so_and_still_has_the_ledge
         '{"record":"heard","id":"wamid.%d","phone_number_id":"106540352242922","user_id":"US.1","type":"text","at":1}\n'
     )
     with (tmp_path / "journal.jsonl").open("a") as journal:
-        journal.writelines(line % number for number in range(200_000))
+        journal.writelines(line % number for number in range(HAPPENINGS_MAX))
 
     async with running("--home", str(tmp_path)) as sandbox:
         sent, found = await sandbox.control("GET", "/wait", params={"event": "send", "wamid": first, "timeout_s": "0"})
-        heard, last = await sandbox.control("GET", "/wait", params={"event": "inbound", "wamid": "wamid.199999"})
+        heard, last = await sandbox.control(
+            "GET", "/wait", params={"event": "inbound", "wamid": f"wamid.{HAPPENINGS_MAX - 1}"}
+        )
         ledger = await sandbox.ledger()
 
     # Sheena wrote, and the send was accepted and had three statuses.

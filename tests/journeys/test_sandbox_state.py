@@ -329,7 +329,7 @@ async def test_a_kill_while_the_journal_is_told_anew_loses_no_line_and_then_it_i
     async with running("--home", str(tmp_path)) as sandbox:
         again = await ledger(sandbox)
         _, deliveries = await sandbox.control("GET", "/deliveries", params={"limit": "1000"})
-        statuses = await sandbox.wait("status", wamid="wamid.7", count="3")
+        statuses = await sandbox.wait("status", wamid="wamid.11990", count="3")
 
     assert caught
     assert told == again == wamids

@@ -58,7 +58,7 @@ async def _made(fleet: Fleet, shop: Shop) -> None:
     lost = {"match": {"route": "messages"}, "when": {"mode": "next", "n": 1}, "effect": {"drop": "after"}}
     await shop.talk.control("POST", "/faults", json=lost)
     # Evidence that came at once would keep even a careless worker from sending again.
-    await shop.talk.control("POST", "/trouble", json={"delay_ms": [4000, 4000]})
+    await shop.talk.control("POST", "/trouble", json={"delay_ms": [15000, 15000]})
     dying = await fleet.start("worker", crashpoint="begin_after_commit:4", mistakes=IN_THE_WORKER)
     await fleet.start("api", mistakes=IN_THE_API)
     for _ in range(10):

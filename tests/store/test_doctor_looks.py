@@ -141,7 +141,7 @@ async def test_a_number_that_is_paused_is_found_and_why(ground: Ground, doctor: 
     assert await doctor.says("pause", level="ok")
 
     await numbers.pause(ground.pool, ground.sender, "operator")
-    assert "/resume" in await doctor.says("pause", level="warning")
+    assert "picha senders resume" in await doctor.says("pause", level="warning")
 
     await numbers.resume(ground.pool, ground.sender)
     await numbers.pause(ground.pool, ground.sender, "token")
