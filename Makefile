@@ -72,11 +72,13 @@ SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_
 	store/test_simulation proofs/test_cut_connections proofs/test_random_kills
 SEEDS ?= 50000
 CYCLES ?= 50
+MINUTES ?= 10
 SEED ?= $(shell date +%s)
-soak: $(DEVELOPMENT) ## What is tested for seconds, for as long as you want: make soak [SEEDS=50000] [CYCLES=50] [SEED=random]
+soak: $(DEVELOPMENT) ## What is tested for seconds, for as long as you want: make soak [SEEDS=50000] [CYCLES=50] [MINUTES=10] [SEED=random]
 	@echo "SEEDS=$(SEEDS) CYCLES=$(CYCLES) SEED=$(SEED)"
 	@SIMULATED_SEEDS=$(SEEDS) $(BIN)/pytest -q --hypothesis-profile=soak --timeout=7200 --cycles=$(CYCLES) --seed=$(SEED) \
 	  $(SOAKED:%=tests/%.py)
+	@$(BIN)/python -m bench endurance --minutes $(MINUTES)
 
 docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
