@@ -27,7 +27,7 @@ from PIL import Image
 
 from picha.cli.welcome import Ready
 
-PATIENCE_S = 75.0
+PATIENCE_S = 30.0
 T = TypeVar("T")
 _STRANGERS = itertools.count(255_700_000_000)
 
