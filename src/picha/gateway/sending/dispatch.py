@@ -159,6 +159,7 @@ class Dispatch:
                 await self._bar(Barred(str(error.code), error.detail))
                 return None
             detail, code, again = error.detail, error.code, error.again
+        logger("sending").info("a picture was not uploaded", id=str(send.id), code=code, why=detail)
         if again and send.tries + 1 < _UPLOAD_TRIES:
             await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()))
         else:
