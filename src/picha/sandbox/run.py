@@ -190,7 +190,8 @@ async def _seed(settings: Settings, world: World, journal: Journal) -> str:
 
 
 def _session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=64)
+    # The postman has a bound for each address: one for the host would let an address that hangs hold up another there.
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 
