@@ -52,7 +52,7 @@ def handlers(messages: Messages, media: Media, account: Business, blocks: BlockL
     return {
         "messages": lambda call: messages.take(call.object_id, call.document),
         "media": lambda call: media.upload(call.object_id, call.request),
-        "describe": lambda call: media.describe(call.object_id, owner(call)),
+        "describe": lambda call: media.describe(call.object_id, owner(call), fields(call)),
         "delete": lambda call: media.delete(call.object_id, owner(call)),
         "download": lambda call: media.download(call.request),
         "number": _at_once(lambda call: account.number(call.object_id, fields(call))),
