@@ -135,7 +135,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         answering = handlers(
             Messages(ground, limits, switchboard, has_window=settings.window),
             Media(ground, blobs, urls, limits, switchboard),
-            Business(ground, session, ours, switchboard),
+            Business(ground, session, ours, limits, switchboard),
             BlockList(ground),
         )
         admission = Admission(ground.world, ours)

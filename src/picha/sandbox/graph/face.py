@@ -65,7 +65,7 @@ def handlers(messages: Messages, media: Media, account: Business, blocks: BlockL
                 call.object_id, call.document, _here(call.request), _sample_url(call.request)
             )
         ),
-        "register": _at_once(lambda call: account.register(call.document)),
+        "register": _at_once(lambda call: account.register(call.object_id, call.document)),
         "settings": lambda call: account.configure(call.object_id, call.document),
         "blocked_users": _at_once(lambda call: blocks.listed(call.object_id, call.document, _here(call.request))),
         "block_users": lambda call: blocks.change(call.object_id, call.document, is_barred=True),

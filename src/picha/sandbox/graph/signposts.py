@@ -105,7 +105,8 @@ _ACCOUNT = {
     "register": Signpost(
         title="Register the number",
         text="It is registered already; nothing changes.",
-        checks="`messaging_product`; a PIN of six digits that is no registration error's code",
+        checks="`messaging_product`; a PIN of six digits that is no registration error's code; "
+        "ten in 72 hours (133016)",
         takes=Described(
             body=questions.Pin,
             answer=SuccessAnswer,
