@@ -250,6 +250,19 @@ def test_switches_are_turned_from_the_start() -> None:
     assert (turned.window_failure, turned.file_size) == ("sync", "number")
 
 
+def test_limits_window_and_what_waits_for_the_person_are_options_of_the_start() -> None:
+    options = SandboxOptions(limits=False, window=False, ladder=(0, 0, None))
+    with running(options) as sandbox:
+        sent = [send_photo(sandbox, STRANGER) for _ in range(50)]
+        sandbox.wait("status", status="delivered", count=50)
+        with pytest.raises(TimeoutError):
+            sandbox.wait("status", status="read", timeout_s=0.1)
+        sandbox.control("POST", f"/people/{STRANGER}/read")
+        read = sandbox.wait("status", status="read", count=50)
+
+    assert {one.wamid for one in read} == set(sent)
+
+
 def test_a_wait_for_what_does_not_happen_says_what_was_seen(sandbox: Sandbox) -> None:
     wamid = send_photo(sandbox)
 
