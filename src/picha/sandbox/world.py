@@ -9,6 +9,7 @@ from functools import singledispatchmethod
 
 import msgspec
 
+from picha.cloudapi.limits import UPLOADED_MEDIA_LIFE
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts, AccountWish
 from picha.sandbox.chance import Place
@@ -114,6 +115,13 @@ class World:
                 yield ledger_item(send)
             found = found or wamid == after
 
+    def digests(self) -> set[str]:
+        """Return the digests of the pictures that are of use: of media, and of links for as long as media lives."""
+        young = self.clock.now().timestamp() - UPLOADED_MEDIA_LIFE.total_seconds()
+        sends = (send for send in self.sends.values() if send.accepted.link is not None and send.accepted.at > young)
+        linked = {send.sha256 for send in sends if send.sha256 is not None}
+        return linked | {media.digest for media in self.media.values()}
+
     def chance(self) -> Place:
         """Return where ids go on after a start: at a place of their own, so that none is ever given twice."""
         placed = self.placed
@@ -215,7 +223,7 @@ class World:
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send.of(record)
-        self.conversations.sent(record.phone_number_id, record.group_id or send.key)
+        self.conversations.sent(record.phone_number_id, record.group_id or send.key, record.wamid)
         number, group = record.phone_number_id, self.groups.get(record.group_id or "")
         members = () if group is None else group.participants
         if members:
