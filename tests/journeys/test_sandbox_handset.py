@@ -90,6 +90,24 @@ async def test_a_conversation_has_what_both_sides_said_in_order_with_its_picture
         assert one["sha256"] == hashlib.sha256(built_in()).hexdigest()
 
 
+async def test_what_the_phone_app_sent_is_there_too(sandbox: SandboxProgram) -> None:
+    await write(sandbox, type="text", text="Are you open?")
+    for wish in ({"type": "text", "text": "Yes"}, {"caption": "Come in"}):
+        status, told = await sandbox.control("POST", "/echo", json={"to": ASHA} | wish)
+        assert status == 200, told
+
+    messages = await conversation(sandbox)
+
+    seen = [(one["by"], one["type"], one["text"] or one["caption"], one["status"]) for one in messages]
+    assert seen == [
+        ("person", "text", "Are you open?", None),
+        ("business", "text", "Yes", None),
+        ("business", "image", "Come in", None),
+    ]
+    assert await picture(sandbox, messages[2]) == ("image/jpeg", built_in())
+    assert await sandbox.ledger() == []
+
+
 async def test_what_failed_says_why(sandbox: SandboxProgram) -> None:
     wamid = await send(sandbox, type="image", image={"id": DOCUMENTED_MEDIA})
     await sandbox.wait("status", wamid=wamid, status="failed")

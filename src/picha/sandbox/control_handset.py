@@ -85,8 +85,7 @@ class HandsetControl:
     async def _messages(self, request: Request) -> Response:
         """Show a conversation as the person sees it: what both sides said, in order, and how far each send has come.
 
-        The last messages come, or the last before one of them. Echoes of the phone app and news about a person are not
-        among them.
+        The last messages come, or the last before one of them. News about a person is not among them.
         """
         wish = asked(request, MessagesWish)
         if isinstance(wish, Response):

@@ -10,7 +10,7 @@ from picha.sandbox.blobs import Blobs
 from picha.sandbox.clock import from_stamp
 from picha.sandbox.on_the_way import Send
 from picha.sandbox.person import Nonsense, is_user_id, number_of, our_number
-from picha.sandbox.records import MessageHeard
+from picha.sandbox.records import Echoed, MessageHeard
 from picha.sandbox.world import World
 
 PICTURES = "/_sandbox/pictures"
@@ -46,7 +46,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     - `text`: also the emoji of a reaction, or what an edit makes of a text.
     - `about`: the message that is answered, reacted to, edited or taken back.
     - `picture`: the path of its picture, as long as the bytes are kept.
-    - `status`: how far what the business sent has come; null until it is sent.
+    - `status`: how far what the business sent has come; null until it is sent, and for what its phone app sent.
     - `code`, `details`: why it failed.
     """
 
@@ -121,12 +121,30 @@ class Handset:
         )
 
     def _message(self, message_id: str) -> Message:
-        heard = self._world.heard.get(message_id)
-        return self._sent(self._world.sends[message_id]) if heard is None else self._heard(heard)
+        heard, echoed = self._world.heard.get(message_id), self._world.echoes.get(message_id)
+        if heard is not None:
+            return self._heard(heard)
+        return self._sent(self._world.sends[message_id]) if echoed is None else self._echoed(echoed)
+
+    def _echoed(self, echoed: Echoed) -> Message:
+        digest = self._digest(echoed.media_id)
+        return Message(
+            message_id=echoed.id,
+            by="business",
+            type=echoed.type,
+            text=echoed.text,
+            caption=echoed.caption,
+            sha256=digest,
+            picture=self._picture(digest),
+            at=from_stamp(echoed.at),
+        )
+
+    def _digest(self, media_id: str | None) -> str | None:
+        media = self._world.media.get(media_id or "")
+        return None if media is None else media.digest
 
     def _heard(self, heard: MessageHeard) -> Message:
-        media = self._world.media.get(heard.media_id or "")
-        digest = None if media is None else media.digest
+        digest = self._digest(heard.media_id)
         return Message(
             message_id=heard.id,
             by="person",

@@ -114,6 +114,19 @@ class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     doom: tuple[int, str] | None = None
 
 
+class Echoed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="echoed"):
+    """The business sent a person, by number or user id, something from its phone app; it is no line of the ledger."""
+
+    id: str
+    phone_number_id: str
+    person: str
+    type: str
+    at: float
+    text: str | None = None
+    caption: str | None = None
+    media_id: str | None = None
+
+
 class LinkFetched(Record, frozen=True, kw_only=True, omit_defaults=True, tag="link"):
     """The picture behind a send's link was fetched: its SHA-256 in hexadecimal, or the failure and its details."""
 
@@ -255,6 +268,7 @@ AnyRecord = (
     | MessageHeard
     | MarkedRead
     | SendAccepted
+    | Echoed
     | LinkFetched
     | StatusMade
     | WebhookQueued

@@ -48,6 +48,7 @@ class World:
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
+        self.echoes: dict[str, records.Echoed] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
         self.deliveries = Deliveries()
         self.callbacks = Subscriptions()
@@ -230,6 +231,11 @@ class World:
             send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
         send.is_withheld = not send.participants if send.is_for_group else (number, send.key) in self.blocked
         self.chronicle.of_send("send", send)
+
+    @_apply.register
+    def _(self, record: records.Echoed) -> None:
+        self.echoes[record.id] = record
+        self.conversations.sent(record.phone_number_id, record.person, record.id)
 
     @_apply.register
     def _(self, record: records.LinkFetched) -> None:
