@@ -103,6 +103,20 @@ def test_what_a_program_sends_is_in_the_ledger_and_is_read(sandbox: Sandbox) -> 
     assert sent.sha256 is not None
 
 
+def test_a_conversation_has_both_sides_and_the_pictures_that_were_sent(sandbox: Sandbox) -> None:
+    asked = sandbox.receive_text("Have you got it?", PERSON)
+    wamid = send_photo(sandbox)
+    sandbox.wait("status", wamid=wamid, status="read")
+
+    *_, question, answer = sandbox.conversation(PERSON)
+
+    assert (question.message_id, question.by, question.text) == (asked, "person", "Have you got it?")
+    assert (answer.message_id, answer.by, answer.caption, answer.status) == (wamid, "business", "Your receipt", "read")
+    assert hashlib.sha256(sandbox.picture(answer)).hexdigest() == answer.sha256
+    with pytest.raises(RefusedError, match="picture"):
+        sandbox.picture(question)
+
+
 def test_each_test_begins_with_an_empty_ledger(sandbox: Sandbox) -> None:
     assert sandbox.sent == []
 
