@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from picha.sandbox.manual.schemas import Schema
+from picha.manual.schemas import Schema
 from picha.sandbox.ready import Ready
 
 _LINE_MAX = 72
