@@ -33,6 +33,13 @@ class MediaFromUrl(msgspec.Struct, frozen=True, kw_only=True):
     image_policy: ImagePolicy = "auto"
 
 
+class MediaUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture to take in, as the parts of a multipart body; `file` has a filename, whatever it is."""
+
+    file: Annotated[str, Meta(extra_json_schema={"format": "binary"}, description="The picture's bytes.")]
+    image_policy: ImagePolicy = "auto"
+
+
 class Media(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that can be sent by its `file_id` until `expires_at`.
 

@@ -24,6 +24,21 @@ CAPTION_MAX_CHARS = 1024
 MEDIA_URL_MAX_CHARS = 2083
 
 _TO = re.compile(r"\+?[1-9][0-9]{6,17}\Z")
+_TEXT, _NOTHING = {"type": "string"}, {"type": "null"}
+ONE_TARGET = {
+    "anyOf": [
+        {"required": ["conversation_id"], "properties": {"conversation_id": _TEXT}},
+        {"required": ["to"], "properties": {"to": _TEXT | {"pattern": r"^\+?[1-9][0-9]{6,17}$"}}},
+    ]
+}
+"""JSON schema of what a send has besides its own fields: a thread, or a number."""
+ONE_PICTURE = {
+    "oneOf": [
+        {"required": ["media_url"], "properties": {"media_url": _TEXT, "file_id": _NOTHING}},
+        {"required": ["file_id"], "properties": {"file_id": _TEXT, "media_url": _NOTHING}},
+    ]
+}
+"""JSON schema of where a send's picture comes from: exactly one place."""
 _PLACE = re.compile(r"at `\$\.(\w+)")
 
 OnUnknown = Literal["hold", "resend"]
@@ -61,6 +76,10 @@ class SendImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def digits(self) -> str | None:
         """The recipient's number without its plus sign."""
         return self.to.removeprefix("+") if self.to else None
+
+
+SendImageBody = Annotated[SendImage, Meta(extra_json_schema={"allOf": [ONE_PICTURE, ONE_TARGET]})]
+"""A send as its body must be: with one picture, and a target."""
 
 
 class SendAccepted(msgspec.Struct, frozen=True, kw_only=True):

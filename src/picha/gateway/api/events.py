@@ -17,10 +17,10 @@ from picha.gateway.store.events import CHANNEL, Cursor, EventView, Part
 from picha.gateway.store.pool import UNREACHABLE
 from picha.karibu.errors import Code
 from picha.karibu.events import Event, EventPage, StatusData, event_id
+from picha.karibu.queries import EVENTS_MAX
 from picha.karibu.reads import Message
 from picha.kit.logs import logger
 
-PAGE_MAX = 1000
 HEARTBEAT_S = 15.0
 _STREAM_TYPE = "text/event-stream"
 _STREAM_PAGE = 100
@@ -37,7 +37,7 @@ async def list_events(call: Call) -> Answer | Response:
     if _STREAM_TYPE in request.headers.get("accept", "") and request.method == "GET":
         return _streamed(call)
     query = request.query_params
-    limit = queries.limit(query, most=PAGE_MAX)
+    limit = queries.limit(query, most=EVENTS_MAX)
     part = await _part(call, call.caller, queries.parsed(query, "after", Cursor.parse, _CURSOR), limit)
     items = [document for _, document in _documents(call, call.caller, part)]
     return Answer(EventPage(items=items, cursor=str(part.cursor), has_gap=part.has_gap))

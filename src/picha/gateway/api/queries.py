@@ -7,13 +7,10 @@ from starlette.datastructures import QueryParams
 
 from picha.gateway.api.calls import RefusedError
 from picha.karibu.errors import Code
-
-LIMIT_MAX = 200
-OFFSET_MAX = 10_000
-_LIMIT = 100
+from picha.karibu.queries import LIMIT, LIMIT_MAX, OFFSET_MAX
 
 
-def limit(query: QueryParams, default: int = _LIMIT, most: int = LIMIT_MAX) -> int:
+def limit(query: QueryParams, default: int = LIMIT, most: int = LIMIT_MAX) -> int:
     """Return how many items are asked for, `default` where nothing is said."""
     return _number(query, "limit", default, 1, most)
 

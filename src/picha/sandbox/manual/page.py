@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from picha.manual import writing
 from picha.manual.fields import parameter_field
+from picha.manual.operations import Operation, operations, titles
 from picha.manual.schemas import Schema
 from picha.manual.writing import POLICY, escaped, inline, prose
 from picha.sandbox.manual import tables
-from picha.sandbox.manual.curl import Commands, Operation, operations, titles
+from picha.sandbox.manual.curl import Commands
 from picha.sandbox.manual.tables import Table
 from picha.sandbox.ready import Ready
 
