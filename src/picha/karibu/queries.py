@@ -18,14 +18,18 @@ EVENTS_MAX = 1000
 SEARCH_MAX_CHARS = 64
 SENDER_MAX_CHARS = 64
 
+CURSOR = r"[0-9]{1,20}\.[0-9]{1,20}"
+"""How the cursor of events looks."""
+
 _Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="How many items are told.")]
 _Offset = Annotated[int, Meta(ge=0, le=OFFSET_MAX, description="How many items are passed over.")]
 _Sender = Annotated[
-    str, Meta(max_length=SENDER_MAX_CHARS, description="One of your numbers, or its phone_number_id; wins.")
+    str,
+    Meta(min_length=1, max_length=SENDER_MAX_CHARS, description="One of your numbers, or its phone_number_id."),
 ]
 _SenderId = Annotated[UUID, Meta(description="The id of a sender.")]
 _After = Annotated[
-    str, Meta(pattern=r"^[0-9]{1,20}\.[0-9]{1,20}$", description="The `cursor` of an earlier answer.")
+    str, Meta(pattern=f"^{CURSOR}$", description="The `cursor` of an earlier answer.")
 ]  # fmt: skip
 
 
@@ -33,7 +37,7 @@ class MessagesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which messages; times are of `created_at` and name their zone."""
 
     conversation_id: Annotated[UUID, Meta(description="The id of a conversation.")] | None = None
-    message_type: Annotated[str, Meta(description="A kind of message, such as `image` or `text`.")] | None = None
+    message_type: Annotated[str, Meta(min_length=1, description="A kind, such as `image` or `text`.")] | None = None
     status: Annotated[list[MessageStatus], Meta(description="May stand several times: any of them.")] = []
     direction: Literal["inbound", "outbound"] | None = None
     since: Annotated[datetime, Meta(tz=True, description="From this moment on.")] | None = None
@@ -43,7 +47,7 @@ class MessagesQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConversationsQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which threads."""
+    """Which threads; of `sender` and `sender_id` the first wins."""
 
     sender: _Sender | None = None
     sender_id: _SenderId | None = None
@@ -60,7 +64,7 @@ class ConversationsQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SummaryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose threads."""
+    """Whose threads; `sender` wins."""
 
     sender: _Sender | None = None
     sender_id: _SenderId | None = None
@@ -101,8 +105,8 @@ class EventsHeaders(msgspec.Struct, frozen=True, kw_only=True, rename={"last_eve
         Annotated[
             str,
             Meta(
-                pattern=r"^[0-9]{1,20}\.[0-9]{1,20}$",
-                description="With `Accept: text/event-stream`: the id of the last event that came.",
+                pattern=f"^({CURSOR})?$",
+                description="The id of the last event that came, of a stream that was cut; wins over `after`.",
             ),
         ]
         | None

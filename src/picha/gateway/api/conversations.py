@@ -139,7 +139,7 @@ async def _numbers(call: Call) -> dict[UUID, datetime]:
 
 def _asked(query: QueryParams, senders: Sequence[SenderView]) -> Sequence[SenderView]:
     """Return the senders that `sender` names, as sends take it, or else `sender_id`; all where neither does."""
-    what = f"one of your numbers or its phone_number_id, at most {SENDER_MAX_CHARS} characters"
+    what = f"one of your numbers or its phone_number_id, 1 to {SENDER_MAX_CHARS} characters"
     named = queries.parsed(query, "sender", _sender, what)
     by_id = queries.parsed(query, "sender_id", UUID, "the UUID of a sender")
     if named is None:
@@ -150,8 +150,8 @@ def _asked(query: QueryParams, senders: Sequence[SenderView]) -> Sequence[Sender
 
 
 def _sender(text: str) -> str:
-    if len(text) > SENDER_MAX_CHARS:
-        raise ValueError("too long")
+    if not 0 < len(text) <= SENDER_MAX_CHARS:
+        raise ValueError("no sender")
     return text.strip()
 
 

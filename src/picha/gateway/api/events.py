@@ -36,9 +36,8 @@ async def list_events(call: Call) -> Answer | Response:
     request = call.request
     if _STREAM_TYPE in request.headers.get("accept", "") and request.method == "GET":
         return _streamed(call)
-    query = request.query_params
-    limit = queries.limit(query, most=EVENTS_MAX)
-    part = await _part(call, call.caller, queries.parsed(query, "after", Cursor.parse, _CURSOR), limit)
+    limit = queries.limit(request.query_params, most=EVENTS_MAX)
+    part = await _part(call, call.caller, _cursor(call), limit)
     items = [document for _, document in _documents(call, call.caller, part)]
     return Answer(EventPage(items=items, cursor=str(part.cursor), has_gap=part.has_gap))
 
@@ -57,13 +56,7 @@ class _Stream(StreamingResponse):
 
 
 def _streamed(call: Call) -> Response:
-    feed, request = call.services.feed, call.request
-    last = request.headers.get("last-event-id")
-    try:
-        cursor = Cursor.parse(last) if last else None
-    except ValueError:
-        raise queries.invalid("Last-Event-ID", _CURSOR) from None
-    cursor = cursor or queries.parsed(request.query_params, "after", Cursor.parse, _CURSOR)
+    feed, cursor = call.services.feed, _cursor(call)
     if feed.is_full:
         message = (
             f"This process serves {STREAMS_MAX} streams of events, and no more; ask again later, or poll without "
@@ -71,6 +64,16 @@ def _streamed(call: Call) -> Response:
         )
         raise RefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": "5"})
     return _Stream(feed, _frames(call, call.caller, cursor))
+
+
+def _cursor(call: Call) -> Cursor | None:
+    """Return where to go on: a client that came again repeats its first address, so the header says more."""
+    after: Cursor | None = queries.parsed(call.request.query_params, "after", Cursor.parse, _CURSOR)
+    last = call.request.headers.get("last-event-id")
+    try:
+        return Cursor.parse(last) if last else after
+    except ValueError:
+        raise queries.invalid("Last-Event-ID", _CURSOR) from None
 
 
 async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIterator[bytes]:

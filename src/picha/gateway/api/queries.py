@@ -32,7 +32,7 @@ def parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
     """Return what `parse` makes of `name`, or None where it is not given; `what` tells what it should be."""
     value = query.get(name)
     try:
-        return parse(value) if value else None
+        return parse(value) if value is not None else None
     except (ValueError, OverflowError):
         raise invalid(name, what) from None
 

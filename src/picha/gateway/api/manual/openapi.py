@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, inspect
+from msgspec import NODEFAULT, Meta, inspect
 
 from picha import __version__
 from picha.gateway.api.manual import samples
@@ -16,7 +16,7 @@ from picha.karibu.reads import Message
 from picha.manual.schemas import Schema, Schemas, kinds_in, said
 
 BESIDE = "The gateway itself"
-_FROM_META = "From Meta"
+FROM_META = "From Meta"
 _PLACE = "#/components/schemas/"
 _ABOUT = """WhatsApp image messages through Karibu's REST API, and what this gateway adds to it.
 
@@ -93,7 +93,7 @@ def document(routes: Sequence[Route]) -> Schema:
 def section(path: str) -> str:
     """Return under what a path is told: what it is about by its first words after the version."""
     if path.startswith("/webhooks/"):
-        return _FROM_META
+        return FROM_META
     found = re.match(r"/v1/(?:whatsapp/)?(\w+)", path)
     return found[1].capitalize() if found else BESIDE
 
@@ -133,11 +133,15 @@ def _write_always(components: Schema, structs: Iterable[inspect.StructType]) -> 
     """Say of answers what is true of them: every member is written, but those that are left out when unset."""
     titled = {schema["title"]: schema for schema in components.values()}
     for struct in structs:
-        kept = [field.encode_name for field in struct.fields if field.default is not UNSET]
         schema = titled[_named(struct.cls)]
-        schema["required"] = kept
+        schema["required"] = [field.encode_name for field in struct.fields if not _may_be_unset(field)]
         for declared in schema["properties"].values():
             declared.pop("default", None)
+
+
+def _may_be_unset(field: inspect.Field) -> bool:
+    """Tell whether a member is left out when unset; msgspec tells of no other default of such a one."""
+    return not field.required and field.default is NODEFAULT and field.default_factory is NODEFAULT
 
 
 def _allow_null(components: Schema, structs: Iterable[inspect.StructType]) -> None:

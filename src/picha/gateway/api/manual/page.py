@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from picha.gateway.api.manual.curl import command, setting
+from picha.gateway.api.manual.openapi import FROM_META
 from picha.karibu.errors import FAILURES, RETRYABLE, STATUS, WORDS, Code, Words
 from picha.manual import writing
 from picha.manual.fields import parameter_field
@@ -79,7 +80,7 @@ class _Writer:
         return f'<h2 id="envelope">The envelope</h2>\n{parts}'
 
     def _call(self, call: Operation) -> str:
-        examples = "".join(self._example(call, title) for title in _titles(call))
+        examples = "".join(self._example(call, title) for title in shown_titles(call))
         return (
             f'<article id="{escaped(call.id)}">\n<h3>{inline(call.item["summary"])}</h3>\n'
             f'<p class="path">{writing.verb(call.method)} <code>{escaped(call.path)}</code></p>\n'
@@ -125,8 +126,10 @@ class _Writer:
         return writing.shapes(schema, self._components, is_asked=is_asked)
 
 
-def _titles(call: Operation) -> list[str]:
-    """Return the titles of a call's examples; a body that may be a form has one for that, too."""
+def shown_titles(call: Operation) -> list[str]:
+    """Return the titles of a call's commands; a body that may be a form has one for that, and what Meta calls none."""
+    if FROM_META in call.item["tags"]:
+        return []
     has_form = "multipart/form-data" in call.item.get("requestBody", {}).get("content", {})
     return [*([_UPLOAD] if has_form else []), *titles(call)]
 
