@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 from prometheus_client.metrics import MetricWrapperBase
@@ -20,6 +20,7 @@ from picha.gateway.api.keys import FRESH_S
 from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.manual.openapi import document
 from picha.gateway.api.routes import ROUTES, Route
+from picha.gateway.api.turnstile import STRANGERS
 from picha.gateway.domain.keys import OVERLAP_MAX
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.pictures.intake import FILE_LIFE
@@ -175,6 +176,10 @@ def sandbox_switches() -> str:
     return "# Switches of the sandbox\n\n" + text + table(["switch", "default", "or", "what it decides"], rows)
 
 
+def _default(name: str) -> Any:
+    return next(field.default for field in msgspec.structs.fields(Settings) if field.name == name)
+
+
 def limits_page() -> str:
     """Every limit that is enforced."""
     ours = [
@@ -201,6 +206,16 @@ def limits_page() -> str:
         ("Pictures that a number uploads to Meta", f"{limits.UPLOADS_PER_SECOND} a second", "wait"),
         ("Two keys of one name, after a rotation", f"{OVERLAP_MAX.days} days", "the former one ends"),
         ("A revoked key is still taken", f"{FRESH_S:g} s", "401 UNAUTHORIZED"),
+        (
+            "Requests of a key, in each API process",
+            f"{_default('requests_per_second'):,.0f} a second, {_default('requests_at_once'):,} at once, unless set",
+            "429 RATE_LIMITED",
+        ),
+        (
+            "Keys that are none, from one address (IPv6: a /64)",
+            f"{STRANGERS.per_second:,} a second, {STRANGERS.burst:,} at once",
+            "429 RATE_LIMITED",
+        ),
         ("Idempotency-Key", "1 to 255 visible ASCII characters", "422 VALIDATION_ERROR"),
         ("Life of an idempotency key", span(replays.KEPT), "the key is new"),
         ("Making the first answer to a key", span(replays.CLAIM), "done again when asked again"),

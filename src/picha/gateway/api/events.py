@@ -11,6 +11,7 @@ from picha.gateway.api.calls import Answer, Call, RefusedError
 from picha.gateway.api.feed import STREAMS_MAX, Feed
 from picha.gateway.api.keys import Caller
 from picha.gateway.api.showing import show
+from picha.gateway.api.turnstile import TooOftenError
 from picha.gateway.lanes.doorbell import pause
 from picha.gateway.store import events
 from picha.gateway.store.events import CHANNEL, Cursor, EventView, Part
@@ -91,6 +92,8 @@ async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIte
                 if await call.services.keys.identify(key) != caller:
                     return
                 part = await _part(call, caller, cursor, _STREAM_PAGE)
+            except TooOftenError:
+                return
             except UNREACHABLE as error:
                 logger("api").warning("a stream of events was ended", error=type(error).__name__)
                 return

@@ -45,14 +45,18 @@ class Route:
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
+    def takes_key(self) -> bool:
+        """Whether it looks at keys at all: some may be called with one, or with a signed link."""
+        return self.needs_key or self.scope is not None
+
+    @property
     def refusals(self) -> tuple[Code, ...]:
         """Everything it may refuse with: its own codes, and those that any route of its kind has."""
-        takes_key = self.needs_key or self.scope is not None
         codes = (
             *self.codes,
             *((Code.UNAUTHORIZED,) if self.needs_key else ()),
             *((Code.SCOPE_REQUIRED,) if self.scope is not None else ()),
-            *((Code.RATE_LIMITED,) if takes_key else ()),
+            *((Code.RATE_LIMITED,) if self.takes_key else ()),
             # An id with a slash in it makes another path.
             *((Code.NOT_FOUND,) if "{" in self.path else ()),
             Code.UNAVAILABLE,

@@ -229,8 +229,7 @@ def _responses(route: Route, schemas: Schemas, shared: Schema) -> Schema:
     for status, codes in sorted(by_status.items()):
         refused[str(status)] = _refused(route, status, codes)
         if len(codes) == 1:
-            takes_key = route.needs_key or route.scope is not None
-            name = f"{codes[0]}{'' if route.is_enveloped else '_bare'}{'' if takes_key else '_open'}"
+            name = f"{codes[0]}{'' if route.is_enveloped else '_bare'}{'' if route.takes_key else '_open'}"
             shared[name] = refused[str(status)]
             refused[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return answers | refused
@@ -250,8 +249,7 @@ def _answer(route: Route, schemas: Schemas) -> Schema:
 
 
 def _headers(route: Route, *others: str) -> Schema:
-    takes_key = route.needs_key or route.scope is not None
-    names = [*others, "RateLimit-Policy", "RateLimit"] if takes_key else others
+    names = [*others, "RateLimit-Policy", "RateLimit"] if route.takes_key else others
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
