@@ -48,11 +48,24 @@ Priority = Literal["high", "normal"]
 
 
 class SendImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One image to send.
+    """One image to send, from exactly one place, to one target. The fields after `conversation_id` are ours.
 
-    Karibu's fields: exactly one source (`media_url` or `file_id`), a `caption` of at most 1024 code points (empty is
-    none), and a target: `conversation_id`, which wins, or `to` with an optional `sender` (number or phone_number_id;
-    `sender_id` is its deprecated form). The other fields are ours; `image_policy` None means the sender's own.
+    - `media_url`: where the picture is: an https address that anybody may fetch
+    - `file_id`: or an upload
+    - `caption`: counted in code points; an empty one is none
+    - `to`: a number of 7 to 18 digits in international form, with or without a +
+    - `sender`: one of your numbers, or its phone_number_id; may be left out where only one is active
+    - `sender_id`: the same by its id; deprecated
+    - `conversation_id`: a thread, which tells whom to and from which number; wins over `to` and `sender`
+    - `reply_to`: the message that this one answers, by our id
+    - `client_reference`: your own name for the message, told with it ever after
+    - `expires_at`: not sent after this moment, which names its zone
+    - `on_unknown`: what to do where nobody knows whether WhatsApp took it: wait, or send it once more
+    - `image_policy`: make the picture fit, or refuse what does not; the sender's own where it is left out
+    - `media_mode`: upload the picture to WhatsApp, or let WhatsApp fetch `media_url` itself
+    - `priority`: high goes before normal, and leaves every fifth start to it
+    - `preflight`: fetch and look at the picture before the answer, and refuse what could not be sent
+    - `recipient_identity_key_hash`: send only while the customer's identity is this one
     """
 
     media_url: Annotated[str, Meta(min_length=1, max_length=MEDIA_URL_MAX_CHARS)] | None = None
@@ -83,9 +96,14 @@ SendImageBody = Annotated[SendImage, Meta(extra_json_schema={"allOf": [ONE_PICTU
 
 
 class SendAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of a 202: the message is stored and will be sent; `message_id` is ours.
+    """The data of a 202: the message is stored and will be sent.
 
-    `idempotent_replay` is written only on a replay, and then true.
+    - `message_id`: our id, to be used in paths
+    - `conversation_id`: the thread that it belongs to
+    - `sender_id`: the number that it goes out from
+    - `sender`: the same by its phone_number_id
+    - `provider_message_id`: null as long as WhatsApp has not taken it
+    - `idempotent_replay`: written only on a replay, and then true
     """
 
     message_id: UUID
