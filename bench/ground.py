@@ -79,6 +79,8 @@ class Ground:
             "PICHA_HOME": str(self.home),
             "PICHA_PORT": str(self.ports.api),
             "PICHA_LOG_LEVEL": "warning",
+            # One key makes all the requests.
+            "PICHA_REQUESTS_PER_SECOND": "0",
         }
 
     def sql(self, statement: str, **values: object) -> "list[tuple[Any, ...]]":

@@ -1,8 +1,9 @@
 """Writes docs/reference from the code, and from what a running sandbox says. `--check` tells whether it is stale."""
 
+import json
 import sys
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 from prometheus_client.metrics import MetricWrapperBase
@@ -12,15 +13,14 @@ from picha.cloudapi.errors import TABLE
 from picha.egress import LIVE, TEST
 from picha.egress.places import PER_HOST, PER_PARTY
 from picha.gateway import metrics
-from picha.gateway.api import conversations
 from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
-from picha.gateway.api.events import PAGE_MAX
 from picha.gateway.api.feed import STREAMS_MAX
 from picha.gateway.api.keys import FRESH_S
 from picha.gateway.api.links import LINK_LIFE
-from picha.gateway.api.queries import LIMIT_MAX, OFFSET_MAX
+from picha.gateway.api.manual.openapi import document
 from picha.gateway.api.routes import ROUTES, Route
+from picha.gateway.api.turnstile import STRANGERS
 from picha.gateway.domain.keys import OVERLAP_MAX
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.pictures.intake import FILE_LIFE
@@ -30,7 +30,8 @@ from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.gateway.store.views import COUNT_TO
 from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX
-from picha.karibu.errors import STATUS, Code
+from picha.karibu.errors import FAILURES, RETRYABLE, STATUS, WORDS, Code
+from picha.karibu.queries import CONVERSATIONS_MAX, EVENTS_MAX, LIMIT_MAX, OFFSET_MAX, SEARCH_MAX_CHARS
 from picha.karibu.shape import MAX_DEPTH
 from picha.sandbox import switches
 from picha.sandbox.manual.tables import span
@@ -54,15 +55,17 @@ def routes() -> str:
             _access(route),
             "envelope" if route.is_enveloped else "bare",
             (route.handler.__doc__ or "").splitlines()[0],
-            ", ".join(f"[{code}](errors.md)" for code in route.codes),
+            ", ".join(f"[{code}](errors.md#{code})" for code in route.codes),
         )
         for route in ROUTES
     ]
     text = (
         "Keys go into `X-API-Key`; the access column names the [scope](../keys.md) that a key must have. Both slash "
         "forms of every path are served; nothing redirects. Beside its own codes, a keyed route may answer "
-        "UNAUTHORIZED, one that names a scope SCOPE_REQUIRED, and any route UNAVAILABLE. Unknown fields of a JSON body "
-        "are ignored.\n\n"
+        "UNAUTHORIZED and RATE_LIMITED, one that names a scope SCOPE_REQUIRED, and any route UNAVAILABLE. "
+        "Unknown fields of a JSON body are ignored. The whole of it, with every field, is the "
+        "[OpenAPI document](openapi.json) that a running gateway serves at `/openapi.json`, and "
+        "shows to people at `/docs`.\n\n"
     )
     return "# Routes\n\n" + text + table(["route", "access", "answer", "what it does", "may refuse with"], rows)
 
@@ -70,6 +73,7 @@ def routes() -> str:
 _ELSEWHERE = {
     Code.UNAUTHORIZED: "every route that wants a key",
     Code.SCOPE_REQUIRED: "every route that names a scope",
+    Code.RATE_LIMITED: "every route that takes a key",
     Code.UNAVAILABLE: "any",
     Code.NOT_FOUND: "a path that is none",
     Code.METHOD_NOT_ALLOWED: "a path with other methods",
@@ -77,21 +81,39 @@ _ELSEWHERE = {
 
 
 def errors() -> str:
-    """Every code that our API refuses with."""
-    used = {code: [r for r in ROUTES if code in r.codes] for code in STATUS}
-    rows = [
-        (
-            f"`{code}`",
-            status,
-            ", ".join(f"`{r.method} {r.path}`" for r in used[code]) or _ELSEWHERE.get(code, "not in use yet"),
-        )
-        for code, status in STATUS.items()
-    ]
+    """Every code that our API refuses with, and those that a failed send has."""
+    rows = [(f"[`{code}`](#{code})", status, WORDS[code].meaning) for code, status in STATUS.items()]
     text = (
         "An error is `{success: false, data: null, errors: [{code, message, field}], request_id}`. The message says "
-        "what to do next; the code is stable. Bare routes answer `{detail}`.\n\n"
+        "what to do next; the code is stable. Bare routes answer `{detail}`. The same is shown by a running gateway at "
+        "`/docs`.\n\n"
     )
-    return "# Error codes\n\n" + text + table(["code", "HTTP", "routes"], rows)
+    return (
+        "# Error codes\n\n"
+        + text
+        + table(["code", "HTTP", "meaning"], rows)
+        + "".join(_explained(code) for code in STATUS)
+        + "\n## Failed sends\n\nThe `error_code` of a message is [a number of Meta's](meta-codes.md), or:\n"
+        + "".join(
+            f"\n### {code} {{ #{code} }}\n\n{words.meaning}\n\n{words.remedy}\n" for code, words in FAILURES.items()
+        )
+    )
+
+
+def _explained(code: Code) -> str:
+    used = [f"`{r.method} {r.path}`" for r in ROUTES if code in r.codes]
+    answered = ", ".join([*([_ELSEWHERE[code]] if code in _ELSEWHERE else []), *used])
+    words = WORDS[code]
+    again = " May pass by itself." if code in RETRYABLE else ""
+    return (
+        f"\n## {code} {{ #{code} }}\n\nHTTP {STATUS[code]}.{again} {words.meaning}\n\n{words.remedy}\n\n"
+        f"Answered by {answered or 'nothing yet'}.\n"
+    )
+
+
+def openapi() -> str:
+    """The OpenAPI document."""
+    return json.dumps(document(ROUTES), indent=1, default=str) + "\n"
 
 
 def meta_codes() -> str:
@@ -154,6 +176,10 @@ def sandbox_switches() -> str:
     return "# Switches of the sandbox\n\n" + text + table(["switch", "default", "or", "what it decides"], rows)
 
 
+def _default(name: str) -> Any:
+    return next(field.default for field in msgspec.structs.fields(Settings) if field.name == name)
+
+
 def limits_page() -> str:
     """Every limit that is enforced."""
     ours = [
@@ -165,11 +191,11 @@ def limits_page() -> str:
         ("Caption", f"{limits.CAPTION_MAX_CHARS:,} code points", "422 VALIDATION_ERROR"),
         ("Webhook from Meta", f"{limits.WEBHOOK_MAX_BYTES:,} bytes", "413"),
         ("List page, list offset", f"{LIMIT_MAX}, {OFFSET_MAX:,}", "422 VALIDATION_ERROR"),
-        ("Page of conversations", str(conversations.LIMIT_MAX), "422 VALIDATION_ERROR"),
-        ("Search among conversations", f"{conversations.SEARCH_MAX_CHARS} characters", "422 VALIDATION_ERROR"),
+        ("Page of conversations", str(CONVERSATIONS_MAX), "422 VALIDATION_ERROR"),
+        ("Search among conversations", f"{SEARCH_MAX_CHARS} characters", "422 VALIDATION_ERROR"),
         ("What is counted in lists", f"{COUNT_TO:,}", "`total_is_exact` is false"),
         ("Conversations that a search looks at", f"{COUNT_TO:,} of a number", "`total_is_exact` is false"),
-        ("Page of events", f"{PAGE_MAX:,}", "422 VALIDATION_ERROR"),
+        ("Page of events", f"{EVENTS_MAX:,}", "422 VALIDATION_ERROR"),
         ("Streams of events in each process", STREAMS_MAX, "429 RATE_LIMITED"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
@@ -180,6 +206,16 @@ def limits_page() -> str:
         ("Pictures that a number uploads to Meta", f"{limits.UPLOADS_PER_SECOND} a second", "wait"),
         ("Two keys of one name, after a rotation", f"{OVERLAP_MAX.days} days", "the former one ends"),
         ("A revoked key is still taken", f"{FRESH_S:g} s", "401 UNAUTHORIZED"),
+        (
+            "Requests of a key, in each API process",
+            f"{_default('requests_per_second'):,.0f} a second, {_default('requests_at_once'):,} at once, unless set",
+            "429 RATE_LIMITED",
+        ),
+        (
+            "Keys that are none, from one address (IPv6: a /64)",
+            f"{STRANGERS.per_second:,} a second, {STRANGERS.burst:,} at once",
+            "429 RATE_LIMITED",
+        ),
         ("Idempotency-Key", "1 to 255 visible ASCII characters", "422 VALIDATION_ERROR"),
         ("Life of an idempotency key", span(replays.KEPT), "the key is new"),
         ("Making the first answer to a key", span(replays.CLAIM), "done again when asked again"),
@@ -229,6 +265,7 @@ def limits_page() -> str:
 
 
 PAGES = {
+    "openapi.json": openapi,
     "routes.md": routes,
     "errors.md": errors,
     "meta-codes.md": meta_codes,
@@ -241,12 +278,16 @@ PAGES = {
 }
 
 
+def _written(name: str, page: str) -> str:
+    return _GENERATED + page if name.endswith(".md") else page
+
+
 def stale() -> list[str]:
     """Return the names of the pages that are not what the code says."""
     return [
         name
         for name, page in PAGES.items()
-        if not (path := FOLDER / name).exists() or path.read_text() != _GENERATED + page()
+        if not (path := FOLDER / name).exists() or path.read_text() != _written(name, page())
     ]
 
 
@@ -256,7 +297,7 @@ def main() -> None:
         sys.exit(f"stale: {', '.join(found)}; run `make reference`" if (found := stale()) else 0)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
-        (FOLDER / name).write_text(_GENERATED + page())
+        (FOLDER / name).write_text(_written(name, page()))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from picha.manual.fields import fields_of, parameter_field, prose_of
+from picha.manual.operations import Operation, operations
+from picha.manual.schemas import kinds_in
 from picha.sandbox.graph.roads import ROADS
 from picha.sandbox.graph.signposts import SECTIONS, Signpost
 from picha.sandbox.manual import tables
-from picha.sandbox.manual.curl import Operation, operations
-from picha.sandbox.manual.fields import fields_of, parameter_field, prose_of
 from picha.sandbox.manual.openapi import CONTROL
-from picha.sandbox.manual.schemas import kinds_in
 from picha.sandbox.manual.tables import Table
 from tools.sandbox_probe import COLUMNS, Probe, probe
 from tools.tables import table

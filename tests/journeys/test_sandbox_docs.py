@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from tests.journeys.sandbox_program import PATIENCE_S, Receiver, SandboxProgram, running
 
-from picha.sandbox.manual.curl import Commands, operations, titles
+from picha.manual.operations import operations, titles
+from picha.sandbox.manual.curl import Commands
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 # Nobody listens on the example's port 5000 here.

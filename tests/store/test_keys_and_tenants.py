@@ -10,7 +10,9 @@ import pytest
 from tests.store.ground import ACCOUNT, PNID, VAULT, Ground
 
 from picha.gateway.api.keys import FRESH_S, KeyDesk
+from picha.gateway.api.turnstile import TooOftenError, Turnstile
 from picha.gateway.domain.keys import OVERLAP_MAX, Scope
+from picha.gateway.domain.pace import Allowance
 from picha.gateway.setup import fresh_key
 from picha.gateway.store import directory, keys, tenants
 from picha.gateway.store.keys import KeyRefusedError
@@ -44,7 +46,7 @@ async def test_of_a_key_only_its_digest_and_its_public_id_are_stored(ground: Gro
 
 async def test_a_process_believes_what_it_read_of_a_key_for_a_second_and_no_longer(ground: Ground) -> None:
     clock = ManualClock(SystemClock().now())
-    desk, text = KeyDesk(ground.pool, clock), await key_of(ground)
+    desk, text = KeyDesk(ground.pool, clock, Turnstile(clock, None)), await key_of(ground)
     assert await desk.identify(text) is not None
 
     await keys.revoke(ground.pool, text[11:19])
@@ -53,6 +55,27 @@ async def test_a_process_believes_what_it_read_of_a_key_for_a_second_and_no_long
     assert await desk.identify(text) is not None
     clock.advance(timedelta(milliseconds=1))
     assert await desk.identify(text) is None
+
+
+async def test_an_address_that_came_with_too_many_wrong_keys_is_refused_unless_its_key_is_known(ground: Ground) -> None:
+    clock = ManualClock(SystemClock().now())
+    desk = KeyDesk(ground.pool, clock, Turnstile(clock, None, Allowance(per_second=1, burst=3)))
+    text, fresh, (forged, _) = await key_of(ground), await key_of(ground, name="new"), fresh_key("test")
+    assert await desk.identify(text, "192.0.2.1") is not None
+
+    for wrong in (forged, "no key", text[:-1] + "!"):
+        assert await desk.identify(wrong, "192.0.2.1") is None
+
+    for wrong in (forged, "no key", fresh):
+        with pytest.raises(TooOftenError):
+            await desk.identify(wrong, "192.0.2.1")
+    assert await desk.identify(None, "192.0.2.1") is None
+    assert await desk.identify(text, "192.0.2.1") is not None
+    assert await desk.identify(fresh, "192.0.2.2") is not None
+    clock.advance(timedelta(seconds=1))
+    assert await desk.identify(forged, "192.0.2.1") is None
+    clock.advance(timedelta(seconds=10))
+    assert await desk.identify(fresh, "192.0.2.1") is not None
 
 
 async def test_a_rotated_key_holds_until_its_end_and_not_at_it(ground: Ground) -> None:

@@ -11,9 +11,9 @@ import pytest
 import schemathesis
 from starlette.routing import Route
 
+from picha.manual.operations import operations
 from picha.sandbox.graph.roads import ROADS
 from picha.sandbox.graph.signposts import SECTIONS
-from picha.sandbox.manual.curl import operations
 from picha.sandbox.manual.described import described
 from picha.sandbox.manual.openapi import NotDescribed, document
 from picha.testing import Sandbox, running

@@ -19,7 +19,9 @@ from picha.gateway.api.calls import Services
 from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import KeyDesk
 from picha.gateway.api.links import Links
+from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.blobs.opening import open_blobs
+from picha.gateway.domain.pace import Allowance
 from picha.gateway.hearing.digest import Digest
 from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.hearing.intake import Intake
@@ -171,6 +173,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def open_services(ground: Ground, settings: Settings, *, write: Write = admit) -> AsyncIterator[Services]:
     """Open what the API's handlers work with; their group commits run inside."""
+    turnstile = Turnstile(ground.clock, _allowance(settings))
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
     accept = Accept(
         ground.pool,
@@ -197,7 +200,8 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             times=ground.times,
             book=ground.book,
             graph=graph,
-            keys=KeyDesk(ground.pool, ground.clock),
+            keys=KeyDesk(ground.pool, ground.clock, turnstile),
+            turnstile=turnstile,
             accept=accept,
             backlog=backlog,
             intake=intake,
@@ -206,6 +210,12 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
             links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
             feed=Feed(bell),
         )
+
+
+def _allowance(settings: Settings) -> Allowance | None:
+    if not settings.requests_per_second:
+        return None
+    return Allowance(settings.requests_per_second, settings.requests_at_once)
 
 
 async def serve_app(app: Starlette, settings: Settings, stopping: asyncio.Event | None = None) -> None:

@@ -155,6 +155,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["1.5"],
         ),
     ] = 4.0
+    requests_per_second: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="How many requests a second an API key may make, of each API process; 0 for any number. Past "
+            "it they are answered 429.",
+            examples=["100"],
+        ),
+    ] = 1000.0
+    requests_at_once: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="How many requests of a key may come at once before they must come slower.",
+            examples=["200"],
+        ),
+    ] = 2000
     keys: Annotated[
         str, Meta(description="The master key ring itself, one `<id>:<base64>` a line; wins over keys_file.")
     ] = ""

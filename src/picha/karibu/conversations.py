@@ -29,9 +29,13 @@ class ConversationContact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """One thread; `recipient_phone` is digits, or null for a group and a person known by a user id alone.
+    """One thread, of a number and a customer or a group.
 
-    The window of a group's thread is never open: this gateway hears groups and sends to people.
+    - `recipient_phone`: digits; null for a group and a person known by a user id alone
+    - `is_active`: always; a thread that was deleted is in no list
+    - `unread_count`: of what came in, how many were not marked as read
+    - `contact_profile_name`: what the customer calls themselves
+    - `window`: never open for a group: this gateway hears groups and sends to people
     """
 
     id: UUID

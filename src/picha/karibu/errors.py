@@ -7,7 +7,7 @@ The envelope is Karibu's: `{success, data, errors, request_id}`, with `errors` n
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -87,6 +87,158 @@ _BY_STATUS: dict[int, tuple[Code, ...]] = {
 
 STATUS: Mapping[Code, int] = MappingProxyType({code: status for status, codes in _BY_STATUS.items() for code in codes})
 """The HTTP status that each code is answered with."""
+
+
+class Words(NamedTuple):
+    """What a code means, and what to do about it."""
+
+    meaning: str
+    remedy: str
+
+
+WORDS: Mapping[Code, Words] = MappingProxyType(
+    {
+        Code.MALFORMED_JSON: Words(
+            "The body is no JSON that everybody reads alike: cut off, not UTF-8, with a key twice, NaN, half a "
+            "surrogate pair, or more than eight levels.",
+            "Mend the body; the message says where it breaks.",
+        ),
+        Code.UNAUTHORIZED: Words(
+            "There is no key in `X-API-Key`, or none that is known: unknown, revoked and malformed keys are told "
+            "apart by nobody.",
+            "Send a key that holds; `picha keys create` makes one.",
+        ),
+        Code.WORKSPACE_REQUIRED: Words(
+            "The key belongs to no workspace. Here every key has one, so this code is kept for Karibu's programs.",
+            "Nothing: it is not answered.",
+        ),
+        Code.SCOPE_REQUIRED: Words(
+            "The key is good, but lacks the scope that the call needs.",
+            "Call with a key that has it, or make one with `picha keys create --scope`.",
+        ),
+        Code.NOT_FOUND: Words("There is nothing at this path.", "Compare the path with those on this page."),
+        Code.MESSAGE_NOT_FOUND: Words(
+            "The key's workspace has no message with that id, in the key's environment.",
+            "Use the `message_id` of a send, or the `id` of a list item: its `message_id` is the provider's.",
+        ),
+        Code.CONVERSATION_NOT_FOUND: Words(
+            "The key's workspace has no conversation with that id, or it was deleted.",
+            "Take the id from a send or from the list of conversations.",
+        ),
+        Code.SENDER_NOT_FOUND: Words(
+            "The key's workspace has no such number in the key's environment.",
+            "List yours with `GET /v1/whatsapp/senders`; test keys see test numbers only.",
+        ),
+        Code.MEDIA_NOT_FOUND: Words(
+            "There is no picture with that file_id, it has expired or was deleted, or its signed link has.",
+            "Upload the picture again, or ask for a fresh link.",
+        ),
+        Code.BATCH_NOT_FOUND: Words(
+            "The key's workspace has no batch with that id.", "Use the `batch_id` that the batch was accepted with."
+        ),
+        Code.METHOD_NOT_ALLOWED: Words(
+            "The path is there, but does not take this method.", "Use one that the `Allow` header names."
+        ),
+        Code.IDEMPOTENCY_IN_PROGRESS: Words(
+            "The first request with this Idempotency-Key is still being answered.",
+            "Ask again after `Retry-After` seconds, with the same key.",
+        ),
+        Code.NOT_CANCELLABLE: Words(
+            "The message was handed to WhatsApp already, or is over.", "Nothing: read what became of it."
+        ),
+        Code.NOT_RESENDABLE: Words(
+            "What became of the message is known, or may still be told: only of what nobody knows can be sent again.",
+            "Read its status; ask again two minutes after it was handed over.",
+        ),
+        Code.BODY_TOO_LARGE: Words(
+            "The body is larger than the route takes; the message tells how much that is.", "Send less at once."
+        ),
+        Code.UNSUPPORTED_MEDIA_TYPE: Words(
+            "The body is not declared as what the route takes.",
+            "Set `Content-Type`: `application/json`, or for an upload `multipart/form-data`.",
+        ),
+        Code.VALIDATION_ERROR: Words(
+            "A field, parameter or header is missing or makes no sense; `field` names it.",
+            "Put there what the message says.",
+        ),
+        Code.WINDOW_CLOSED: Words(
+            "The customer has not written in the last 24 hours, and only a template may go out then.",
+            "Wait for the customer to write, or open the conversation with a template.",
+        ),
+        Code.SENDER_AMBIGUOUS: Words(
+            "The workspace has several active numbers, and the send names none.",
+            "Name one in `sender`: the number or its phone_number_id.",
+        ),
+        Code.SENDER_INACTIVE: Words("That number may not send.", "Name another in `sender`, or set this one up again."),
+        Code.NOT_INBOUND: Words(
+            "The business sent this message itself, so there is nothing to show as read.",
+            "Name a message that a customer sent, whose status is `received`.",
+        ),
+        Code.IDEMPOTENCY_KEY_REUSED: Words(
+            "This Idempotency-Key was used for another request in the last seven days.",
+            "Use a new key for a new request; the same key belongs to the same body.",
+        ),
+        Code.IMAGE_NOT_SUPPORTED: Words(
+            "The bytes are no picture, or of a kind that cannot be made fit (`strict`: none that WhatsApp takes).",
+            "Send JPEG or PNG, or leave `image_policy` at `auto`.",
+        ),
+        Code.IMAGE_TOO_LARGE: Words("The picture has more bytes or pixels than can be taken.", "Save it smaller."),
+        Code.IMAGE_UNREADABLE: Words(
+            "The picture is cut off or broken, or takes too long to be read.", "Export it anew and send that."
+        ),
+        Code.MEDIA_UNREACHABLE: Words(
+            "The picture could not be fetched from its address in time.",
+            "Look whether the address is public, https and fast; or upload the picture.",
+        ),
+        Code.TEMPLATE_NOT_FOUND_OR_UNAPPROVED: Words(
+            "The sender's account has no template of that name, or not in that language.",
+            "List them with `GET /v1/whatsapp/templates`; a new one is known after `picha senders check`.",
+        ),
+        Code.TEMPLATE_NOT_APPROVED: Words(
+            "The template is there, and WhatsApp has not approved it, or has taken that back.",
+            "Wait for the approval, or send another; the message says how the template stands.",
+        ),
+        Code.RATE_LIMITED: Words(
+            "The key, or the address that calls with keys nobody knows, asks more often than it may; or there are as "
+            "many streams of events as one process serves.",
+            "Ask again after `Retry-After` seconds, and slower: `RateLimit` tells what is left.",
+        ),
+        Code.BACKLOG_FULL: Words(
+            "More waits for the number than it can send in the hours that it may be behind.",
+            "Ask again after `Retry-After` seconds, or send from another number.",
+        ),
+        Code.NOT_IMPLEMENTED: Words(
+            "Karibu has this, and this gateway has not.", "Leave it out; the message says what there is instead."
+        ),
+        Code.UNAVAILABLE: Words(
+            "The gateway cannot do it right now: it has too much to do, its database or WhatsApp is away, or something "
+            "broke.",
+            "Ask again in a moment, after `Retry-After` where there is one. With the same Idempotency-Key nothing "
+            "happens twice.",
+        ),
+    }
+)
+"""What to say of each code: the pages that explain them are made from it."""
+
+FAILURES: Mapping[str, Words] = MappingProxyType(
+    {
+        "SEND_OUTCOME_UNKNOWN": Words(
+            "WhatsApp may have taken the message or not: its answer was lost, and nothing told since.",
+            "Look whether the customer has it; send it again with `POST …/resend`, or ask for "
+            "`on_unknown: resend` the next time.",
+        ),
+        "EXPIRED": Words(
+            "The message was not handed to WhatsApp before its `expires_at`.", "Send anew what still matters."
+        ),
+        "CANCELLED": Words("The message was taken back before it was handed to WhatsApp.", "Nothing."),
+    }
+)
+"""What became of a send, in words of ours: its `error_code`, unless that is a number of Meta's."""
+
+RETRYABLE = frozenset(
+    {Code.IDEMPOTENCY_IN_PROGRESS, Code.RATE_LIMITED, Code.BACKLOG_FULL, Code.MEDIA_UNREACHABLE, Code.UNAVAILABLE}
+)
+"""What may be answered otherwise when nothing is changed but the time."""
 
 
 class ErrorItem(msgspec.Struct, frozen=True):

@@ -27,18 +27,37 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaFromUrl(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture to take in from an address; `image_policy` auto makes it fit where it is not, strict refuses it."""
+    """A picture to take in from an address.
+
+    - `url`: an https address that anybody may fetch
+    - `image_policy`: auto makes it fit where it is not, strict refuses it
+    """
 
     url: Annotated[str, Meta(min_length=1, max_length=MEDIA_URL_MAX_CHARS)]
     image_policy: ImagePolicy = "auto"
 
 
-class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture that can be sent by its `file_id` until `expires_at`.
+class MediaUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture to take in, as the parts of a multipart body; `file` has a filename, whatever it is.
 
-    `sha256` is hexadecimal and, like `size_bytes`, `width` and `height` (pixels), of the bytes that will be sent;
-    `changes` tells how they differ from the bytes that came, which `original_file_id` names where they are kept: they
-    can be fetched, not sent. `notes` are there where something is worth knowing of it.
+    - `image_policy`: auto makes it fit where it is not, strict refuses it
+    """
+
+    file: Annotated[str, Meta(extra_json_schema={"format": "binary"}, description="The picture's bytes.")]
+    image_policy: ImagePolicy = "auto"
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that can be sent by its `file_id`; its facts are those of the bytes that will be sent.
+
+    - `file_id`: names it in sends and paths
+    - `sha256`: hexadecimal
+    - `width`: in pixels
+    - `height`: in pixels
+    - `changes`: how these bytes differ from those that came
+    - `notes`: there where something is worth knowing of it
+    - `original_file_id`: names the bytes that came, where they are kept: they can be fetched, not sent
+    - `expires_at`: until when it can be sent
     """
 
     file_id: str

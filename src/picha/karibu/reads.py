@@ -51,11 +51,21 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What a message holds, in both directions.
 
-    `sha256` is hexadecimal, `url` is signed and lives ten minutes, `media_url` is the caller's own on sends and null on
-    messages received, `changes` tells what was done to the picture, `notes` what is worth knowing of it. `body` is the
-    text of a text message. `facts` is what a message of another kind carries, in Meta's names: `media` (of a video,
-    document, audio or sticker, whose bytes are not fetched), `reaction`, `edit`, `revoke`, `unsupported`, `system`,
-    `errors`, or the member of its type.
+    - `sha256`: hexadecimal
+    - `width`: in pixels
+    - `height`: in pixels
+    - `file_id`: the picture, kept here
+    - `media_url`: the caller's own on sends; null on messages received
+    - `url`: a signed link to the picture, which lives ten minutes
+    - `changes`: what was done to the picture
+    - `notes`: what is worth knowing of it
+    - `state`: whether the picture is kept here
+    - `context`: where the message comes from
+    - `referral`: the advertisement that it was started from
+    - `body`: the text of a text message
+    - `facts`: what a message of another kind carries, in Meta's names: `media` (of a video, document, audio or sticker,
+      whose bytes are not fetched), `reaction`, `edit`, `revoke`, `unsupported`, `system`, `errors`, or the member of
+      its type
     """
 
     caption: str | None = None
@@ -86,10 +96,23 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True):
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message, as a list item and by itself.
 
-    `id` is ours and the one to use in paths; `message_id` is, as Karibu has it in lists, the provider's, and
-    `provider_message_id` says the same without the trap. A message received has status `received` and no `phase`.
-    `waiting_for` is the message that goes first, `attempts` a count, `error_code` Meta's number or a word of ours.
-    `is_echo` marks what the business sent from its own phone; `group_id` the group in which a message was written.
+    - `id`: our id, to be used in paths: the `message_id` of a send's answer
+    - `message_id`: the provider's, as Karibu has it in lists
+    - `provider_message_id`: the same without the trap
+    - `sender`: the business's number, in digits
+    - `recipient`: the customer's number, in digits; null where only a user id is known
+    - `is_echo`: the business sent it from its own phone
+    - `group_id`: the group in which it was written
+    - `status`: as Karibu has it; what people wrote is received
+    - `phase`: where a send is on its way; null for what people wrote
+    - `waiting_for`: the message of the same conversation that goes first
+    - `attempts`: how often it was handed to WhatsApp
+    - `reply`: told by itself only: the message that answered it
+    - `paired_message_id`: of a send the message that answered it, otherwise the send that it answers
+    - `error_code`: a number of Meta's, or a word of ours
+    - `error_detail`: what happened, and what to do
+    - `warnings`: what is to be known of it though it did not fail
+    - `client_reference`: your own name for it, from the send
     """
 
     id: UUID

@@ -1,6 +1,9 @@
 """The request to send a message once more (`POST /v1/whatsapp/messages/{message_id}/resend`)."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from picha.karibu.errors import Code
 from picha.karibu.shape import Malformed, read
@@ -11,7 +14,7 @@ _CONFIRM = "confirm is true: the customer may have the message already, and gets
 class Resend(msgspec.Struct, frozen=True, kw_only=True):
     """A person's word, `confirm: true`, that the message may be sent although the customer may have it already."""
 
-    confirm: bool
+    confirm: Annotated[bool, Meta(extra_json_schema={"const": True})]
 
 
 def decode_resend(body: bytes) -> Resend:

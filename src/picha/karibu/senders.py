@@ -17,10 +17,15 @@ STATES: Mapping[str | None, State] = {None: "sending", "operator": "paused", "to
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """One business number; `display_number` is digits.
+    """One business number. The fields after `is_active` are ours.
 
-    Ours beside Karibu's fields: `environment` (test or live), `image_policy`, which holds for sends that name none,
-    `messages_per_second`, its pace, and `state`: sending, paused, or token_refused while Meta refuses its token.
+    - `display_number`: digits
+    - `is_default`: it stands first in the list
+    - `is_active`: it may send
+    - `environment`: test or live
+    - `image_policy`: holds for sends that name none
+    - `messages_per_second`: its pace
+    - `state`: token_refused as long as Meta refuses its token
     """
 
     id: UUID

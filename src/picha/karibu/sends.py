@@ -34,6 +34,21 @@ VARIABLE_MAX_CHARS = 1024
 MEDIA_URL_MAX_CHARS = 2083
 
 _TO = re.compile(r"\+?[1-9][0-9]{6,17}\Z")
+_TEXT, _NOTHING = {"type": "string"}, {"type": "null"}
+ONE_TARGET = {
+    "anyOf": [
+        {"required": ["conversation_id"], "properties": {"conversation_id": _TEXT}},
+        {"required": ["to"], "properties": {"to": _TEXT | {"pattern": r"^\+?[1-9][0-9]{6,17}$"}}},
+    ]
+}
+"""JSON schema of what a send has besides its own fields: a thread, or a number."""
+ONE_PICTURE = {
+    "oneOf": [
+        {"required": ["media_url"], "properties": {"media_url": _TEXT, "file_id": _NOTHING}},
+        {"required": ["file_id"], "properties": {"file_id": _TEXT, "media_url": _NOTHING}},
+    ]
+}
+"""JSON schema of where a send's picture comes from: exactly one place."""
 _PLACE = re.compile(r"at `\$\.(\w+)")
 _LACKING = re.compile(r"missing required field `(\w+)`$")
 
@@ -48,20 +63,64 @@ FileId = Annotated[str, Meta(min_length=1, max_length=64)]
 class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """To whom a message goes, and how: what every send has.
 
-    Karibu's fields: `conversation_id`, which wins, or `to` with an optional `sender` (number or phone_number_id;
-    `sender_id` is its deprecated form). The other fields are ours.
+    `conversation_id` wins over `to` and `sender`, as Karibu has them; the fields after it are ours.
     """
 
-    to: str | None = None
-    sender: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    sender_id: UUID | None = None
-    conversation_id: UUID | None = None
-    reply_to: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
-    client_reference: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
-    on_unknown: OnUnknown = "hold"
-    priority: Priority = "normal"
-    recipient_identity_key_hash: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    to: (
+        Annotated[str, Meta(description="A number of 7 to 18 digits in international form, with or without a +.")]
+        | None
+    ) = None
+    sender: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=64,
+                description="One of your numbers, or its phone_number_id; may be left out where only one is active.",
+            ),
+        ]
+        | None
+    ) = None
+    sender_id: Annotated[UUID, Meta(description="The same by its id; deprecated.")] | None = None
+    conversation_id: (
+        Annotated[
+            UUID,
+            Meta(description="A thread, which tells whom to and from which number; wins over `to` and `sender`."),
+        ]
+        | None
+    ) = None
+    reply_to: (
+        Annotated[str, Meta(min_length=1, max_length=512, description="The message that this one answers, by our id.")]
+        | None
+    ) = None
+    client_reference: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=255,
+                description="Your own name for the message, told with it ever after.",
+            ),
+        ]
+        | None
+    ) = None
+    expires_at: (
+        Annotated[datetime, Meta(tz=True, description="Not sent after this moment, which names its zone.")] | None
+    ) = None
+    on_unknown: Annotated[
+        OnUnknown,
+        Meta(description="What to do where nobody knows whether WhatsApp took it: wait, or send it once more."),
+    ] = "hold"
+    priority: Annotated[Priority, Meta(description="High goes before normal, and leaves every fifth start to it.")] = (
+        "normal"
+    )
+    recipient_identity_key_hash: (
+        Annotated[
+            str,
+            Meta(min_length=1, max_length=128, description="Send only while the customer's identity is this one."),
+        ]
+        | None
+    ) = None
 
     @property
     def digits(self) -> str | None:
@@ -70,10 +129,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SendImage(Target, frozen=True, kw_only=True, omit_defaults=True):
-    """One image to send.
+    """One image to send, from exactly one place, to one target. The fields after `caption` are ours.
 
-    Karibu's fields: exactly one source (`media_url` or `file_id`), and a `caption` of at most 1024 code points (empty
-    is none). The other fields are ours; `image_policy` None means the sender's own.
+    - `media_url`: where the picture is: an https address that anybody may fetch
+    - `file_id`: or an upload
+    - `caption`: counted in code points; an empty one is none
+    - `image_policy`: make the picture fit, or refuse what does not; the sender's own where it is left out
+    - `media_mode`: upload the picture to WhatsApp, or let WhatsApp fetch `media_url` itself
+    - `preflight`: fetch and look at the picture before the answer, and refuse what could not be sent
     """
 
     media_url: MediaUrl | None = None
@@ -85,36 +148,61 @@ class SendImage(Target, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SendText(Target, frozen=True, kw_only=True, omit_defaults=True):
-    """One text to send: `body`, 1 to 4096 code points."""
+    """One text to send.
+
+    - `body`: what it says, counted in code points
+    """
 
     body: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX_CHARS)]
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The picture in a template's header, by exactly one of `media_url` and `file_id`."""
+    """The picture in a template's header, from exactly one place.
+
+    - `media_url`: where the picture is: an https address that anybody may fetch
+    - `file_id`: or an upload
+    """
 
     media_url: MediaUrl | None = None
     file_id: FileId | None = None
 
 
-class SendTemplate(Target, frozen=True, kw_only=True, omit_defaults=True):
-    """One approved template to send, whether the window is open or not.
+HeaderBody = Annotated[Header, Meta(extra_json_schema={"allOf": [ONE_PICTURE]})]
+"""A header as it must be: with one picture."""
 
-    Karibu's fields: `template_name`, and `variables` with a value for each of the template's places, by name or
-    position. Ours: `language`, needed where the template has several, and `header`, the picture of an image header.
+
+class SendTemplate(Target, frozen=True, kw_only=True, omit_defaults=True):
+    """One approved template to send, whether the window is open or not. The fields after `variables` are ours.
+
+    - `template_name`: as it is called at WhatsApp
+    - `variables`: a value for each of the template's `params`, by name or position, and no others
+    - `language`: such as en_US; needed where several languages of the template are approved
+    - `header`: the picture of an image header
+    - `image_policy`: for that picture: make it fit, or refuse what does not
     """
 
     template_name: Annotated[str, Meta(min_length=1, max_length=512)]
     variables: dict[str, Annotated[str, Meta(min_length=1, max_length=VARIABLE_MAX_CHARS)]] = {}
     language: Annotated[str, Meta(min_length=2, max_length=16)] | None = None
-    header: Header | None = None
+    header: HeaderBody | None = None
     image_policy: ImagePolicy | None = None
 
 
-class SendAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of a 202: the message is stored and will be sent; `message_id` is ours.
+SendImageBody = Annotated[SendImage, Meta(extra_json_schema={"allOf": [ONE_PICTURE, ONE_TARGET]})]
+SendTextBody = Annotated[SendText, Meta(extra_json_schema={"allOf": [ONE_TARGET]})]
+SendTemplateBody = Annotated[SendTemplate, Meta(extra_json_schema={"allOf": [ONE_TARGET]})]
+"""Sends as their bodies must be: with one picture where they have one, and a target."""
 
-    `idempotent_replay` is written only on a replay, and then true.
+
+class SendAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a 202: the message is stored and will be sent.
+
+    - `message_id`: our id, to be used in paths
+    - `conversation_id`: the thread that it belongs to
+    - `sender_id`: the number that it goes out from
+    - `sender`: the same by its phone_number_id
+    - `provider_message_id`: null as long as WhatsApp has not taken it
+    - `idempotent_replay`: written only on a replay, and then true
     """
 
     message_id: UUID

@@ -13,7 +13,6 @@ CATEGORIES = {"AUTHENTICATION": "AUTH"}
 """Karibu's words for categories of Meta's, where they differ."""
 STATUSES = {"PENDING": "IN_REVIEW"}
 """Karibu's words for statuses of Meta's, where they differ."""
-HOLDS_MAX_CHARS = 200
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse, Response
 
 from picha import __version__
 from picha.gateway.api.calls import Answer, Call, RefusedError
+from picha.karibu.about import Health, KeyCheck, Root, Version
 from picha.karibu.errors import Code
 
 _READY_SECONDS = 2
@@ -19,33 +20,38 @@ _INBOX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Picha in
 
 async def root(call: Call) -> Answer:
     """Name the service."""
-    return Answer(
-        {"name": "picha", "version": __version__, "messages": str(call.request.base_url) + "v1/whatsapp/messages"}
+    here = str(call.request.base_url)
+    root = Root(
+        name="picha",
+        version=__version__,
+        messages=f"{here}v1/whatsapp/messages",
+        docs=f"{here}docs",
+        openapi=f"{here}openapi.json",
     )
+    return Answer(root)
 
 
 async def version(_call: Call) -> Answer:
     """Tell the version."""
-    return Answer({"version": __version__})
+    return Answer(Version(version=__version__))
 
 
 async def whoami(call: Call) -> Answer:
     """Check a key: who it speaks for, in which environment, and what it may do."""
     caller = call.caller
-    return Answer(
-        {
-            "valid": True,
-            "workspace_id": caller.workspace_id,
-            "app_id": caller.app_id,
-            "environment": caller.environment,
-            "scopes": sorted(caller.scopes),
-        }
+    check = KeyCheck(
+        valid=True,
+        workspace_id=caller.workspace_id,
+        app_id=caller.app_id,
+        environment=caller.environment,
+        scopes=sorted(caller.scopes),
     )
+    return Answer(check)
 
 
 async def live(_call: Call) -> Answer:
     """Answer as long as the process runs."""
-    return Answer({"status": "live"})
+    return Answer(Health(status="live"))
 
 
 async def ready(call: Call) -> Answer:
@@ -55,7 +61,7 @@ async def ready(call: Call) -> Answer:
             await call.services.pool.fetchval("SELECT 1")
     except TimeoutError:
         raise RefusedError(Code.UNAVAILABLE, "The database does not answer; requests are not accepted now.") from None
-    return Answer({"status": "ready"})
+    return Answer(Health(status="ready"))
 
 
 async def inbox(_call: Call) -> Response:

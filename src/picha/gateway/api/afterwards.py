@@ -19,7 +19,7 @@ from picha.karibu.shape import Malformed
 _MINUTES = SOFT_WAIT // timedelta(minutes=1)
 
 
-async def cancel(call: Call) -> Answer:
+async def cancel_message(call: Call) -> Answer:
     """Take a send back that was not handed to WhatsApp yet; again changes nothing."""
     view = await find(call)
     done = await withdraw.cancel(call.services.pool, view.id)
@@ -29,7 +29,7 @@ async def cancel(call: Call) -> Answer:
     return Answer(show(view, call.services.links, call.caller.workspace_id))
 
 
-async def resend(call: Call) -> Answer:
+async def resend_message(call: Call) -> Answer:
     """Send once more, on a person's word, what nobody knows to have reached WhatsApp; its timeline tells so."""
     demand_type(call.request, "application/json")
     try:

@@ -15,6 +15,7 @@ from starlette.routing import Route as StarletteRoute
 
 from picha.gateway.api.calls import Call, RefusedError, Services
 from picha.gateway.api.routes import FORMER_SENDS, OTHER_SENDS, ROUTES, Route
+from picha.gateway.api.turnstile import Headers, TooOftenError
 from picha.gateway.metrics import REFUSED, REQUESTS
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.pool import UNREACHABLE
@@ -65,23 +66,20 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
 
     async def enter(request: Request) -> Response:
         began = services.clock.monotonic()
-        response = await answer(request)
+        standing: Headers = []
+        response = await answer(request, standing)
+        response.raw_headers.extend(standing)
         digit = response.status_code // 100
         if digit not in measured:
             measured[digit] = REQUESTS.labels(route.method, route.path, f"{digit}xx")
         measured[digit].observe(services.clock.monotonic() - began)
         return response
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: Request, standing: Headers) -> Response:
         request_id = services.ids.uuid()
         try:
             async with asyncio.timeout(route.patience_s):
-                async with asyncio.timeout(_WHO_S):
-                    caller = await services.keys.identify(request.headers.get("x-api-key"))
-                call = Call(request, services, caller, route.scope)
-                if route.needs_key:
-                    _ = call.caller
-                answered = await route.handler(call)
+                answered = await route.handler(await _let_in(request, route, services, standing))
         except RefusedError as error:
             return _refuse(error, request_id, is_enveloped=route.is_enveloped)
         except (OverloadedError, CrowdedError, *UNREACHABLE) as error:
@@ -102,11 +100,37 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
     return enter
 
 
+async def _let_in(request: Request, route: Route, services: Services, standing: Headers) -> Call:
+    """Return the call of whoever may make it; `standing` gets the headers that tell how their key stands."""
+    caller = None
+    if route.takes_key:
+        address = request.client.host if request.client else ""
+        try:
+            async with asyncio.timeout(_WHO_S):
+                caller = await services.keys.identify(request.headers.get("x-api-key"), address)
+            if caller is not None:
+                services.turnstile.enter(caller.key, standing)
+        except TooOftenError as error:
+            raise _too_often(error) from None
+    call = Call(request, services, caller, route.scope)
+    if route.needs_key:
+        _ = call.caller
+    return call
+
+
 def _refuse(error: RefusedError, request_id: UUID, *, is_enveloped: bool) -> Response:
     REFUSED.labels(error.code).inc()
     document = encode_error([error.item], request_id) if is_enveloped else encode_detail(error.item.message)
     headers = {**error.headers, "X-Request-Id": str(request_id)}
     return Response(document, STATUS[error.code], headers, _JSON)
+
+
+def _too_often(error: TooOftenError) -> RefusedError:
+    message = (
+        f"Requests come faster than they may: ask again in {error.wait_s} s, and slower. Keys that are none are "
+        "counted by the address they come from."
+    )
+    return RefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": str(error.wait_s)})
 
 
 def _failed(request_id: UUID, *, is_enveloped: bool) -> Response:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import Caller, KeyDesk
 from picha.gateway.api.links import Links
+from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.domain.keys import Scope
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.meta.accounts import AccountBook
@@ -38,6 +39,7 @@ class Services:
     book: AccountBook
     graph: Graph
     keys: KeyDesk
+    turnstile: Turnstile
     accept: Accept
     backlog: Backlog
     intake: Intake

@@ -24,13 +24,10 @@ from picha.karibu.conversations import (
     decode_mark_read,
 )
 from picha.karibu.errors import Code
+from picha.karibu.queries import CONVERSATIONS, CONVERSATIONS_MAX, SEARCH_MAX_CHARS, SENDER_MAX_CHARS
 from picha.karibu.reads import Page
 from picha.karibu.shape import Malformed
 
-LIMIT_MAX = 100
-SEARCH_MAX_CHARS = 64
-_LIMIT = 50
-_SENDER_MAX_CHARS = 64
 _NOT_FOUND = "This workspace has no conversation with that id; ids stand in GET /v1/whatsapp/conversations."
 _RECIPIENT = re.compile(r"[+ ]?([0-9]{4,20})")
 _WHICH: dict[str, Which] = {"all": "all", "open": "open", "unread": "unread"}
@@ -45,7 +42,7 @@ async def list_conversations(call: Call) -> Answer:
         recipient=queries.parsed(query, "recipient", _recipient, "a number of 4 to 20 digits, with or without a +"),
         search=queries.parsed(query, "search", _search, f"text of at most {SEARCH_MAX_CHARS} characters"),
         since=queries.moment(query, "since"),
-        limit=queries.limit(query, _LIMIT, LIMIT_MAX),
+        limit=queries.limit(query, CONVERSATIONS, CONVERSATIONS_MAX),
         offset=queries.offset(query),
     )
     found = await threads.conversations(call.services.pool, wanted)
@@ -142,7 +139,7 @@ async def _numbers(call: Call) -> dict[UUID, datetime]:
 
 def _asked(query: QueryParams, senders: Sequence[SenderView]) -> Sequence[SenderView]:
     """Return the senders that `sender` names, as sends take it, or else `sender_id`; all where neither does."""
-    what = f"one of your numbers or its phone_number_id, at most {_SENDER_MAX_CHARS} characters"
+    what = f"one of your numbers or its phone_number_id, 1 to {SENDER_MAX_CHARS} characters"
     named = queries.parsed(query, "sender", _sender, what)
     by_id = queries.parsed(query, "sender_id", UUID, "the UUID of a sender")
     if named is None:
@@ -153,8 +150,8 @@ def _asked(query: QueryParams, senders: Sequence[SenderView]) -> Sequence[Sender
 
 
 def _sender(text: str) -> str:
-    if len(text) > _SENDER_MAX_CHARS:
-        raise ValueError("too long")
+    if not 0 < len(text) <= SENDER_MAX_CHARS:
+        raise ValueError("no sender")
     return text.strip()
 
 

@@ -11,16 +11,17 @@ from picha.gateway.api.calls import Answer, Call, RefusedError
 from picha.gateway.api.feed import STREAMS_MAX, Feed
 from picha.gateway.api.keys import Caller
 from picha.gateway.api.showing import show
+from picha.gateway.api.turnstile import TooOftenError
 from picha.gateway.lanes.doorbell import pause
 from picha.gateway.store import events
 from picha.gateway.store.events import CHANNEL, Cursor, EventView, Part
 from picha.gateway.store.pool import UNREACHABLE
 from picha.karibu.errors import Code
 from picha.karibu.events import Event, EventPage, StatusData, event_id
+from picha.karibu.queries import EVENTS_MAX
 from picha.karibu.reads import Message
 from picha.kit.logs import logger
 
-PAGE_MAX = 1000
 HEARTBEAT_S = 15.0
 _STREAM_TYPE = "text/event-stream"
 _STREAM_PAGE = 100
@@ -36,9 +37,8 @@ async def list_events(call: Call) -> Answer | Response:
     request = call.request
     if _STREAM_TYPE in request.headers.get("accept", "") and request.method == "GET":
         return _streamed(call)
-    query = request.query_params
-    limit = queries.limit(query, most=PAGE_MAX)
-    part = await _part(call, call.caller, queries.parsed(query, "after", Cursor.parse, _CURSOR), limit)
+    limit = queries.limit(request.query_params, most=EVENTS_MAX)
+    part = await _part(call, call.caller, _cursor(call), limit)
     items = [document for _, document in _documents(call, call.caller, part)]
     return Answer(EventPage(items=items, cursor=str(part.cursor), has_gap=part.has_gap))
 
@@ -57,13 +57,7 @@ class _Stream(StreamingResponse):
 
 
 def _streamed(call: Call) -> Response:
-    feed, request = call.services.feed, call.request
-    last = request.headers.get("last-event-id")
-    try:
-        cursor = Cursor.parse(last) if last else None
-    except ValueError:
-        raise queries.invalid("Last-Event-ID", _CURSOR) from None
-    cursor = cursor or queries.parsed(request.query_params, "after", Cursor.parse, _CURSOR)
+    feed, cursor = call.services.feed, _cursor(call)
     if feed.is_full:
         message = (
             f"This process serves {STREAMS_MAX} streams of events, and no more; ask again later, or poll without "
@@ -71,6 +65,16 @@ def _streamed(call: Call) -> Response:
         )
         raise RefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": "5"})
     return _Stream(feed, _frames(call, call.caller, cursor))
+
+
+def _cursor(call: Call) -> Cursor | None:
+    """Return where to go on: a client that came again repeats its first address, so the header says more."""
+    after: Cursor | None = queries.parsed(call.request.query_params, "after", Cursor.parse, _CURSOR)
+    last = call.request.headers.get("last-event-id")
+    try:
+        return Cursor.parse(last) if last else after
+    except ValueError:
+        raise queries.invalid("Last-Event-ID", _CURSOR) from None
 
 
 async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIterator[bytes]:
@@ -88,6 +92,8 @@ async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIte
                 if await call.services.keys.identify(key) != caller:
                     return
                 part = await _part(call, caller, cursor, _STREAM_PAGE)
+            except TooOftenError:
+                return
             except UNREACHABLE as error:
                 logger("api").warning("a stream of events was ended", error=type(error).__name__)
                 return

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.domain.keys import Scope, parse
 from picha.gateway.store import keys
 from picha.gateway.store.keys import KeyRow
@@ -17,30 +18,39 @@ _MOST_CACHED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A workspace's app, in the environment (test or live) that its key is of, and what that key may do."""
+    """A workspace's app, in the environment (test or live) of its key; the key's public part, and what it may do."""
 
     workspace_id: UUID
     app_id: UUID
     environment: str
     scopes: frozenset[Scope]
+    key: str
 
 
 class KeyDesk:
     """Identifies callers. A revoked key is refused within `FRESH_S`, in every process."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
-        self._pool, self._clock = pool, clock
+    def __init__(self, pool: Pool, clock: Clock, turnstile: Turnstile) -> None:
+        self._pool, self._clock, self._turnstile = pool, clock, turnstile
         self._known: dict[str, tuple[float, KeyRow]] = {}
 
-    async def identify(self, presented: str | None) -> Caller | None:
-        """Return who presents `presented`; unknown, revoked and malformed keys are one and the same None."""
-        key = parse(presented or "")
-        if key is None:
+    async def identify(self, presented: str | None, address: str = "") -> Caller | None:
+        """Return who presents `presented`; unknown, revoked and malformed keys are one and the same None.
+
+        Raises:
+            TooOftenError: too many keys came from `address` that are none.
+        """
+        if not presented:
             return None
-        row = await self._row(key.public_id)
-        if row is None or not key.matches(row.digest) or row.environment != key.environment:
-            return None
-        return Caller(row.workspace_id, row.app_id, row.environment, row.scopes)
+        key = parse(presented)
+        if key is not None:
+            if key.public_id not in self._known:
+                self._turnstile.look(address)
+            row = await self._row(key.public_id)
+            if row is not None and key.matches(row.digest) and row.environment == key.environment:
+                return Caller(row.workspace_id, row.app_id, row.environment, row.scopes, key.public_id)
+        self._turnstile.stranger(address)
+        return None
 
     async def _row(self, public_id: str) -> KeyRow | None:
         now = self._clock.monotonic()

@@ -40,7 +40,7 @@ _SAFE_HEADERS = {
 }
 
 
-async def upload(call: Call) -> Answer:
+async def upload_media(call: Call) -> Answer:
     """Take a picture in: by multipart, part `file`, or from the address that a JSON body names."""
     match content_type(call.request):
         case "multipart/form-data":
@@ -101,19 +101,19 @@ async def _fetched(call: Call) -> Answer:
     return await only_once(call, msgspec.json.encode(asked), bring)
 
 
-async def delete(call: Call) -> Answer:
+async def delete_media(call: Call) -> Answer:
     """Take a picture's name away; messages that were accepted with it go out all the same."""
     file = await _find(call)
     await files.retire(call.services.pool, file.id)
     return Answer(MediaDeleted(file_id=str(file.id)))
 
 
-async def describe(call: Call) -> Answer:
+async def get_media(call: Call) -> Answer:
     """Tell a picture's facts."""
     return Answer(_facts(await _find(call)))
 
 
-async def content(call: Call) -> Response:
+async def get_content(call: Call) -> Response:
     """Serve a picture's bytes to a key of its workspace, or to the holder of a signed link."""
     file = await _shown(call)
     shown = file.mime_type in _SHOWN
@@ -154,7 +154,7 @@ def _part(wanted: str, size: int) -> tuple[int, int]:
     return (start, stop) if start < stop else (0, size)
 
 
-async def thumbnail(call: Call) -> Response:
+async def get_thumbnail(call: Call) -> Response:
     """Serve a small JPEG of a picture, to whom its bytes would be served."""
     file = await _shown(call)
     try:

@@ -141,6 +141,6 @@ def _statuses(query: QueryParams) -> list[str] | None:
 
 
 def _word(text: str) -> str:
-    if not text.isprintable():
+    if not text or not text.isprintable():
         raise ValueError("no word")
     return text.lower()

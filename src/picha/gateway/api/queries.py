@@ -8,13 +8,10 @@ from starlette.datastructures import QueryParams
 
 from picha.gateway.api.calls import RefusedError
 from picha.karibu.errors import Code
-
-LIMIT_MAX = 200
-OFFSET_MAX = 10_000
-_LIMIT = 100
+from picha.karibu.queries import LIMIT, LIMIT_MAX, OFFSET_MAX
 
 
-def limit(query: QueryParams, default: int = _LIMIT, most: int = LIMIT_MAX) -> int:
+def limit(query: QueryParams, default: int = LIMIT, most: int = LIMIT_MAX) -> int:
     """Return how many items are asked for, `default` where nothing is said."""
     return _number(query, "limit", default, 1, most)
 
@@ -36,7 +33,7 @@ def parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
     """Return what `parse` makes of `name`, or None where it is not given; `what` tells what it should be."""
     value = query.get(name)
     try:
-        return parse(value) if value else None
+        return parse(value) if value is not None else None
     except (ValueError, OverflowError):
         raise invalid(name, what) from None
 

@@ -1,10 +1,5 @@
 """The one table of routes: it registers handlers and drives the tests that walk every route."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-from starlette.responses import Response
-
 from picha.gateway.api import (
     about,
     afterwards,
@@ -19,9 +14,12 @@ from picha.gateway.api import (
     templates,
     webhooks,
 )
-from picha.gateway.api.calls import Answer, Call
+from picha.gateway.api.manual import samples
+from picha.gateway.api.manual.routes import Manual
 from picha.gateway.api.once import without_body
+from picha.gateway.api.route import Route
 from picha.gateway.domain.keys import Scope
+from picha.karibu.about import Health, KeyCheck, Root, Version
 from picha.karibu.conversations import (
     Conversation,
     ConversationDeleted,
@@ -31,36 +29,27 @@ from picha.karibu.conversations import (
 )
 from picha.karibu.errors import Code
 from picha.karibu.events import EventPage
-from picha.karibu.media import Media, MediaDeleted, MediaFromUrl
+from picha.karibu.media import Media, MediaDeleted, MediaFromUrl, MediaUpload
 from picha.karibu.notices import Notice
+from picha.karibu.queries import (
+    ConversationsQuery,
+    EventsHeaders,
+    EventsQuery,
+    MessagesQuery,
+    NoticesQuery,
+    RangeHeaders,
+    SendersQuery,
+    SignedLinkQuery,
+    SummaryQuery,
+    TemplatesQuery,
+)
 from picha.karibu.reads import Message, Page, ReadReceipt, Timeline
 from picha.karibu.resend import Resend
 from picha.karibu.senders import Sender, SenderChange, SenderState
-from picha.karibu.sends import SendAccepted, SendImage, SendTemplate, SendText
+from picha.karibu.sends import SendAccepted, SendImageBody, SendTemplateBody, SendTextBody
 from picha.karibu.templates import Template, TemplatePage
 
-Handler = Callable[[Call], Awaitable[Answer | Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One operation. `codes` are what it may refuse with beside those that every keyed or any route may.
-
-    `scope` is what a key must have to be served; where there is none, any key will do. Whoever is not served after
-    `patience_s` seconds is told so.
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    body: type | None = None
-    answer: object = None
-    codes: tuple[Code, ...] = ()
-    scope: Scope | None = None
-    needs_key: bool = True
-    is_enveloped: bool = True
-    patience_s: float = 30.0
-
+__all__ = ["FORMER_SENDS", "OTHER_SENDS", "ROUTES", "Route"]
 
 _MESSAGES = "/v1/whatsapp/messages"
 _CONVERSATIONS = "/v1/whatsapp/conversations"
@@ -90,19 +79,29 @@ _ANY_SEND = (
 
 _SEND, _READ, _MANAGE = Scope
 
-ROUTES = (
-    Route("GET", "/", about.root, needs_key=False, is_enveloped=False),
-    Route("GET", "/version", about.version, needs_key=False, is_enveloped=False),
+_SERVED = (
+    Route("GET", "/", about.root, answer=Root, needs_key=False, is_enveloped=False),
+    Route("GET", "/version", about.version, answer=Version, needs_key=False, is_enveloped=False),
     # Any key may learn what it may do.
-    Route("GET", "/karibu/x-api-key", about.whoami, is_enveloped=False),
-    Route("GET", "/health/live", about.live, needs_key=False, is_enveloped=False),
-    Route("GET", "/health/ready", about.ready, codes=(Code.UNAVAILABLE,), needs_key=False, is_enveloped=False),
-    Route("GET", "/inbox", about.inbox, needs_key=False, is_enveloped=False),
+    Route("GET", "/karibu/x-api-key", about.whoami, answer=KeyCheck, is_enveloped=False),
+    Route("GET", "/health/live", about.live, answer=Health, needs_key=False, is_enveloped=False),
+    Route(
+        "GET",
+        "/health/ready",
+        about.ready,
+        answer=Health,
+        codes=(Code.UNAVAILABLE,),
+        needs_key=False,
+        is_enveloped=False,
+    ),
+    Route("GET", "/inbox", about.inbox, answer="text/html", needs_key=False, is_enveloped=False),
     Route(
         "POST",
         f"{_MESSAGES}/image",
         sends.send_image,
-        body=SendImage,
+        body=SendImageBody,
+        statuses=(202,),
+        examples=samples.SENDS,
         answer=SendAccepted,
         scope=_SEND,
         codes=(*_ANY_SEND, Code.WINDOW_CLOSED, Code.MEDIA_NOT_FOUND, *_IMAGE, Code.NOT_IMPLEMENTED),
@@ -111,7 +110,9 @@ ROUTES = (
         "POST",
         f"{_MESSAGES}/text",
         sends.send_text,
-        body=SendText,
+        body=SendTextBody,
+        statuses=(202,),
+        examples=samples.TEXTS,
         answer=SendAccepted,
         scope=_SEND,
         codes=(*_ANY_SEND, Code.WINDOW_CLOSED),
@@ -120,7 +121,9 @@ ROUTES = (
         "POST",
         f"{_MESSAGES}/template",
         sends.send_template,
-        body=SendTemplate,
+        body=SendTemplateBody,
+        statuses=(202,),
+        examples=samples.TEMPLATES,
         answer=SendAccepted,
         scope=_SEND,
         codes=(
@@ -132,7 +135,19 @@ ROUTES = (
             Code.NOT_IMPLEMENTED,
         ),
     ),
-    Route("GET", _MESSAGES, messages.list_messages, answer=Page[Message], scope=_READ, codes=(Code.VALIDATION_ERROR,)),
+    Route(
+        "GET",
+        _MESSAGES,
+        messages.list_messages,
+        answer=Page[Message],
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR,),
+        query=MessagesQuery,
+        examples={
+            "What people wrote": {"direction": "inbound", "limit": 20},
+            "What failed, or waits": {"status": ["failed", "pending"]},
+        },
+    ),
     Route(
         "GET",
         f"{_MESSAGES}/{{message_id}}",
@@ -152,7 +167,7 @@ ROUTES = (
     Route(
         "POST",
         f"{_MESSAGES}/{{message_id}}/cancel",
-        without_body(afterwards.cancel),
+        without_body(afterwards.cancel_message),
         answer=Message,
         scope=_SEND,
         codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_CANCELLABLE),
@@ -160,8 +175,10 @@ ROUTES = (
     Route(
         "POST",
         f"{_MESSAGES}/{{message_id}}/resend",
-        afterwards.resend,
+        afterwards.resend_message,
         body=Resend,
+        statuses=(202,),
+        examples={"Once more": {"confirm": True}},
         answer=Message,
         scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], Code.MESSAGE_NOT_FOUND, Code.NOT_RESENDABLE, Code.WINDOW_CLOSED),
@@ -179,6 +196,8 @@ ROUTES = (
         _CONVERSATIONS,
         conversations.list_conversations,
         answer=Page[Conversation],
+        query=ConversationsQuery,
+        examples={"With something unread": {"status": "unread"}, "With one customer": {"recipient": samples.CUSTOMER}},
         scope=_READ,
         codes=(Code.VALIDATION_ERROR,),
     ),
@@ -188,6 +207,7 @@ ROUTES = (
         f"{_CONVERSATIONS}/summary",
         conversations.get_summary,
         answer=ConversationSummary,
+        query=SummaryQuery,
         scope=_READ,
         codes=(Code.VALIDATION_ERROR,),
     ),
@@ -212,6 +232,7 @@ ROUTES = (
         f"{_CONVERSATIONS}/{{conversation_id}}/read",
         conversations.read_conversation,
         body=MarkRead,
+        examples={"Up to a moment": {"up_to": "2026-01-31T12:00:00Z"}, "All of it": {}},
         answer=ConversationRead,
         scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], Code.CONVERSATION_NOT_FOUND),
@@ -221,6 +242,10 @@ ROUTES = (
         "/v1/events",
         events.list_events,
         answer=EventPage,
+        query=EventsQuery,
+        headers=EventsHeaders,
+        also="text/event-stream",
+        examples={"The first ten": {"limit": 10}},
         scope=_READ,
         codes=(Code.VALIDATION_ERROR, Code.RATE_LIMITED),
     ),
@@ -229,10 +254,20 @@ ROUTES = (
         "/v1/whatsapp/notices",
         notices.list_notices,
         answer=Page[Notice],
+        query=NoticesQuery,
         scope=_READ,
         codes=(Code.VALIDATION_ERROR,),
     ),
-    Route("GET", "/v1/whatsapp/senders", senders.list_senders, answer=list[Sender], scope=_READ, is_enveloped=False),
+    Route(
+        "GET",
+        "/v1/whatsapp/senders",
+        senders.list_senders,
+        answer=list[Sender],
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR,),
+        query=SendersQuery,
+        is_enveloped=False,
+    ),
     Route(
         "GET",
         "/v1/whatsapp/senders/{sender_id}",
@@ -247,6 +282,7 @@ ROUTES = (
         "/v1/whatsapp/senders/{sender_id}",
         senders.change_sender,
         body=SenderChange,
+        examples={"Take only what fits": {"image_policy": "strict"}, "A faster number": {"messages_per_second": 250}},
         answer=Sender,
         scope=_MANAGE,
         codes=(*_JSON, Code.SENDER_NOT_FOUND),
@@ -272,6 +308,7 @@ ROUTES = (
         "GET",
         "/v1/whatsapp/templates",
         templates.list_templates,
+        query=TemplatesQuery,
         answer=TemplatePage,
         scope=_READ,
         codes=(Code.VALIDATION_ERROR,),
@@ -289,22 +326,34 @@ ROUTES = (
     Route(
         "POST",
         _MEDIA,
-        media.upload,
+        media.upload_media,
         body=MediaFromUrl,
+        form=MediaUpload,
+        statuses=(201,),
+        examples={"From an address": {"url": samples.PICTURE_URL}},
         answer=Media,
         scope=_SEND,
         codes=(*_JSON, *_ONCE[1:], *_IMAGE),
         patience_s=600.0,  # a large picture on a slow line
     ),
-    Route("GET", f"{_MEDIA}/{{file_id}}", media.describe, answer=Media, scope=_READ, codes=(Code.MEDIA_NOT_FOUND,)),
+    Route("GET", f"{_MEDIA}/{{file_id}}", media.get_media, answer=Media, scope=_READ, codes=(Code.MEDIA_NOT_FOUND,)),
     Route(
-        "DELETE", f"{_MEDIA}/{{file_id}}", media.delete, answer=MediaDeleted, scope=_SEND, codes=(Code.MEDIA_NOT_FOUND,)
+        "DELETE",
+        f"{_MEDIA}/{{file_id}}",
+        media.delete_media,
+        answer=MediaDeleted,
+        scope=_SEND,
+        codes=(Code.MEDIA_NOT_FOUND,),
     ),
     # By key, or by the signed link that stands in `content.url`.
     Route(
         "GET",
         f"{_MEDIA}/{{file_id}}/content",
-        media.content,
+        media.get_content,
+        answer="image/*",
+        query=SignedLinkQuery,
+        headers=RangeHeaders,
+        statuses=(200, 206),
         scope=_READ,
         codes=(Code.MEDIA_NOT_FOUND,),
         needs_key=False,
@@ -312,17 +361,31 @@ ROUTES = (
     Route(
         "GET",
         f"{_MEDIA}/{{file_id}}/thumbnail",
-        media.thumbnail,
+        media.get_thumbnail,
+        answer="image/jpeg",
+        query=SignedLinkQuery,
         scope=_READ,
         codes=(Code.MEDIA_NOT_FOUND, Code.IMAGE_UNREADABLE, Code.IMAGE_NOT_SUPPORTED),
         needs_key=False,
     ),
-    Route("GET", "/webhooks/whatsapp", webhooks.handshake, codes=(Code.UNAUTHORIZED,), needs_key=False),
+    Route(
+        "GET",
+        "/webhooks/whatsapp",
+        webhooks.handshake,
+        answer="text/plain",
+        query=webhooks.Handshake,
+        codes=(Code.UNAUTHORIZED,),
+        needs_key=False,
+    ),
     Route(
         "POST",
         "/webhooks/whatsapp",
         webhooks.deliver,
+        body=dict,
+        answer="text/plain",
+        headers=webhooks.Signature,
         codes=(Code.UNAUTHORIZED, Code.BODY_TOO_LARGE),
         needs_key=False,
     ),
 )
+ROUTES = (*_SERVED, *Manual(_SERVED).routes)

@@ -8,10 +8,10 @@ from picha.gateway.domain.filling import places
 from picha.gateway.store import templates
 from picha.gateway.store.templates import ORDERS, Filter, TemplateView
 from picha.karibu.errors import Code
-from picha.karibu.templates import CATEGORIES, HOLDS_MAX_CHARS, STATUSES, Template, TemplatePage
+from picha.karibu.queries import HOLDS_MAX_CHARS, OFFSET_MAX, TEMPLATES, WORD_MAX_CHARS
+from picha.karibu.templates import CATEGORIES, STATUSES, Template, TemplatePage
 
 _NOT_FOUND = "This workspace has no template with that id; list yours with GET /v1/whatsapp/templates."
-_LIMIT = 50
 _META_CATEGORIES = {ours: theirs for theirs, ours in CATEGORIES.items()}
 _META_STATUSES = {ours: theirs for theirs, ours in STATUSES.items()}
 # What Meta has in a template's components that only its kind of template has.
@@ -25,11 +25,11 @@ async def list_templates(call: Call) -> Answer:
         sender_id=queries.uuid(query, "sender_id"),
         statuses=_any(call, "status", _META_STATUSES),
         categories=_any(call, "category", _META_CATEGORIES),
-        languages=query.getlist("language") or None,
-        holds=_holds(call),
+        languages=_words(call, "language") or None,
+        holds=queries.parsed(query, "name_or_content", _holds, f"text of at most {HOLDS_MAX_CHARS} characters") or None,
         order=queries.one_of(query, "sort", set(ORDERS)) or "updated_desc",
     )
-    limit = queries.limit(query, _LIMIT)
+    limit = queries.limit(query, TEMPLATES)
     offset = queries.parsed(query, "cursor", _cursor, "the cursor_next of an earlier answer") or 0
     found = await templates.find(
         call.services.pool, call.caller.workspace_id, call.caller.environment, wanted, limit=limit, offset=offset
@@ -38,7 +38,7 @@ async def list_templates(call: Call) -> Answer:
     return Answer(
         TemplatePage(
             items=[_shown(one) for one in found.items],
-            cursor_next=str(end) if end < min(found.total, queries.OFFSET_MAX) else None,
+            cursor_next=str(end) if end < min(found.total, OFFSET_MAX) else None,
             total_count=found.total,
         )
     )
@@ -91,18 +91,23 @@ def _buttons(view: TemplateView) -> list[dict[str, Any]]:
 
 def _any(call: Call, name: str, words: dict[str, str]) -> list[str] | None:
     """Read a parameter that may stand several times, any of which will do; Meta's words serve as well as Karibu's."""
-    given = [one.upper() for one in call.request.query_params.getlist(name)]
-    return [words.get(one, one) for one in given] or None
+    return [words.get(one.upper(), one.upper()) for one in _words(call, name)] or None
 
 
-def _holds(call: Call) -> str | None:
-    text = call.request.query_params.get("name_or_content")
-    if text is not None and (len(text) > HOLDS_MAX_CHARS or "\0" in text):
-        raise queries.invalid("name_or_content", f"text of at most {HOLDS_MAX_CHARS} characters")
-    return text or None
+def _words(call: Call, name: str) -> list[str]:
+    given = call.request.query_params.getlist(name)
+    if not all(0 < len(one) <= WORD_MAX_CHARS and "\0" not in one for one in given):
+        raise queries.invalid(name, f"a word of 1 to {WORD_MAX_CHARS} characters")
+    return given
+
+
+def _holds(text: str) -> str:
+    if len(text) > HOLDS_MAX_CHARS or "\0" in text:
+        raise ValueError("no part of a text")
+    return text
 
 
 def _cursor(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(queries.OFFSET_MAX))):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(OFFSET_MAX))):
         raise ValueError("no cursor")
     return int(text)

@@ -1,5 +1,9 @@
 """/webhooks/whatsapp: where Meta shakes hands and delivers."""
 
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 from starlette.responses import PlainTextResponse, Response
 
 from picha.gateway.api.calls import Call, RefusedError, body
@@ -8,6 +12,26 @@ from picha.gateway.meta.limits import WEBHOOK_MAX_BYTES
 from picha.gateway.metrics import WEBHOOKS
 from picha.karibu.errors import Code
 from picha.kit.crashpoints import crashpoint
+
+
+class Handshake(msgspec.Struct, frozen=True, kw_only=True):
+    """How Meta asks whether an address wants its webhooks."""
+
+    mode: Annotated[str, Meta(description="`subscribe`.")] = msgspec.field(name="hub.mode")
+    verify_token: Annotated[str, Meta(description="The one that this gateway was set up with.")] = msgspec.field(
+        name="hub.verify_token"
+    )
+    challenge: Annotated[str, Meta(description="Comes back as the body.")] = msgspec.field(
+        name="hub.challenge", default=""
+    )
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True, rename={"signature": SIGNATURE_HEADER}):
+    """What proves that a webhook is Meta's."""
+
+    signature: Annotated[
+        str, Meta(description="`sha256=` and the HMAC-SHA256 of the body with the app secret, in hexadecimal.")
+    ]
 
 
 async def handshake(call: Call) -> Response:

@@ -1,8 +1,9 @@
-"""The pace of a number, and of two who talk: so many messages in a time, without window boundaries. Pure.
+"""The pace of a number, of two who talk, and of a caller: so many in a time, without window boundaries. Pure.
 
 The generic cell rate algorithm keeps one moment: the one at which everything that was borrowed is paid back.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -36,3 +37,37 @@ class Pace:
     def take(self, now: float) -> None:
         """Count one that leaves at `now`."""
         self._paid_back_at = max(self._paid_back_at, now) + 1 / self.per_second
+
+
+# What is lost in adding up seconds as floats.
+_ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """At most `burst` requests at once, of which `per_second` come back; moments are seconds of a steady clock.
+
+    Whoever asks keeps the one moment at which all is paid back; one that lies in the past means that all is left.
+    """
+
+    per_second: float
+    burst: int
+
+    def wait(self, paid_back_at: float, now: float) -> float:
+        """Return in how many seconds one more may be made: 0 where it may be at once."""
+        wait = paid_back_at - now - (self.burst - 1) / self.per_second
+        return wait if wait > _ROUNDING_S else 0.0
+
+    def take(self, paid_back_at: float, now: float) -> float:
+        """Return the moment at which all is paid back, with one more made now."""
+        return max(paid_back_at, now) + 1 / self.per_second
+
+    def left(self, paid_back_at: float, now: float) -> int:
+        """Return how many more may be made at once."""
+        borrowed = max(0.0, paid_back_at - now - _ROUNDING_S) * self.per_second
+        return max(0, self.burst - math.ceil(borrowed))
+
+    @property
+    def span_s(self) -> float:
+        """How many seconds it takes until all is paid back of what may be borrowed."""
+        return self.burst / self.per_second

@@ -1,54 +1,13 @@
 """A command for every example of the OpenAPI document, which does what it says when it is pasted into a shell."""
 
-import json
 import re
 import shlex
-import textwrap
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from picha.sandbox.manual.schemas import Schema
+from picha.manual.operations import Operation, operations, written
+from picha.manual.schemas import Schema
 from picha.sandbox.ready import Ready
-
-_LINE_MAX = 72
-
-
-class Operation(NamedTuple):
-    """One call of the document."""
-
-    method: str
-    path: str
-    item: Schema
-
-    @property
-    def id(self) -> str:
-        """The operation id."""
-        return str(self.item["operationId"])
-
-
-def operations(document: Schema) -> list[Operation]:
-    """Return every call of the document, in its order."""
-    methods = ("get", "post", "put", "delete")
-    return [
-        Operation(method.upper(), path, item[method])
-        for path, item in document["paths"].items()
-        for method in methods
-        if method in item
-    ]
-
-
-def titles(operation: Operation) -> list[str]:
-    """Return the titles of an operation's examples; one without examples has one without a title."""
-    found = dict.fromkeys(title for part in _examples(operation) for title in part)
-    return list(found) or [""]
-
-
-def _examples(operation: Operation) -> Iterator[Schema]:
-    for media in operation.item.get("requestBody", {}).get("content", {}).values():
-        yield media["examples"]
-    for parameter in operation.item["parameters"]:
-        yield parameter.get("examples", {})
 
 
 class Commands:
@@ -127,7 +86,7 @@ class Commands:
         if "requestBody" not in operation.item:
             return []
         media = operation.item["requestBody"]["content"]["application/json"]
-        return ["-H 'Content-Type: application/json'", f"-d {shlex.quote(_written(media['examples'][title]['value']))}"]
+        return ["-H 'Content-Type: application/json'", f"-d {shlex.quote(written(media['examples'][title]['value']))}"]
 
     def _is_file(self, operation: Operation) -> bool:
         content = operation.item["responses"].get("200", {}).get("content", {})
@@ -138,20 +97,6 @@ def _needed(operation: Operation) -> str:
     """Return the title of the example that brings what a call cannot do without, none where the bare call does."""
     needed = [one for one in operation.item["parameters"] if one["in"] == "query" and one.get("required")]
     return next(iter(needed[0].get("examples", {})), "") if needed else ""
-
-
-def _written(body: Schema) -> str:
-    """Return a body as JSON, with a line for each of its members when it is long."""
-    text = json.dumps(body, ensure_ascii=False)
-    if len(text) <= _LINE_MAX:
-        return text
-    members = ",\n".join(f"    {json.dumps(name)}: {_member(value)}" for name, value in body.items())
-    return f"{{\n{members}\n  }}"
-
-
-def _member(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LINE_MAX else textwrap.indent(json.dumps(value, indent=2), "    ").strip()
 
 
 def _form(operation: Operation) -> Schema:

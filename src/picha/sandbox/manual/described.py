@@ -7,16 +7,14 @@
 A parameter of a path or query is a field of a struct, with its meaning and an example in `msgspec.Meta`.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-Shapes = type | tuple[type, ...] | str | None
-"""A struct, several of which one fits, the MIME type of what is no JSON, or nothing at all."""
+from picha.manual.schemas import Shapes
 
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "described"
 
 
@@ -82,9 +80,3 @@ def description_of(handler: Callable[..., Any]) -> Described | None:
     """Return what was left with a handler, if anything was."""
     description = getattr(handler, _MARK, None)
     return description if isinstance(description, Described) else None
-
-
-def said(documented: Any) -> tuple[str, str]:
-    """Return a docstring's first sentence without its full stop, and what follows it up to the errors it raises."""
-    first, _, rest = (inspect.getdoc(documented) or "").partition("\n\n")
-    return " ".join(first.split()).removesuffix("."), rest.partition("Raises:")[0].strip()

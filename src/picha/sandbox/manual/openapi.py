@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
+from picha.manual.schemas import Schema, Schemas, Shapes, kinds_in, said
 from picha.sandbox.control_words import ControlRefusal
 from picha.sandbox.first_day import DOCUMENTED_MEDIA_ID
 from picha.sandbox.graph.answers import GraphRefusal
 from picha.sandbox.graph.roads import ROADS
 from picha.sandbox.graph.signposts import SECTIONS, Signpost
-from picha.sandbox.manual.described import Described, Shapes, description_of, said
-from picha.sandbox.manual.schemas import Schema, Schemas, kinds_in
+from picha.sandbox.manual.described import Described, description_of
 from picha.sandbox.manual.webhook import Handshake, Webhook, webhooks
 from picha.sandbox.ready import Ready
 

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from picha.manual.schemas import Schema
 from picha.sandbox.manual.described import described
 from picha.sandbox.manual.openapi import document
 from picha.sandbox.manual.page import POLICY, page
-from picha.sandbox.manual.schemas import Schema
 from picha.sandbox.ready import Ready
 
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from picha.cloudapi.webhooks import Contact, InboundMessage, MessageEcho, Metadata, Status, WebhookError
-from picha.sandbox.manual.schemas import Schema, Schemas
+from picha.manual.schemas import Schema, Schemas
 
 
 class Handshake(msgspec.Struct, frozen=True, kw_only=True):

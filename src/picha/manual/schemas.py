@@ -6,11 +6,18 @@ from typing import Any
 
 import msgspec
 
-from picha.sandbox.manual.described import Shapes
-
 Schema = dict[str, Any]
+Shapes = type | tuple[type, ...] | str | None
+"""A struct, several of which one fits, the MIME type of what is no JSON, or nothing at all."""
+
 _PLACE = "#/components/schemas/"
 _JSON = "application/json"
+
+
+def said(documented: Any) -> tuple[str, str]:
+    """Return a docstring's first sentence without its full stop, and what follows it up to the errors it raises."""
+    first, _, rest = (inspect.getdoc(documented) or "").partition("\n\n")
+    return " ".join(first.split()).removesuffix("."), rest.partition("Raises:")[0].strip()
 
 
 def kinds_in(shapes: Shapes) -> tuple[type, ...]:

@@ -42,7 +42,7 @@ article:target { border-color: var(--accent); }
 .path { display: flex; gap: .6rem; align-items: baseline; flex-wrap: wrap; margin: .25rem 0; }
 .path code { background: none; padding: 0; font-size: .9375rem; }
 .method { font: 600 .75rem/1 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-.get { color: var(--get); } .post { color: var(--post); } .put { color: var(--post); } .delete { color: var(--delete); }
+.get { color: var(--get); } .post, .put, .patch { color: var(--post); } .delete { color: var(--delete); }
 .title { font-size: .875rem; color: var(--soft); margin: .75rem 0 .1rem; }
 details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--soft); font-size: .9375rem; padding: .2rem 0; }

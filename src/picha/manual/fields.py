@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from picha.sandbox.manual.schemas import Schema, without_null
+from picha.manual.schemas import Schema, without_null
 
 _DEPTH_MAX = 4
 _LISTED = re.compile(r"^- `(\w+)`: (.*(?:\n  .*)*)$", re.MULTILINE)

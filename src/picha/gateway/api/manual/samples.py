@@ -1,0 +1,44 @@
+"""What stands for the reader's own things in examples; a test puts real ones in their place and tries them all."""
+
+from uuid import UUID
+
+CUSTOMER = "255712345678"
+PICTURE_URL = "https://shop.example/receipt.jpg"
+_FAMILY = "01900000-0000-7000-8000-"
+CONVERSATION, FILE, MESSAGE, SENDER, TEMPLATE = (str(UUID(f"{_FAMILY}{number:012d}")) for number in range(1, 6))
+IN_PATH = {
+    "conversation_id": CONVERSATION,
+    "file_id": FILE,
+    "message_id": MESSAGE,
+    "sender_id": SENDER,
+    "template_id": TEMPLATE,
+}
+ANYTHING = str(UUID(f"{_FAMILY}{9:012d}"))
+"""The id of whatever has no sample of its own."""
+
+SENDS = {
+    "A picture on the web": {"to": CUSTOMER, "media_url": PICTURE_URL, "caption": "Your receipt"},
+    "An uploaded picture": {"to": CUSTOMER, "file_id": FILE, "client_reference": "order-1042"},
+    "Into a conversation": {"conversation_id": CONVERSATION, "file_id": FILE, "priority": "high"},
+    "Once more if nobody knows": {
+        "to": CUSTOMER,
+        "file_id": FILE,
+        "on_unknown": "resend",
+        "expires_at": "2199-12-31T12:00:00Z",
+    },
+}
+
+TEXTS = {
+    "To a customer who wrote": {"to": CUSTOMER, "body": "Your order is on its way."},
+    "As an answer": {"to": CUSTOMER, "body": "Yes, until six.", "reply_to": MESSAGE},
+}
+
+TEMPLATES = {
+    "With an uploaded picture": {"to": CUSTOMER, "template_name": "picha_photo", "header": {"file_id": FILE}},
+    "With a picture on the web": {
+        "to": CUSTOMER,
+        "template_name": "picha_photo",
+        "language": "en_US",
+        "header": {"media_url": PICTURE_URL},
+    },
+}
