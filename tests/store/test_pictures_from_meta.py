@@ -259,7 +259,9 @@ async def test_the_same_picture_from_many_customers_at_once_is_one_blob(shop: Sh
     [account] = await AccountBook(shop.ground.pool, VAULT, SystemClock()).all()
     arriving = [shop.graph.download(account, f"{shop.meta.url}/bytes/{ID}") for _ in range(12)]
 
-    kept = await asyncio.gather(*(album.keep_received(account.workspace_id, one, "image/jpeg") for one in arriving))
+    kept = await asyncio.gather(
+        *(album.keep_received(account.workspace_id, "test", one, "image/jpeg") for one in arriving)
+    )
 
     assert {file.digest for file in kept} == {hashlib.sha256(BLOCK * 20).digest()}
     assert await shop.ground.pool.fetchval("SELECT count(*) FROM blob") == 1

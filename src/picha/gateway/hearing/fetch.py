@@ -91,7 +91,7 @@ class Fetching:
 
     async def _keep(self, picture: Picture, media: _Media, pieces: AsyncGenerator[bytes, None]) -> File:
         announced_type = media.mime_type or "application/octet-stream"
-        return await self.album.keep_received(picture.workspace_id, pieces, announced_type)
+        return await self.album.keep_received(picture.workspace_id, picture.environment, pieces, announced_type)
 
 
 def _compare(announced: str | None, digest: bytes) -> tuple[str, str | None]:
