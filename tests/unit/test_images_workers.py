@@ -215,6 +215,23 @@ async def test_two_heavy_pictures_at_once_do_not_wait_for_each_other_forever() -
     assert all(outcome.flaws == () for outcome in outcomes)
 
 
+@pytest.mark.parametrize(("pixels", "waits"), [(25_000_000, False), (25_000_001, True)])
+async def test_a_picture_of_over_25_megapixels_takes_the_room_of_two(pixels: int, *, waits: bool) -> None:
+    data = picture()
+    async with Workshop(children=2) as shop:
+        await shop.do(Job("check", data))
+        [first] = children()
+        os.kill(first, signal.SIGSTOP)
+        large = asyncio.create_task(shop.do(Job("check", data, pixels=pixels)))
+        small = asyncio.create_task(shop.do(Job("check", data)))
+
+        done, _ = await asyncio.wait({small}, timeout=1.5 if waits else PATIENCE_S)
+
+        assert (small in done) != waits
+        os.kill(first, signal.SIGCONT)
+        assert [one.flaws for one in await asyncio.gather(large, small)] == [(), ()]
+
+
 async def test_past_the_line_s_length_a_picture_is_turned_away_at_once() -> None:
     data = picture()
     async with Workshop(children=1, waiting_max=1) as shop:

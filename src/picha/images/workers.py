@@ -19,6 +19,8 @@ from picha.kit.logs import logger
 
 # A picture of more pixels than this is given the room of two.
 HEAVY_PIXELS = 25_000_000
+# Seconds that one picture may take, whatever it waits for.
+WALL_MAX_S = 30.0
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -80,7 +82,7 @@ class Workshop:
     """
 
     def __init__(
-        self, *, children: int = 2, waiting_max: int = 256, patience_s: float = 30.0, jobs_max: int = 200
+        self, *, children: int = 2, waiting_max: int = 256, patience_s: float = WALL_MAX_S, jobs_max: int = 200
     ) -> None:
         self._children, self._waiting_max, self._patience_s, self._jobs_max = (
             children,

@@ -26,7 +26,7 @@ from picha.kit.ids import chance
 
 _MOST = 64
 # With pauses that double up to five minutes, ten tries take about twenty minutes.
-_TRIES = 10
+TRIES = 10
 _LONGEST_WAIT = timedelta(minutes=5)
 
 
@@ -61,7 +61,7 @@ class Fetching:
         try:
             file = await self._kept(picture, media)
         except GraphCallError as error:
-            if error.again and picture.tries + 1 < _TRIES:
+            if error.again and picture.tries + 1 < TRIES:
                 await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
             else:
                 PICTURES.labels("meta", "unavailable").inc()
