@@ -16,7 +16,7 @@ from tests.pictures.jpegs import scans
 
 from picha.images.child import Job
 from picha.images.normalise import begin
-from picha.images.workers import CrowdedError, Workshop
+from picha.images.workers import TOO_SLOW, CrowdedError, Workshop
 
 PATIENCE_S = 30.0
 MAX_BYTES = 5_242_880
@@ -139,6 +139,17 @@ async def test_a_picture_that_takes_forever_to_decode_is_given_up_and_the_next_o
         assert [flaw.code for flaw in (await shop.do(Job("check", slow))).flaws] == ["too_hard"]
         assert (await shop.do(Job("check", picture()))).flaws == ()
     await until_none_runs(*children())
+
+
+async def test_a_picture_that_takes_too_much_computing_is_named_for_that_and_costs_no_second_child() -> None:
+    slow = Job("check", scans(9_000), cpu_s=1)
+    async with Workshop(children=1) as shop:
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+        assert (await shop.do(slow)).flaws == (TOO_SLOW,)
+
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun < 4
+        assert (await shop.do(Job("check", picture()))).flaws == ()
 
 
 async def test_a_picture_that_needs_more_memory_than_a_child_has_is_named_and_the_child_lives_on() -> None:

@@ -6,6 +6,7 @@ the event loop only waits.
 
 import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Self, TypeVar
 
-from picha.images.child import Job, Outcome, read, write
+from picha.images.child import CPU_MAX_S, Job, Outcome, read, write
 from picha.images.facts import Flaw
 from picha.kit.logs import logger
 
@@ -24,10 +25,14 @@ WALL_MAX_S = 30.0
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_REMEDY = "Open it in an image editor and save it anew, as a JPEG with fewer pixels."
+# Which may be the machine's fault: another time it may be opened.
 TOO_HARD = Flaw(
-    "too_hard",
-    "The picture could not be opened within the memory and time that one picture is given.",
-    "Open it in an image editor and save it anew, as a JPEG with fewer pixels.",
+    "too_hard", "The picture could not be opened within the memory and time that one picture is given.", _REMEDY
+)
+# Which is the picture's own: computing is counted, and not what it waited for.
+TOO_SLOW = Flaw(
+    "too_hard", f"The picture takes more than the {CPU_MAX_S} seconds of computing that one picture is given.", _REMEDY
 )
 
 
@@ -62,6 +67,11 @@ class _Child:
         if outcome is None:
             self.close()
         return outcome
+
+    @property
+    def has_run_out(self) -> bool:
+        """Whether it was ended because a picture took more computing than it may."""
+        return self._process.returncode == -signal.SIGXCPU
 
     def kill(self) -> None:
         """End it at once, whatever it does; the thread that waits for its answer gets none."""
@@ -150,8 +160,9 @@ class Workshop:
             child.kill()
             raise
         if outcome is None:
-            logger("images").warning("a child that opens pictures died", jobs=child.jobs)
-        elif child.jobs < self._jobs_max:
+            logger("images").warning("a child that opens pictures died", jobs=child.jobs, ran_out=child.has_run_out)
+            return Outcome(flaws=(TOO_SLOW,)) if child.has_run_out else None
+        if child.jobs < self._jobs_max:
             self._idle.append(child)
         else:
             await self._run(child.close)
