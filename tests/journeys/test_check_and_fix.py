@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.pictures.jpegs import EXIF
+from tests.pictures.jpegs import EXIF, scans
 from tests.pictures.making import GPS, LIMIT, drawn, lying
 from tests.pictures.others import HEIC
 from tests.pictures.pngs import bomb
@@ -117,6 +117,17 @@ def test_a_bar_shows_on_a_terminal_and_the_lines_still_go_where_they_are_sent(al
     assert out.count(b"ok  plain.jpg") == 30
     assert b"Looking" in os.read(ours, 65536)
     os.close(ours)
+
+
+def test_what_is_logged_goes_to_the_standard_error_and_not_between_the_answers(album: Path) -> None:
+    (album / "slow.jpg").write_bytes(scans(9_000))
+    words = ["/bin/sh", "-c", 'ulimit -t 3; exec "$@"', "-", *PROGRAM, "check", "--json", "slow.jpg"]
+
+    done = subprocess.run(words, cwd=album, capture_output=True, timeout=100, check=False)
+
+    [answer] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, [flaw["code"] for flaw in answer["flaws"]]) == (2, ["too_hard"])
+    assert b"a child that opens pictures died" in done.stderr
 
 
 def test_a_file_name_that_is_no_text_is_printed_all_the_same(album: Path) -> None:
