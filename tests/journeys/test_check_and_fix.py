@@ -159,6 +159,20 @@ def test_fix_says_what_it_changed_and_leaves_nothing_else_behind(album: Path) ->
         assert image.size == (40, 30)
 
 
+def test_fix_says_when_the_copy_s_name_claims_another_kind_than_it_is(album: Path) -> None:
+    (album / "logo.webp").write_bytes(drawn("RGBA", "WEBP", lossless=True))
+    veiled = Image.open(album / "logo.webp")
+    veiled.putalpha(100)
+    veiled.save(album / "logo.webp", lossless=True)
+
+    told = {
+        name: run(album, "fix", "logo.webp", "-o", name).stderr.decode() for name in ("logo.jpg", "logo.png", "logo")
+    }
+
+    assert "Note: The name says jpeg, the bytes are png; the bytes count." in told["logo.jpg"]
+    assert "Note:" not in told["logo.png"] + told["logo"]
+
+
 def test_fix_works_in_a_pipe(album: Path) -> None:
     done = run(album, "fix", "-", "-o", "-", given=HEIC)
 

@@ -105,6 +105,8 @@ async def test_what_is_streamed_in_again_is_looked_at_and_never_whole_in_memory(
         for _ in range(40):
             yield DATA
 
+    before = most = private_bytes()
+
     async def watch() -> None:
         """Note the most memory of the whole process: what a store's own client takes, Python does not count."""
         nonlocal most
@@ -112,7 +114,6 @@ async def test_what_is_streamed_in_again_is_looked_at_and_never_whole_in_memory(
             most = max(most, private_bytes())
             await asyncio.sleep(0.001)
 
-    before = most = private_bytes()
     watching = asyncio.create_task(watch())
     first = await place.blobs.put_stream(come(), most=40 * len(DATA))
     watching.cancel()

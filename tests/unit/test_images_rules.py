@@ -219,3 +219,14 @@ def test_a_size_is_told_in_bytes() -> None:
     [flaw] = verdict(inspect(SOUND[0]), LIMIT + 1, max_bytes=LIMIT)
 
     assert flaw.message == "The file has 5,242,881 bytes; WhatsApp takes 5,242,880 at most."
+
+
+@pytest.mark.parametrize(("tail", "remedy"), [(False, "Save it with fewer pixels"), (True, "Cut what follows the end")])
+def test_what_makes_a_file_too_large_decides_what_to_do_about_it(*, tail: bool, remedy: str) -> None:
+    data = png(header(), chunk(b"IDAT", zlib.compress(bytes(100_000))), IEND)
+    filler = chunk(b"fill", bytes(LIMIT))
+    data = data + filler if tail else data[: -len(IEND)] + filler + IEND
+
+    [flaw] = [flaw for flaw in verdict(inspect(data), len(data), max_bytes=LIMIT) if flaw.code == "too_large"]
+
+    assert flaw.remedy.startswith(remedy)
