@@ -23,6 +23,7 @@ from picha.gateway.api.queries import LIMIT_MAX, OFFSET_MAX
 from picha.gateway.api.routes import ROUTES, Route
 from picha.gateway.domain.keys import OVERLAP_MAX
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
+from picha.gateway.hearing.fetch import TOKEN_WAIT
 from picha.gateway.hearing.fetch import TRIES as HEAR_TRIES
 from picha.gateway.pictures.hands import AT_ONCE as HANDS
 from picha.gateway.pictures.hands import PER_WORKSPACE as HANDS_PER_WORKSPACE
@@ -177,6 +178,11 @@ def limits_page() -> str:
         ("Pictures in memory, in each process", f"{HANDS}, {HANDS_PER_WORKSPACE} of a workspace", "wait"),
         ("What a customer sends", f"{limits.MEDIA_MAX_BYTES:,} bytes", "`content.state` is unavailable"),
         ("Fetching what a customer sends", f"{HEAR_TRIES} tries", "`content.state` is unavailable"),
+        (
+            "Fetching what a customer sends while WhatsApp refuses the token",
+            span(TOKEN_WAIT),
+            "`content.state` is unavailable",
+        ),
         ("Fetching media_url: tries where another may help", PREPARE_TRIES, "failed 131052"),
         ("Fetching for a preflight or an upload by URL", f"{PATIENCE_S:.0f} s", "422 MEDIA_UNREACHABLE"),
         ("Caption", f"{limits.CAPTION_MAX_CHARS:,} code points", "422 VALIDATION_ERROR"),
