@@ -9,7 +9,7 @@ from PIL import Image
 from tests.store.ground import Ground
 
 from picha.gateway.blobs.local import LocalBlobs
-from picha.gateway.domain.admission import SendImage
+from picha.gateway.domain.admission import Send
 from picha.gateway.pictures.intake import Album
 from picha.gateway.store import accepting, files
 from picha.images.workers import Workshop
@@ -73,7 +73,7 @@ async def test_what_a_customer_sent_may_go_out_again_only_if_whatsapp_takes_it(
         yield picture(form)
 
     file = await album(ground, tmp_path, workshop).keep_received(ground.app.workspace_id, "test", come(), "image/x")
-    command = SendImage(ground.app.workspace_id, ground.app.app_id, "test", to="16505551234", file_id=file.id)
+    command = Send(ground.app.workspace_id, ground.app.app_id, "test", to="16505551234", file_id=file.id)
 
     [known] = await accepting.known(ground.pool, [command])
 
@@ -84,7 +84,7 @@ async def test_a_send_of_one_environment_finds_no_picture_and_no_message_of_the_
     assert await ground.customer_writes()
     file_id, message = await ground.picture(), await ground.pool.fetchval("SELECT id FROM message")
     asks = [
-        SendImage(ground.app.workspace_id, ground.app.app_id, environment, to="1", file_id=file_id, reply_to=message)
+        Send(ground.app.workspace_id, ground.app.app_id, environment, to="1", file_id=file_id, reply_to=message)
         for environment in ("test", "live")
     ]
 
