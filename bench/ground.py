@@ -176,8 +176,9 @@ def _customers(ground: Ground) -> None:
     )
     digest = hashlib.sha256(b"bench").digest()
     ground.sql(
-        "INSERT INTO file (id, workspace_id, digest, mime_type, size_bytes, width, height, is_fit, sweep_at)"
-        " VALUES (%(id)s, %(w)s, %(digest)s, 'image/jpeg', 1000, 10, 10, true, now() + interval '1 day')",
+        "INSERT INTO file (id, workspace_id, environment, digest, mime_type, size_bytes, width, height, is_fit,"
+        " sweep_at) VALUES (%(id)s, %(w)s, 'test', %(digest)s, 'image/jpeg', 1000, 10, 10, true,"
+        " now() + interval '1 day')",
         id=ground.file,
         w=ground.app.workspace_id,
         digest=digest,

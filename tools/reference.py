@@ -23,13 +23,21 @@ from picha.gateway.api.routes import ROUTES, Route
 from picha.gateway.api.turnstile import STRANGERS
 from picha.gateway.domain.keys import OVERLAP_MAX
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
+from picha.gateway.hearing.fetch import TOKEN_WAIT
+from picha.gateway.hearing.fetch import TRIES as HEAR_TRIES
+from picha.gateway.pictures.hands import AT_ONCE as HANDS
+from picha.gateway.pictures.hands import PER_WORKSPACE as HANDS_PER_WORKSPACE
 from picha.gateway.pictures.intake import FILE_LIFE
+from picha.gateway.pictures.prepare import TRIES as PREPARE_TRIES
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes, replays
 from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.gateway.store.views import COUNT_TO
+from picha.images.child import CPU_MAX_S, MEMORY_MAX_BYTES
+from picha.images.findings import PARTS_MAX
 from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX
+from picha.images.workers import WALL_MAX_S
 from picha.karibu.errors import FAILURES, RETRYABLE, STATUS, WORDS, Code
 from picha.karibu.queries import CONVERSATIONS_MAX, EVENTS_MAX, LIMIT_MAX, OFFSET_MAX, SEARCH_MAX_CHARS
 from picha.karibu.shape import MAX_DEPTH
@@ -187,6 +195,21 @@ def limits_page() -> str:
         ("Picture under auto", f"{AUTO_MAX_BYTES:,} bytes", "413, or failed 131053"),
         ("Picture under strict", f"{limits.IMAGE_MAX_BYTES:,} bytes", "413, or failed 131053"),
         ("Pixels", f"{SIDE_MAX:,} a side, {PIXELS_MAX:,} in all", "422 IMAGE_TOO_LARGE, or failed 131053"),
+        ("Segments or chunks of a picture", f"{PARTS_MAX:,}", "422 IMAGE_NOT_SUPPORTED, or failed 131053"),
+        (
+            "Opening one picture, in a child process",
+            f"{CPU_MAX_S} s of computing, {MEMORY_MAX_BYTES // 1024**3} GiB, {WALL_MAX_S:.0f} s in all",
+            "422 IMAGE_UNREADABLE or IMAGE_TOO_LARGE, or failed 131053",
+        ),
+        ("Pictures in memory, in each process", f"{HANDS}, {HANDS_PER_WORKSPACE} of a workspace", "wait"),
+        ("What a customer sends", f"{limits.MEDIA_MAX_BYTES:,} bytes", "`content.state` is unavailable"),
+        ("Fetching what a customer sends", f"{HEAR_TRIES} tries", "`content.state` is unavailable"),
+        (
+            "Fetching what a customer sends while WhatsApp refuses the token",
+            span(TOKEN_WAIT),
+            "`content.state` is unavailable",
+        ),
+        ("Fetching media_url: tries where another may help", PREPARE_TRIES, "failed 131052"),
         ("Fetching for a preflight or an upload by URL", f"{PATIENCE_S:.0f} s", "422 MEDIA_UNREACHABLE"),
         ("Caption", f"{limits.CAPTION_MAX_CHARS:,} code points", "422 VALIDATION_ERROR"),
         ("Webhook from Meta", f"{limits.WEBHOOK_MAX_BYTES:,} bytes", "413"),

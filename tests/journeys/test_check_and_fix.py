@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.pictures.jpegs import EXIF
+from tests.pictures.jpegs import EXIF, scans
 from tests.pictures.making import GPS, LIMIT, drawn, lying
 from tests.pictures.others import HEIC
 from tests.pictures.pngs import bomb
@@ -119,6 +119,17 @@ def test_a_bar_shows_on_a_terminal_and_the_lines_still_go_where_they_are_sent(al
     os.close(ours)
 
 
+def test_what_is_logged_goes_to_the_standard_error_and_not_between_the_answers(album: Path) -> None:
+    (album / "slow.jpg").write_bytes(scans(9_000))
+    words = ["/bin/sh", "-c", 'ulimit -t 3; exec "$@"', "-", *PROGRAM, "check", "--json", "slow.jpg"]
+
+    done = subprocess.run(words, cwd=album, capture_output=True, timeout=100, check=False)
+
+    [answer] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, [flaw["code"] for flaw in answer["flaws"]]) == (2, ["too_hard"])
+    assert b"a child that opens pictures died" in done.stderr
+
+
 def test_a_file_name_that_is_no_text_is_printed_all_the_same(album: Path) -> None:
     name = os.fsdecode(b"\xff\x1b[31m.jpg")
     (album / name).write_bytes(drawn())
@@ -146,6 +157,20 @@ def test_fix_says_what_it_changed_and_leaves_nothing_else_behind(album: Path) ->
     assert set(album.iterdir()) - before == {album / "out.jpg"}
     with Image.open(album / "out.jpg") as image:
         assert image.size == (40, 30)
+
+
+def test_fix_says_when_the_copy_s_name_claims_another_kind_than_it_is(album: Path) -> None:
+    (album / "logo.webp").write_bytes(drawn("RGBA", "WEBP", lossless=True))
+    veiled = Image.open(album / "logo.webp")
+    veiled.putalpha(100)
+    veiled.save(album / "logo.webp", lossless=True)
+
+    told = {
+        name: run(album, "fix", "logo.webp", "-o", name).stderr.decode() for name in ("logo.jpg", "logo.png", "logo")
+    }
+
+    assert "Note: The name says jpeg, the bytes are png; the bytes count." in told["logo.jpg"]
+    assert "Note:" not in told["logo.png"] + told["logo"]
 
 
 def test_fix_works_in_a_pipe(album: Path) -> None:

@@ -215,10 +215,17 @@ async def test_a_live_key_sees_no_test_number_nor_what_belongs_to_it(picha: Talk
         f"/v1/whatsapp/conversations/{message['conversation_id']}",
     ):
         assert (await picha.api("GET", path, key=key)).status == 404, path
+    for named in (file_id, message["content"]["file_id"]):
+        path = f"/v1/whatsapp/media/{named}"
+        for method, verb in (("GET", ""), ("GET", "/content"), ("GET", "/thumbnail"), ("DELETE", "")):
+            told = await picha.api(method, path + verb, key=key)
+            assert (told.status, told.error["code"]) == (404, "MEDIA_NOT_FOUND"), f"{method} {path}{verb}"
+        assert (await picha.api("GET", path)).status == 200
+    assert (await picha.api("GET", message["content"]["url"], key=key)).status == 200, "a link is shown to who holds it"
     assert (await picha.api("GET", MESSAGES, key=key)).data["total"] == 0
     assert (await picha.api("GET", "/v1/whatsapp/notices", key=key)).data["items"] == []
-    for named in ({}, {"sender_id": sender["id"]}, {"sender": sender["display_number"]}):
-        sent = await picha.api("POST", f"{MESSAGES}/image", key=key, json={"to": customer, "file_id": file_id} | named)
+    for whom in ({}, {"sender_id": sender["id"]}, {"sender": sender["display_number"]}):
+        sent = await picha.api("POST", f"{MESSAGES}/image", key=key, json={"to": customer, "file_id": file_id} | whom)
         assert (sent.status, sent.error["code"]) == (404, "SENDER_NOT_FOUND")
 
 

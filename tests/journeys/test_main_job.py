@@ -86,6 +86,40 @@ async def test_the_link_serves_the_bytes_without_a_key_and_nothing_else(picha: T
     assert (await picha.api("GET", path)).body == photo
 
 
+@pytest.mark.parametrize(
+    ("data", "served_as", "disposition"),
+    [
+        (picture(shade=13), "image/jpeg", 'inline; filename="picture.jpeg"'),
+        (picture("PNG", shade=13), "image/png", 'inline; filename="picture.png"'),
+        (b"<!doctype html><script>alert(1)</script>", "application/octet-stream", 'attachment; filename="picture.bin"'),
+        (
+            b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+            "application/octet-stream",
+            'attachment; filename="picture.bin"',
+        ),
+    ],
+    ids=["jpeg", "png", "html", "svg"],
+)
+async def test_whatever_a_customer_sent_is_served_so_that_no_browser_runs_it(
+    picha: Talk, data: bytes, served_as: str, disposition: str
+) -> None:
+    message = await picha.hear(picha.stranger(), image_base64=base64.b64encode(data).decode(), as_is=True)
+
+    served = await picha.api("GET", message["content"]["url"], key=None)
+
+    assert (served.status, served.body) == (200, data)
+    told = {name: served.headers[name] for name in ("Content-Type", "Content-Disposition", "Content-Security-Policy")}
+    assert told == {
+        "Content-Type": served_as,
+        "Content-Disposition": disposition,
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    assert (served.headers["X-Content-Type-Options"], served.headers["Cache-Control"]) == (
+        "nosniff",
+        "private, max-age=600",
+    )
+
+
 async def test_a_link_that_was_genuine_until_it_expired_serves_nothing(picha: Talk) -> None:
     message = await picha.hear(picha.stranger())
     (sender,) = (await picha.api("GET", "/v1/whatsapp/senders")).document

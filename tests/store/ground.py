@@ -73,7 +73,7 @@ class Ground:
         return await in_transaction(self.pool, lambda connection: receive.messages(connection, [message], self.ids))
 
     async def picture(self) -> UUID:
-        file = File(self.ids.uuid(), self.app.workspace_id, b"d" * 32, "image/jpeg", 1000, 10, 10, NOON)
+        file = File(self.ids.uuid(), self.app.workspace_id, "test", b"d" * 32, "image/jpeg", 1000, 10, 10, NOON)
         await files.add(self.pool, file, nothing)
         return file.id
 

@@ -43,10 +43,10 @@ async def test_a_changed_picture_s_original_is_kept_where_that_is_wanted(
     data, workspace = picture("WEBP"), ground.app.workspace_id
     keeping = album(ground, tmp_path, workshop, keeps_originals=True)
 
-    made = await keeping.take_in(workspace, data, "auto")
+    made = await keeping.take_in(workspace, "test", data, "auto")
 
     assert made.original_id is not None
-    original = await files.find(ground.pool, workspace, made.original_id)
+    original = await files.find(ground.pool, workspace, "test", made.original_id)
     assert original is not None
     assert await keeping.blobs.get(original.digest) == data
     assert (original.is_fit, original.expires_at) == (False, made.expires_at)
@@ -56,8 +56,10 @@ async def test_an_original_is_not_kept_unasked_nor_of_a_picture_that_was_not_cha
     ground: Ground, tmp_path: Path, workshop: Workshop
 ) -> None:
     workspace = ground.app.workspace_id
-    unasked = await album(ground, tmp_path, workshop).take_in(workspace, picture("WEBP"), "auto")
-    same = await album(ground, tmp_path, workshop, keeps_originals=True).take_in(workspace, picture("PNG"), "auto")
+    unasked = await album(ground, tmp_path, workshop).take_in(workspace, "test", picture("WEBP"), "auto")
+    same = await album(ground, tmp_path, workshop, keeps_originals=True).take_in(
+        workspace, "test", picture("PNG"), "auto"
+    )
 
     assert (unasked.original_id, same.original_id, list(same.changes)) == (None, None, [])
     assert await ground.pool.fetchval("SELECT count(*) FROM file") == 2
@@ -70,9 +72,23 @@ async def test_what_a_customer_sent_may_go_out_again_only_if_whatsapp_takes_it(
     async def come() -> AsyncGenerator[bytes, None]:
         yield picture(form)
 
-    file = await album(ground, tmp_path, workshop).keep_received(ground.app.workspace_id, come(), "image/x")
+    file = await album(ground, tmp_path, workshop).keep_received(ground.app.workspace_id, "test", come(), "image/x")
     command = Send(ground.app.workspace_id, ground.app.app_id, "test", to="16505551234", file_id=file.id)
 
     [known] = await accepting.known(ground.pool, [command])
 
     assert (known.has_file, known.is_file_fit) == (True, is_fit)
+
+
+async def test_a_send_of_one_environment_finds_no_picture_and_no_message_of_the_other(ground: Ground) -> None:
+    assert await ground.customer_writes()
+    file_id, message = await ground.picture(), await ground.pool.fetchval("SELECT id FROM message")
+    asks = [
+        Send(ground.app.workspace_id, ground.app.app_id, environment, to="1", file_id=file_id, reply_to=message)
+        for environment in ("test", "live")
+    ]
+
+    ours, theirs = await accepting.known(ground.pool, asks)
+
+    assert (ours.has_file, ours.is_file_fit, bool(ours.replied_to)) == (True, True, True)
+    assert (theirs.has_file, theirs.is_file_fit, theirs.replied_to) == (False, False, None)

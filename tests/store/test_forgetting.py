@@ -83,7 +83,7 @@ async def test_a_picture_goes_after_thirty_days_with_its_bytes_and_its_address_a
     blobs = LocalBlobs(tmp_path)
     digest = await blobs.put(b"a photo")
     # A customer's photo has no life of its own: it lives as long as its message has it.
-    photo = File(ground.ids.uuid(), ground.app.workspace_id, digest, "image/jpeg", 7, 1, 1, SystemClock().now())
+    photo = File(ground.ids.uuid(), ground.app.workspace_id, "test", digest, "image/jpeg", 7, 1, 1, SystemClock().now())
     await files.add(ground.pool, photo, lambda: blobs.put(b"a photo"))
     await ground.pool.execute("UPDATE message SET file_id = $1", photo.id)
     message = await delivered(ground, media_url=None)
@@ -105,7 +105,7 @@ async def test_a_picture_goes_after_thirty_days_with_its_bytes_and_its_address_a
     await sweep.once()
     with pytest.raises(BlobMissing):
         await blobs.size(digest)
-    assert await files.find(ground.pool, ground.app.workspace_id, photo.id) is None
+    assert await files.find(ground.pool, ground.app.workspace_id, "test", photo.id) is None
 
 
 async def test_a_picture_that_another_message_still_has_stays(ground: Ground, tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ SELECT n, workspace.id AS w, sender.id AS s, conversation.id AS thread, contact_
 FROM workspace, sender, conversation, generate_series(1, {many}) AS n,
     LATERAL (SELECT now() - interval '{days} days' - n * interval '1 second' AS at) AS moment;
 
-INSERT INTO file (id, workspace_id, digest, mime_type, size_bytes, created_at, is_fit, sweep_at)
-SELECT file, w, sha256(wamid::bytea), 'image/jpeg', 1, at, true, now() + interval '30 days' FROM fill;
+INSERT INTO file (id, workspace_id, environment, digest, mime_type, size_bytes, created_at, is_fit, sweep_at)
+SELECT file, w, 'test', sha256(wamid::bytea), 'image/jpeg', 1, at, true, now() + interval '30 days' FROM fill;
 INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase, status,
     provider_message_id, caption, file_id, image_state, created_at)
 SELECT message, w, thread, s, contact, n % 2 = 0, 'image', (ARRAY['submitted', 'received'])[n % 2 + 1],

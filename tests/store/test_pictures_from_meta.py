@@ -225,6 +225,23 @@ async def test_a_picture_that_never_comes_is_unavailable_after_ten_tries_and_its
     assert ten.error_detail
 
 
+@pytest.mark.parametrize(("age", "state"), [(71, "pending"), (73, "unavailable")])
+@local
+async def test_a_picture_waits_three_days_for_a_token_that_whatsapp_takes(shop: Shop, age: int, state: str) -> None:
+    shop.meta.media[ID] = picture()
+    shop.meta.refuses_tokens = True
+    await shop.hears(url=f"{shop.meta.url}/bytes/{ID}", sha256=based(picture()))
+    await shop.ground.pool.execute("UPDATE message SET created_at = now() - $1 * interval '1 hour'", age)
+
+    refused = await shop.fetches(12 if state == "pending" else 1)
+
+    tries = await shop.ground.pool.fetchval("SELECT tries FROM message")
+    assert (refused.image_state, refused.caption, tries) == (state, CAPTION, 0)
+    shop.meta.refuses_tokens = False
+    if state == "pending":
+        assert (await shop.fetches()).image_state == "stored"
+
+
 @local
 async def test_more_than_any_medium_has_is_not_read_to_its_end_and_not_asked_for_again(shop: Shop) -> None:
     shop.meta.media[ID] = 1700
@@ -259,7 +276,9 @@ async def test_the_same_picture_from_many_customers_at_once_is_one_blob(shop: Sh
     [account] = await AccountBook(shop.ground.pool, VAULT, SystemClock()).all()
     arriving = [shop.graph.download(account, f"{shop.meta.url}/bytes/{ID}") for _ in range(12)]
 
-    kept = await asyncio.gather(*(album.keep_received(account.workspace_id, one, "image/jpeg") for one in arriving))
+    kept = await asyncio.gather(
+        *(album.keep_received(account.workspace_id, "test", one, "image/jpeg") for one in arriving)
+    )
 
     assert {file.digest for file in kept} == {hashlib.sha256(BLOCK * 20).digest()}
     assert await shop.ground.pool.fetchval("SELECT count(*) FROM blob") == 1

@@ -39,6 +39,7 @@ class Store:
         file = File(
             id=self.ground.ids.uuid(),
             workspace_id=self.ground.app.workspace_id,
+            environment="test",
             digest=hashlib.sha256(data).digest(),
             mime_type="image/jpeg",
             size_bytes=len(data),
@@ -152,7 +153,9 @@ async def test_a_picture_stays_as_long_as_a_message_has_it(store: Store) -> None
 
 
 async def test_a_received_picture_has_no_life_of_its_own_and_goes_when_no_message_has_it(store: Store) -> None:
-    received = File(store.ground.ids.uuid(), store.ground.app.workspace_id, b"r" * 32, "image/jpeg", 1, 1, 1, NOON)
+    received = File(
+        store.ground.ids.uuid(), store.ground.app.workspace_id, "test", b"r" * 32, "image/jpeg", 1, 1, 1, NOON
+    )
 
     async def put() -> None:
         return None
@@ -290,7 +293,7 @@ async def test_a_name_is_not_given_in_another_life_of_the_same_bytes(store: Stor
 
 def nameless(ground: Ground) -> File:
     digest = hashlib.sha256(DATA).digest()
-    return File(ground.ids.uuid(), ground.app.workspace_id, digest, "image/jpeg", len(DATA), 1, 1, NOON)
+    return File(ground.ids.uuid(), ground.app.workspace_id, "test", digest, "image/jpeg", len(DATA), 1, 1, NOON)
 
 
 class Slow(LocalBlobs):

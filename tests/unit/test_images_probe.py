@@ -217,11 +217,12 @@ def test_a_memoryview_is_looked_at_as_bytes_are() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8" + b"\xff\x00" * 2_500_000, b"\xff\xd8" + b"\xff" * 5_000_000])
-def test_five_megabytes_made_to_be_slow_are_walked_in_well_under_a_second(data: bytes) -> None:
+def test_five_megabytes_made_to_be_slow_are_walked_in_one_pass(data: bytes) -> None:
     began = time.perf_counter()
     inspect(data)
 
-    assert time.perf_counter() - began < 1
+    # A fraction of a second on a calm machine; minutes, were each byte looked at again from every place.
+    assert time.perf_counter() - began < 10
 
 
 @pytest.mark.parametrize("scan", range(STRIDE - 40, STRIDE + 4))
@@ -238,18 +239,17 @@ def test_a_marker_is_found_wherever_one_search_ends_and_the_next_begins(scan: in
     assert [note.code for note in strewn.notes] == ["stray_bytes"]
 
 
-async def test_a_walk_in_a_thread_never_holds_the_loop_up_for_long() -> None:
+async def test_the_loop_goes_on_turning_while_a_thread_walks() -> None:
     data = b"\xff\xd8" + b"\xff\x00" * 16_000_000
-    begun = last = time.perf_counter()
-    longest = 0.0
+    turns = 0
 
     walking = asyncio.ensure_future(asyncio.to_thread(inspect, data))
     while not walking.done():
         await asyncio.sleep(0)
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
+        turns += 1
 
-    assert longest < (last - begun) / 3
+    # A walk that kept the interpreter to itself would let the loop turn before it and after it.
+    assert turns > 10
 
 
 def test_pillow_is_not_needed_to_look_at_a_file(tmp_path: Path) -> None:

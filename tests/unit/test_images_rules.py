@@ -179,6 +179,20 @@ def test_the_place_where_a_picture_was_taken_is_noted(form: str) -> None:
     assert ([note.code for note in inspection.notes], inspection.flaws) == (["gps"], ())
 
 
+XMP = b'<rdf:Description exif:GPSLatitude="6,48.0S" exif:GPSLongitude="39,17.0E"/>'
+
+
+@pytest.mark.parametrize(("text", "noted"), [(XMP, ["gps"]), (XMP.replace(b"GPS", b""), [])])
+def test_a_place_that_is_told_in_xmp_is_noted_as_well(text: bytes, noted: list[str]) -> None:
+    photo, drawing = drawn("RGB", "JPEG"), drawn("RGB", "PNG")
+    body = b"http://ns.adobe.com/xap/1.0/\0" + text
+    app1 = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    itxt = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + text)
+
+    for data in (photo[:2] + app1 + photo[2:], drawing[:33] + itxt + drawing[33:]):
+        assert [note.code for note in inspect(data).notes] == noted
+
+
 def test_a_file_broken_in_many_places_is_told_once_a_kind() -> None:
     broken = IDAT[:-1] + b"\0"
 
@@ -219,3 +233,14 @@ def test_a_size_is_told_in_bytes() -> None:
     [flaw] = verdict(inspect(SOUND[0]), LIMIT + 1, max_bytes=LIMIT)
 
     assert flaw.message == "The file has 5,242,881 bytes; WhatsApp takes 5,242,880 at most."
+
+
+@pytest.mark.parametrize(("tail", "remedy"), [(False, "Save it with fewer pixels"), (True, "Cut what follows the end")])
+def test_what_makes_a_file_too_large_decides_what_to_do_about_it(*, tail: bool, remedy: str) -> None:
+    data = png(header(), chunk(b"IDAT", zlib.compress(bytes(100_000))), IEND)
+    filler = chunk(b"fill", bytes(LIMIT))
+    data = data + filler if tail else data[: -len(IEND)] + filler + IEND
+
+    [flaw] = [flaw for flaw in verdict(inspect(data), len(data), max_bytes=LIMIT) if flaw.code == "too_large"]
+
+    assert flaw.remedy.startswith(remedy)

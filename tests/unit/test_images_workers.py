@@ -16,7 +16,7 @@ from tests.pictures.jpegs import scans
 
 from picha.images.child import Job
 from picha.images.normalise import begin
-from picha.images.workers import CrowdedError, Workshop
+from picha.images.workers import TOO_SLOW, CrowdedError, Workshop
 
 PATIENCE_S = 30.0
 MAX_BYTES = 5_242_880
@@ -141,6 +141,17 @@ async def test_a_picture_that_takes_forever_to_decode_is_given_up_and_the_next_o
     await until_none_runs(*children())
 
 
+async def test_a_picture_that_takes_too_much_computing_is_named_for_that_and_costs_no_second_child() -> None:
+    slow = Job("check", scans(9_000), cpu_s=1)
+    async with Workshop(children=1) as shop:
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+        assert (await shop.do(slow)).flaws == (TOO_SLOW,)
+
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun < 4
+        assert (await shop.do(Job("check", picture()))).flaws == ()
+
+
 async def test_a_picture_that_needs_more_memory_than_a_child_has_is_named_and_the_child_lives_on() -> None:
     large = picture("PNG", (7_000, 7_000))
     async with Workshop(children=1) as shop:
@@ -213,6 +224,23 @@ async def test_two_heavy_pictures_at_once_do_not_wait_for_each_other_forever() -
     async with Workshop(children=2) as shop:
         outcomes = await asyncio.gather(*(shop.do(Job("check", data, pixels=40_000_000)) for _ in range(6)))
     assert all(outcome.flaws == () for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("pixels", "waits"), [(25_000_000, False), (25_000_001, True)])
+async def test_a_picture_of_over_25_megapixels_takes_the_room_of_two(pixels: int, *, waits: bool) -> None:
+    data = picture()
+    async with Workshop(children=2) as shop:
+        await shop.do(Job("check", data))
+        [first] = children()
+        os.kill(first, signal.SIGSTOP)
+        large = asyncio.create_task(shop.do(Job("check", data, pixels=pixels)))
+        small = asyncio.create_task(shop.do(Job("check", data)))
+
+        done, _ = await asyncio.wait({small}, timeout=1.5 if waits else PATIENCE_S)
+
+        assert (small in done) != waits
+        os.kill(first, signal.SIGCONT)
+        assert [one.flaws for one in await asyncio.gather(large, small)] == [(), ()]
 
 
 async def test_past_the_line_s_length_a_picture_is_turned_away_at_once() -> None:

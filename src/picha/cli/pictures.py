@@ -71,6 +71,7 @@ def fix(
     """
     from picha.cli.look import look, make, readable  # noqa: PLC0415 - as above
     from picha.cli.shelter import Shelter  # noqa: PLC0415 - as above
+    from picha.images.claims import belied  # noqa: PLC0415 - as above
     from picha.images.facts import Unusable  # noqa: PLC0415 - as above
 
     _check_readable(file)
@@ -88,6 +89,8 @@ def fix(
     _write(out, made.data)
     changes = ", ".join(made.changes) or "nothing to change"
     typer.echo(f"{readable(file)} → {readable(out)} ({made.facts.mime_type}): {changes}", err=True)
+    for note in belied(made.facts.kind, name=out):
+        typer.echo(f"Note: {note.message}", err=True)
 
 
 def _check_readable(name: str) -> None:

@@ -46,6 +46,10 @@ def _every_command(
 ) -> None:
     """WhatsApp image messages: a gateway with a REST API, and a faithful local Cloud API."""
     del version
+    from picha.kit.logs import configure  # noqa: PLC0415 - see the module's first lines
+
+    # Until a program sets up logs of its own: the standard output is for what a command was asked for.
+    configure(program="picha", json=False, level="warning")
 
 
 def _refuse(problem: Exception) -> NoReturn:

@@ -27,13 +27,15 @@ _FRAME = struct.Struct(">QQ")
 class Job(msgspec.Struct, frozen=True, array_like=True):
     """A picture to `redraw` into at most `max_bytes`, to `check` for broken pixels, or to make a `thumbnail` of.
 
-    `pixels` is how many its header promises: a large picture is given more room.
+    `pixels` is how many its header promises: a large picture is given more room. `cpu_s` is how many seconds of
+    computing it may take; a child that needs more is ended by SIGXCPU.
     """
 
     task: Literal["redraw", "check", "thumbnail"]
     data: bytes
     max_bytes: int = 0
     pixels: int = 0
+    cpu_s: int = CPU_MAX_S
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
@@ -101,7 +103,7 @@ def main() -> None:
     _limit(resource.RLIMIT_CORE, 0)
     while (job := read(jobs, Job)) is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + CPU_MAX_S)
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + job.cpu_s)
         write(outcomes, work(job))
 
 

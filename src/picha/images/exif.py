@@ -4,6 +4,8 @@ import struct
 
 ORIENTATION = 274
 GPS = 0x8825
+# How XMP, which is text that stands beside EXIF, names the same.
+XMP_GPS = b"GPSLatitude"
 
 # A file has one such structure; what thousands of them say is not worth the time.
 STRUCTURES_MAX = 8

@@ -24,6 +24,7 @@ _NO_FILL = re.compile(rb"[^\xff]")
 # One search goes no further: while it runs no other thread does, and it may be the event loop's that waits.
 _STRIDE_BYTES = 512 * 1024
 _YCCK = 2
+_XMP = b"http://ns.adobe.com/x"  # of the main part, and of those that follow it
 _JFIF_BYTES = 14  # up to the thumbnail's size, which is its last two
 
 
@@ -164,6 +165,8 @@ def _take(segment: Segment, body: bytes, seen: _Seen) -> None:
         seen.orientation = seen.orientation or exif.orientation(tags)
         if exif.GPS in tags:
             seen.findings.gps()
+    elif segment.marker == _APP1 and body.startswith(_XMP) and exif.XMP_GPS in body:
+        seen.findings.gps()
     elif segment.marker == _APP2 and body.startswith(b"ICC_PROFILE\0"):
         seen.icc = True
     elif segment.marker == _APP14 and _is_adobe(body):

@@ -13,6 +13,8 @@ SIGNATURE_BYTES = 8
 _HEADER_BYTES = 13
 _OVERHEAD = 12  # length, type and checksum
 _SIDE_MAX = 2**31 - 1
+_TEXTS = frozenset({b"iTXt", b"tEXt"})
+_XMP_LOOK = 512 * 1024
 _COLOURS: dict[int, tuple[Colour, int, frozenset[int]]] = {
     0: ("grey", 1, frozenset({1, 2, 4, 8, 16})),
     2: ("rgb", 3, frozenset({8, 16})),
@@ -131,12 +133,21 @@ def _take(chunk: Chunk, data: bytes, seen: _Seen) -> None:
             seen.animated = True
         case b"iCCP":
             seen.icc = True
-        case b"eXIf" if seen.exifs < exif.STRUCTURES_MAX:
-            seen.exifs += 1
-            tags = exif.read_tags(memoryview(data)[chunk.body : chunk.end - 4])
-            seen.orientation = seen.orientation or exif.orientation(tags)
-            if exif.GPS in tags:
-                seen.findings.gps()
+        case _:
+            _take_about(chunk, data, seen)
+
+
+def _take_about(chunk: Chunk, data: bytes, seen: _Seen) -> None:
+    """Note how the picture lies, and whether the place is told."""
+    end = chunk.end - 4
+    if chunk.kind == b"eXIf" and seen.exifs < exif.STRUCTURES_MAX:
+        seen.exifs += 1
+        tags = exif.read_tags(memoryview(data)[chunk.body : end])
+        seen.orientation = seen.orientation or exif.orientation(tags)
+        if exif.GPS in tags:
+            seen.findings.gps()
+    elif chunk.kind in _TEXTS and data.find(exif.XMP_GPS, chunk.body, min(end, chunk.body + _XMP_LOOK)) >= 0:
+        seen.findings.gps()
 
 
 def _check_whole(seen: _Seen, size: int) -> None:

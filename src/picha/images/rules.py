@@ -46,7 +46,12 @@ def verdict(inspection: Inspection, size_bytes: int, *, max_bytes: int) -> tuple
 
     `size_bytes` is the size as it would be sent; exactly `max_bytes` is taken, one byte more is not.
     """
-    return (*_kind(inspection.facts), *inspection.flaws, *_size(size_bytes, max_bytes), *_pixels(inspection.facts))
+    return (
+        *_kind(inspection.facts),
+        *inspection.flaws,
+        *_size(size_bytes, inspection.end, max_bytes),
+        *_pixels(inspection.facts),
+    )
 
 
 def _kind(facts: Facts) -> Iterator[Flaw]:
@@ -58,10 +63,13 @@ def _kind(facts: Facts) -> Iterator[Flaw]:
         yield Flaw("wrong_kind", message, "Save it as JPEG, or as PNG.")
 
 
-def _size(size_bytes: int, max_bytes: int) -> Iterator[Flaw]:
+def _size(size_bytes: int, end: int, max_bytes: int) -> Iterator[Flaw]:
     if size_bytes > max_bytes:
         message = f"The file has {size_bytes:,} bytes; WhatsApp takes {max_bytes:,} at most."
-        yield Flaw("too_large", message, "Save it with fewer pixels or at a lower quality.")
+        fits = "Cut what follows the end of the picture, which is not part of it."
+        yield Flaw(
+            "too_large", message, fits if end <= max_bytes else "Save it with fewer pixels or at a lower quality."
+        )
 
 
 def _pixels(facts: Facts) -> Iterator[Flaw]:

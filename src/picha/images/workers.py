@@ -6,6 +6,7 @@ the event loop only waits.
 
 import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,19 +14,25 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Self, TypeVar
 
-from picha.images.child import Job, Outcome, read, write
+from picha.images.child import CPU_MAX_S, Job, Outcome, read, write
 from picha.images.facts import Flaw
 from picha.kit.logs import logger
 
 # A picture of more pixels than this is given the room of two.
 HEAVY_PIXELS = 25_000_000
+# Seconds that one picture may take, whatever it waits for.
+WALL_MAX_S = 30.0
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_REMEDY = "Open it in an image editor and save it anew, as a JPEG with fewer pixels."
+# Which may be the machine's fault: another time it may be opened.
 TOO_HARD = Flaw(
-    "too_hard",
-    "The picture could not be opened within the memory and time that one picture is given.",
-    "Open it in an image editor and save it anew, as a JPEG with fewer pixels.",
+    "too_hard", "The picture could not be opened within the memory and time that one picture is given.", _REMEDY
+)
+# Which is the picture's own: computing is counted, and not what it waited for.
+TOO_SLOW = Flaw(
+    "too_hard", f"The picture takes more than the {CPU_MAX_S} seconds of computing that one picture is given.", _REMEDY
 )
 
 
@@ -61,6 +68,11 @@ class _Child:
             self.close()
         return outcome
 
+    @property
+    def has_run_out(self) -> bool:
+        """Whether it was ended because a picture took more computing than it may."""
+        return self._process.returncode == -signal.SIGXCPU
+
     def kill(self) -> None:
         """End it at once, whatever it does; the thread that waits for its answer gets none."""
         self._process.kill()
@@ -80,7 +92,7 @@ class Workshop:
     """
 
     def __init__(
-        self, *, children: int = 2, waiting_max: int = 256, patience_s: float = 30.0, jobs_max: int = 200
+        self, *, children: int = 2, waiting_max: int = 256, patience_s: float = WALL_MAX_S, jobs_max: int = 200
     ) -> None:
         self._children, self._waiting_max, self._patience_s, self._jobs_max = (
             children,
@@ -148,8 +160,9 @@ class Workshop:
             child.kill()
             raise
         if outcome is None:
-            logger("images").warning("a child that opens pictures died", jobs=child.jobs)
-        elif child.jobs < self._jobs_max:
+            logger("images").warning("a child that opens pictures died", jobs=child.jobs, ran_out=child.has_run_out)
+            return Outcome(flaws=(TOO_SLOW,)) if child.has_run_out else None
+        if child.jobs < self._jobs_max:
             self._idle.append(child)
         else:
             await self._run(child.close)

@@ -71,10 +71,10 @@ async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> Answer
     if size > most:
         message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
         raise RefusedError(Code.BODY_TOO_LARGE, message, "file")
-    came_as, workspace = CameAs(part.filename or "", part.content_type or ""), call.caller.workspace_id
-    async with asyncio.timeout(_KEEP_S), album.hands.hold(workspace):
+    came_as, caller = CameAs(part.filename or "", part.content_type or ""), call.caller
+    async with asyncio.timeout(_KEEP_S), album.hands.hold(caller.workspace_id):
         try:
-            file = await album.take_in(workspace, await part.read(), policy, came_as)
+            file = await album.take_in(caller.workspace_id, caller.environment, await part.read(), policy, came_as)
         except Unusable as error:
             raise unusable(error, "file") from error
     return Answer(_facts(file), status=201)
@@ -184,7 +184,7 @@ async def _find_by_link(call: Call) -> File:
 
 async def _find(call: Call) -> File:
     file_id = call.path_id("file_id", Code.MEDIA_NOT_FOUND, _NOT_FOUND)
-    file = await files.find(call.services.pool, call.caller.workspace_id, file_id)
+    file = await files.find(call.services.pool, call.caller.workspace_id, call.caller.environment, file_id)
     if file is None:
         raise RefusedError(Code.MEDIA_NOT_FOUND, _NOT_FOUND)
     return file

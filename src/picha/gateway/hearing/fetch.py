@@ -23,11 +23,14 @@ from picha.gateway.store.ledger import equip
 from picha.gateway.store.outbox import Picture
 from picha.kit.crashpoints import crashpoint
 from picha.kit.ids import chance
+from picha.kit.logs import logger
 
 _MOST = 64
 # With pauses that double up to five minutes, ten tries take about twenty minutes.
-_TRIES = 10
+TRIES = 10
 _LONGEST_WAIT = timedelta(minutes=5)
+# How long a picture waits for somebody to store another token. Meta keeps it for seven days.
+TOKEN_WAIT = timedelta(days=3)
 
 
 class _Media(msgspec.Struct):
@@ -61,11 +64,7 @@ class Fetching:
         try:
             file = await self._kept(picture, media)
         except GraphCallError as error:
-            if error.again and picture.tries + 1 < _TRIES:
-                await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
-            else:
-                PICTURES.labels("meta", "unavailable").inc()
-                await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
+            await self._failed(picture, error)
         except OSError:
             # The store of the bytes does not serve: no fault of Meta's, which is not asked once a second meanwhile.
             await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
@@ -76,6 +75,22 @@ class Fetching:
             await equip.received(self.album.pool, picture.id, state=state, file=file.id, detail=detail)
             crashpoint("fetch_after_commit")
         return Landing.MUTE
+
+    async def _failed(self, picture: Picture, error: GraphCallError) -> None:
+        pool = self.album.pool
+        if error.bars and self.album.clock.now() - picture.created_at < TOKEN_WAIT:
+            # No fault of the picture's: all of the number's are refused until its token is put right.
+            logger("hearing").warning(
+                "WhatsApp refuses the number's token, so a customer's picture waits: store a new token, then it comes",
+                sender=str(picture.sender_id),
+                code=error.code,
+            )
+            await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+        elif error.again and picture.tries + 1 < TRIES:
+            await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+        else:
+            PICTURES.labels("meta", "unavailable").inc()
+            await equip.received(pool, picture.id, state="unavailable", file=None, detail=error.detail)
 
     async def _kept(self, picture: Picture, media: _Media) -> File:
         """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""
@@ -91,7 +106,7 @@ class Fetching:
 
     async def _keep(self, picture: Picture, media: _Media, pieces: AsyncGenerator[bytes, None]) -> File:
         announced_type = media.mime_type or "application/octet-stream"
-        return await self.album.keep_received(picture.workspace_id, pieces, announced_type)
+        return await self.album.keep_received(picture.workspace_id, picture.environment, pieces, announced_type)
 
 
 def _compare(announced: str | None, digest: bytes) -> tuple[str, str | None]:

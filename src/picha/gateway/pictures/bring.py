@@ -39,7 +39,9 @@ class Bringer:
     async def bring(
         self, workspace: UUID, url: str, *, environment: str, policy: Policy, patience_s: float | None = None
     ) -> File:
-        """Return the picture at `url` as a file of the workspace; all of it may take `patience_s` seconds.
+        """Return the picture at `url` as a file of the workspace's `environment`.
+
+        All of it may take `patience_s` seconds.
 
         Raises:
             BringError: there is none that may go out.
@@ -49,14 +51,15 @@ class Bringer:
         """
         async with asyncio.timeout(patience_s), self.album.hands.hold(workspace):
             fetched = await self._fetch(workspace, url, environment, policy)
-            return await self._take_in(workspace, fetched, policy)
+            return await self._take_in(workspace, environment, fetched, policy)
 
-    async def _take_in(self, workspace: UUID, fetched: Fetched, policy: Policy) -> File:
+    async def _take_in(self, workspace: UUID, environment: str, fetched: Fetched, policy: Policy) -> File:
         if policy == "strict" and _declared(fetched) not in IMAGE_MIME_TYPES:
             detail = f"The server says that this is {_declared(fetched) or 'nothing'}, not image/jpeg or image/png."
             raise BringError(NOT_FETCHED, detail, flaw="not_an_image")
         try:
-            return await self.album.take_in(workspace, fetched.body, policy, CameAs(content_type=_declared(fetched)))
+            came_as = CameAs(content_type=_declared(fetched))
+            return await self.album.take_in(workspace, environment, fetched.body, policy, came_as)
         except Unusable as error:
             flaw = error.flaws[0].code
             is_page = flaw == "not_an_image" and not _declared(fetched).startswith("image/")

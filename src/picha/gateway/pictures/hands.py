@@ -6,7 +6,7 @@ from uuid import UUID
 
 from picha.egress.places import Crowd
 
-_AT_ONCE, _PER_WORKSPACE = 12, 6
+AT_ONCE, PER_WORKSPACE = 12, 6
 
 
 class Hands:
@@ -15,7 +15,7 @@ class Hands:
     A picture that its host brings slowly takes a hand for as long: the hosts of one workspace must not take them all.
     """
 
-    def __init__(self, *, at_once: int = _AT_ONCE, per_workspace: int = _PER_WORKSPACE) -> None:
+    def __init__(self, *, at_once: int = AT_ONCE, per_workspace: int = PER_WORKSPACE) -> None:
         self._all, self._workspaces = Crowd(at_once), Crowd(per_workspace)
 
     @asynccontextmanager

@@ -76,7 +76,9 @@ class Album:
         """Return the size of the largest file that is looked at under a policy."""
         return AUTO_MAX_BYTES if policy == "auto" else self.max_bytes
 
-    async def take_in(self, workspace: UUID, data: bytes, policy: Policy, came_as: CameAs = _UNNAMED) -> File:
+    async def take_in(
+        self, workspace: UUID, environment: str, data: bytes, policy: Policy, came_as: CameAs = _UNNAMED
+    ) -> File:
         """Keep a picture that is to go out: under `strict` as it is, under `auto` made fit where it is not.
 
         What it `came_as` is believed in nothing; where the bytes belie it, that is noted.
@@ -88,16 +90,18 @@ class Album:
         begun = await asyncio.to_thread(begin, data, policy, max_bytes=self.max_bytes)
         made = await asyncio.to_thread(finish, begun, await self._opened(begun.job))
         expires_at = self.clock.now() + FILE_LIFE
-        file = await self._named(workspace, made.data, made.facts)
+        file = await self._named(workspace, environment, made.data, made.facts)
         notes = (*made.notes, *came_as.belied_by(begun.inspection.facts))
         file = replace(file, expires_at=expires_at, changes=made.changes, notes=notes)
         if made.changes and self.keeps_originals:
-            original = await self._named(workspace, data, begun.inspection.facts)
+            original = await self._named(workspace, environment, data, begun.inspection.facts)
             original = replace(original, expires_at=expires_at, is_fit=False)
             file = replace(file, original_id=(await self._put(original, data)).id)
         return await self._put(file, made.data)
 
-    async def keep_received(self, workspace: UUID, pieces: AsyncGenerator[bytes, None], announced_type: str) -> File:
+    async def keep_received(
+        self, workspace: UUID, environment: str, pieces: AsyncGenerator[bytes, None], announced_type: str
+    ) -> File:
         """Keep what a customer sent, as it comes; its type is what the bytes say, else what was announced.
 
         Whatever `pieces` raise is raised, and nothing is kept then.
@@ -115,7 +119,8 @@ class Album:
             inspection = await asyncio.to_thread(inspect, memoryview(head))
         is_fit = not verdict(inspection, kept.size, max_bytes=self.max_bytes)
         notes = CameAs(content_type=announced_type).belied_by(inspection.facts)
-        file = replace(self._file(workspace, kept, inspection.facts, announced_type), is_fit=is_fit, notes=notes)
+        file = self._file(workspace, environment, kept, inspection.facts, announced_type)
+        file = replace(file, is_fit=is_fit, notes=notes)
         await files.add(self.pool, file, lambda: self._still_has(kept.digest))
         return file
 
@@ -155,13 +160,14 @@ class Album:
                 _remember(self._checked, digest, outcome, most=_CHECKED_MAX)
         return outcome
 
-    async def _named(self, workspace: UUID, data: bytes, facts: Facts) -> File:
-        return self._file(workspace, Kept(await asyncio.to_thread(_digest, data), len(data)), facts)
+    async def _named(self, workspace: UUID, environment: str, data: bytes, facts: Facts) -> File:
+        return self._file(workspace, environment, Kept(await asyncio.to_thread(_digest, data), len(data)), facts)
 
-    def _file(self, workspace: UUID, kept: Kept, facts: Facts, otherwise: str = "") -> File:
+    def _file(self, workspace: UUID, environment: str, kept: Kept, facts: Facts, otherwise: str = "") -> File:
         return File(
             id=self.ids.uuid(),
             workspace_id=workspace,
+            environment=environment,
             digest=kept.digest,
             mime_type=facts.mime_type or otherwise,
             size_bytes=kept.size,

@@ -21,7 +21,7 @@ from picha.kit.logs import logger
 
 _MOST = 64
 # A host that hiccups gets two more chances, seconds apart; the sender of a link expects an early answer.
-_TRIES = 3
+TRIES = 3
 # How long is waited for what is ours to mend, a crowded workshop or a blob store that is away. Neither is a try.
 _CROWD_LASTS, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=5)
 _TITLES = {NOT_FETCHED: "Media download error", NOT_USABLE: "Media upload error"}
@@ -60,7 +60,7 @@ class Preparing:
             await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
         except BringError as error:
             logger("pictures").info("a picture was not brought in", id=str(picture.id), code=error.code)
-            if error.again and picture.tries + 1 < _TRIES:
+            if error.again and picture.tries + 1 < TRIES:
                 await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))
             else:
                 await self._fail(picture, error)

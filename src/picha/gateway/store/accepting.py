@@ -28,13 +28,16 @@ JOIN conversation USING (contact_id) WHERE deleted_at IS NULL
 
 _FILES = """
 SELECT asked.place, is_fit FROM file
-JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
+JOIN unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[]) AS asked (place, workspace_id, id, environment)
+    USING (workspace_id, id, environment)
 WHERE expires_at IS NULL OR expires_at > now()
 """
 
 _REPLIES = """
 SELECT asked.place, provider_message_id FROM message
-JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id) USING (workspace_id, id)
+JOIN unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[]) AS asked (place, workspace_id, id, environment)
+    USING (workspace_id, id)
+JOIN sender ON sender.id = sender_id AND sender.environment = asked.environment
 WHERE provider_message_id IS NOT NULL
 """
 
@@ -46,17 +49,23 @@ FROM template JOIN unnest($1::int[], $2::uuid[], $3::text[]) AS asked (place, wo
 """
 
 
-def _asked(commands: Sequence[Send], field: str) -> tuple[list[int], list[UUID], list[object]]:
-    """Return places, workspaces and values of the commands that name `field`."""
-    named = [(place, one.workspace_id, value) for place, one in enumerate(commands) if (value := getattr(one, field))]
-    return [row[0] for row in named], [row[1] for row in named], [row[2] for row in named]
+def _asked(commands: Sequence[Send], field: str) -> tuple[list[int], list[UUID], list[object], list[str]]:
+    """Return places, workspaces, values and environments of the commands that name `field`."""
+    named = [(place, one, value) for place, one in enumerate(commands) if (value := getattr(one, field))]
+    return (
+        [place for place, _, _ in named],
+        [one.workspace_id for _, one, _ in named],
+        [value for _, _, value in named],
+        [one.environment for _, one, _ in named],
+    )
 
 
 async def _threads(connection: Connection, commands: Sequence[Send]) -> dict[int, list[Thread]]:
     found: dict[int, list[Thread]] = defaultdict(list)
     for query, field in ((_THREADS_BY_ID, "conversation_id"), (_THREADS_BY_PHONE, "to")):
-        asked = _asked(commands, field)
-        for row in await connection.fetch(query, *asked) if asked[0] else ():
+        # Whose numbers they are with is seen to by whoever admits.
+        places, workspaces, values, _ = _asked(commands, field)
+        for row in await connection.fetch(query, places, workspaces, values) if places else ():
             thread = Thread(*list(row)[1:])
             if thread not in found[row["place"]]:
                 found[row["place"]].append(thread)

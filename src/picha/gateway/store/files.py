@@ -25,6 +25,7 @@ class File:
 
     id: UUID
     workspace_id: UUID
+    environment: str
     digest: bytes
     mime_type: str
     size_bytes: int
@@ -39,16 +40,16 @@ class File:
 
 
 _COLUMNS = (
-    "id, workspace_id, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes, is_fit,"
-    " original_id, notes"
+    "id, workspace_id, environment, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes,"
+    " is_fit, original_id, notes"
 )
 
 
 _NAME = f"""
 INSERT INTO file ({_COLUMNS}, sweep_at)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $15,
-    coalesce($9::timestamptz, $8::timestamptz) + $14::interval
-FROM blob WHERE digest = $3 AND born = $13 AND doomed_at IS NULL FOR KEY SHARE
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16,
+    coalesce($10::timestamptz, $9::timestamptz) + $15::interval
+FROM blob WHERE digest = $4 AND born = $14 AND doomed_at IS NULL FOR KEY SHARE
 """  # noqa: S608 - constants
 
 
@@ -76,6 +77,7 @@ async def _name(pool: Pool, file: File, born: int, grace: timedelta) -> bool:
         _NAME,
         file.id,
         file.workspace_id,
+        file.environment,
         file.digest,
         file.mime_type,
         file.size_bytes,
@@ -98,12 +100,13 @@ async def retire(pool: Pool, file: UUID, *, grace: timedelta = GRACE) -> None:
     await pool.execute("UPDATE file SET expires_at = now(), sweep_at = now() + $2::interval WHERE id = $1", file, grace)
 
 
-async def find(pool: Pool, workspace: UUID, file: UUID) -> File | None:
-    """Look a picture up that may still be named, by (workspace, id)."""
+async def find(pool: Pool, workspace: UUID, environment: str, file: UUID) -> File | None:
+    """Look a picture up that may still be named, by (workspace, environment, id)."""
     row = await pool.fetchrow(
-        f"SELECT {_COLUMNS} FROM file WHERE workspace_id = $1 AND id = $2"  # noqa: S608 - constants
+        f"SELECT {_COLUMNS} FROM file WHERE workspace_id = $1 AND environment = $2 AND id = $3"  # noqa: S608 - constants
         " AND (expires_at IS NULL OR expires_at > now())",
         workspace,
+        environment,
         file,
     )
     return _file(row)

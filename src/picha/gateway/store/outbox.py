@@ -54,6 +54,7 @@ class Picture:
     image_policy: Policy | None
     facts: dict[str, Any]
     environment: str
+    created_at: datetime
 
 
 # A user id serves where no phone is known.
@@ -82,7 +83,7 @@ ORDER BY next_due
 
 _PICTURES = """
 SELECT message.id, message.workspace_id, sender_id, tries, media_url, message.image_policy,
-    coalesce(facts, '{{}}') AS facts, environment
+    coalesce(facts, '{{}}') AS facts, environment, message.created_at
 FROM message JOIN sender ON sender.id = sender_id
 WHERE {where} AND due_at <= now() AND message.id <> ALL($2::uuid[]) ORDER BY due_at, message.id LIMIT $3
 """

@@ -175,6 +175,8 @@ CREATE INDEX blob_to_sweep ON blob (sweep_at) WHERE sweep_at IS NOT NULL;
 CREATE TABLE file (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
+    -- That of the key that brought it, or of the number that it was sent to.
+    environment text NOT NULL CHECK (environment IN ('test', 'live')),
     digest bytea NOT NULL,
     mime_type text NOT NULL,
     size_bytes bigint NOT NULL,
