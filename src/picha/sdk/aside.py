@@ -1,0 +1,68 @@
+"""A line in an event loop in a thread of its own, for programs that have no loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from picha.sdk.deeds import Deed
+from picha.sdk.line import Line
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    pid: int
+    loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
+    line: Line
+
+
+class Aside:
+    """Does deeds for any thread that waits for them; `made` makes its line."""
+
+    def __init__(self, made: Callable[[], Line]) -> None:
+        self._made, self._line = made, made()
+        self._lock, self._is_closed = threading.Lock(), False
+        self._running: _Running | None = None
+        self._left: list[_Running] = []
+
+    def run(self, deed: Deed[T]) -> T:
+        """Do a deed and return what it comes to; who stops waiting, as by Ctrl-C, ends it."""
+        running = self._started()
+        future = asyncio.run_coroutine_threadsafe(running.line.drive(deed), running.loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        """End all connections and the thread."""
+        with self._lock:
+            self._is_closed = True
+            running, self._running = self._running, None
+        if running is None or running.pid != os.getpid():
+            return
+        asyncio.run_coroutine_threadsafe(running.line.close(), running.loop).result()
+        running.loop.call_soon_threadsafe(running.loop.stop)
+        running.thread.join()
+        running.loop.close()
+
+    def _started(self) -> _Running:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("This client is closed.")
+            running = self._running
+            if running is not None and running.pid != os.getpid():
+                # In a forked child the thread is not there. What was its parent's is kept, and not touched.
+                self._left.append(running)
+                running, self._line = None, self._made()
+            if running is None:
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=loop.run_forever, name="picha-sdk", daemon=True)
+                thread.start()
+                running = self._running = _Running(os.getpid(), loop, thread, self._line)
+            return running

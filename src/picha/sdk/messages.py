@@ -1,0 +1,191 @@
+"""What is done with messages: send one, look at it, wait for it, take it back, answer it with blue ticks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import structs
+
+from picha.karibu.reads import Message, MessageStatus, Page, ReadReceipt, Timeline, TimelineItem
+from picha.karibu.sends import (
+    ImagePolicy,
+    MediaMode,
+    OnUnknown,
+    Priority,
+    SendAccepted,
+    SendImage,
+    encode_send_image,
+)
+from picha.sdk.calls import Call, Progress, identifier, query, reader
+from picha.sdk.deeds import Deed, Rest, Tools, ask
+from picha.sdk.errors import MessageFailedError, NotYetError
+from picha.sdk.media import upload
+from picha.sdk.pages import Batches, Question, newest_first
+from picha.sdk.pictures import Address, Filed, Image, understood
+from picha.sdk.posting import derived, post, written
+
+Stage = Literal["sent", "delivered", "read"]
+
+_PATH = "/v1/whatsapp/messages"
+_STAGES: tuple[Stage, ...] = ("sent", "delivered", "read")
+_LOOK_FIRST_S, _LOOK_MOST_S = 0.1, 2.0
+
+
+def send_image(
+    tools: Tools,
+    *,
+    image: Image,
+    to: str | None = None,
+    conversation_id: UUID | str | None = None,
+    sender: str | None = None,
+    caption: str | None = None,
+    reply_to: UUID | str | None = None,
+    client_reference: str | None = None,
+    expires_at: datetime | None = None,
+    on_unknown: OnUnknown = "hold",
+    image_policy: ImagePolicy | None = None,
+    media_mode: MediaMode = "upload",
+    priority: Priority = "normal",
+    preflight: bool = False,
+    recipient_identity_key_hash: str | None = None,
+    idempotency_key: str | None = None,
+    on_progress: Progress | None = None,
+) -> Deed[SendAccepted]:
+    """Send a picture to a person who wrote in the last 24 hours; when this returns, the gateway has it for good.
+
+    `image` is bytes, a path, an open file, an https address, a file_id or a `Media` (see `picha.sdk.Image`); what is
+    not yet at the gateway is uploaded first. The target is `to`, a phone number, or `conversation_id`. A connection
+    that is lost on the way is no reason for a second message: each call has an idempotency key, and one of your own,
+    such as the number of an order, makes it one message over the life of your programs, for seven days.
+
+    Raises:
+        RefusedError: by its code, such as WindowClosedError.
+        NoAnswerError: nobody knows whether it is sent: call again with the same `idempotency_key`.
+        OSError: the file cannot be read.
+    """
+    send = SendImage(
+        caption=caption or None,
+        to=to,
+        sender=sender,
+        conversation_id=UUID(identifier(conversation_id, "conversation_id")) if conversation_id else None,
+        reply_to=str(reply_to) if reply_to else None,
+        client_reference=client_reference,
+        expires_at=expires_at,
+        on_unknown=on_unknown,
+        image_policy=image_policy,
+        media_mode=media_mode,
+        priority=priority,
+        preflight=preflight,
+        recipient_identity_key_hash=recipient_identity_key_hash,
+    )
+    match understood(image):
+        case Address(url):
+            send = structs.replace(send, media_url=url)
+        case Filed(file_id):
+            send = structs.replace(send, file_id=file_id)
+        case _:
+            taken = yield from upload(
+                tools,
+                image=image,
+                image_policy=image_policy,
+                idempotency_key=derived(idempotency_key, "upload"),
+                on_progress=on_progress,
+            )
+            send = structs.replace(send, file_id=taken.file_id)
+    call = post(tools, f"{_PATH}/image", SendAccepted, body=encode_send_image(send), idempotency_key=idempotency_key)
+    return (yield from ask(tools, call))
+
+
+def get(tools: Tools, message_id: UUID | str) -> Deed[Message]:
+    """Return one message, a send or one that was received, by our id."""
+    path = f"{_PATH}/{identifier(message_id, 'message_id')}"
+    return (yield from ask(tools, Call(method="GET", path=path, reads=reader(Message))))
+
+
+def wait(tools: Tools, message_id: UUID | str, *, until: Stage = "delivered", timeout: float = 60.0) -> Deed[Message]:
+    """Wait until a send is sent, delivered or read, or has come further, and return it; `timeout` is in seconds.
+
+    Raises:
+        MessageFailedError: it failed, was cancelled or was given up. One whose outcome was not known may yet turn out
+            to have arrived.
+        NotYetError: it has not come so far in time.
+    """
+    if until not in _STAGES:
+        raise ValueError(f"until is {', '.join(_STAGES)}.")
+    wanted = _STAGES[_STAGES.index(until) :]
+    gives_up_at = tools.clock.monotonic() + timeout
+    rest_s = _LOOK_FIRST_S
+    while True:
+        message = yield from get(tools, message_id)
+        if message.status in wanted:
+            return message
+        if message.status == "failed":
+            raise MessageFailedError(message)
+        left_s = gives_up_at - tools.clock.monotonic()
+        if left_s <= 0:
+            raise NotYetError(message, until, timeout)
+        yield Rest(min(rest_s, left_s))
+        rest_s = min(rest_s * 1.5, _LOOK_MOST_S)
+
+
+def messages(
+    tools: Tools,
+    *,
+    conversation_id: UUID | str | None = None,
+    direction: Literal["inbound", "outbound"] | None = None,
+    status: MessageStatus | Sequence[MessageStatus] | None = None,
+    message_type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    page_size: int = 100,
+) -> Batches[Message]:
+    """Go through messages, the newest first, as far as you read on; each comes once, whatever arrives meanwhile.
+
+    `since` is the first moment, `until` the first that is not asked for; both are aware. `page_size` is 1 to 200.
+    """
+
+    def asked(question: Question) -> Deed[Page[Message]]:
+        parameters = query(
+            conversation_id=conversation_id,
+            direction=direction,
+            status=[status] if isinstance(status, str) else list(status) if status else None,
+            message_type=message_type,
+            since=since,
+            until=question.until or until,
+            limit=page_size,
+            offset=question.offset,
+        )
+        call = Call(method="GET", path=_PATH, reads=reader(Page[Message]), query=parameters)
+        return (yield from ask(tools, call))
+
+    return newest_first(asked, key=lambda one: one.id, made_at=lambda one: one.created_at)
+
+
+def timeline(tools: Tools, message_id: UUID | str) -> Deed[list[TimelineItem]]:
+    """Return a message's story, the oldest first: decisions of the gateway, attempts, evidence from WhatsApp."""
+    path = f"{_PATH}/{identifier(message_id, 'message_id')}/timeline"
+    told = yield from ask(tools, Call(method="GET", path=path, reads=reader(Timeline)))
+    return told.items
+
+
+def cancel(tools: Tools, message_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[Message]:
+    """Take a send back that was not handed over yet; raises `NotCancellableError` for one that was."""
+    path = f"{_PATH}/{identifier(message_id, 'message_id')}/cancel"
+    return (yield from ask(tools, post(tools, path, Message, idempotency_key=idempotency_key)))
+
+
+def resend(tools: Tools, message_id: UUID | str, *, confirm: bool, idempotency_key: str | None = None) -> Deed[Message]:
+    """Send a message once more of which nobody knows whether it arrived.
+
+    `confirm=True` is your word that the customer may get it twice. Raises `NotResendableError` for any other message.
+    """
+    path = f"{_PATH}/{identifier(message_id, 'message_id')}/resend"
+    call = post(tools, path, Message, body=written(confirm=confirm), idempotency_key=idempotency_key)
+    return (yield from ask(tools, call))
+
+
+def mark_read(tools: Tools, message_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[ReadReceipt]:
+    """Show the customer that a message of theirs was read, and with it all that they wrote before."""
+    path = f"{_PATH}/{identifier(message_id, 'message_id')}/read"
+    return (yield from ask(tools, post(tools, path, ReadReceipt, idempotency_key=idempotency_key)))
