@@ -477,7 +477,7 @@ def test_a_stream_that_is_refused_is_told_and_one_that_is_away_is_waited_for_a_m
         driven.do(events(driven.tools, after="7.1", follow=True).following())
     assert 50 < sum(driven.rests) <= 60
     assert max(driven.rests) <= 5
-    assert {call.headers["Last-Event-ID"] for call in driven.asked} == {"7.1"}
+    assert {call.query for call in driven.asked} == {(("after", "7.1"),)}
 
     driven = Driven(ok({}))
     with pytest.raises(StrangeAnswerError):

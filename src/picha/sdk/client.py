@@ -66,13 +66,20 @@ def _followed(deed: Callable[Concatenate[Tools, P], Feed]) -> "Callable[Concaten
 
 
 class Events(Iterator[Event]):
-    """Events one by one; `cursor` is where to go on from once the last one is handled, `has_gap` if some are lost."""
+    """Events one by one; leave them with `close`, or in a `with` statement, where they would go on for ever."""
 
     def __init__(self, client: "Client", feed: Feed) -> None:
         self._client, self._feed, self._ready = client, feed, deque[Placed]()
 
-    cursor = property(lambda self: self._feed.cursor)
-    has_gap = property(lambda self: self._feed.has_gap)
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on from, once the last event that was given is handled."""
+        return self._feed.cursor
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether the cursor was older than what is kept, so that events may be missed."""
+        return self._feed.has_gap
 
     def __next__(self) -> Event:
         while not self._ready:
@@ -195,13 +202,20 @@ def _followed_soon(
 
 
 class AsyncEvents(AsyncIterator[Event]):
-    """Events one by one; `cursor` is where to go on from once the last one is handled, `has_gap` if some are lost."""
+    """Events one by one; leave them with `close`, or `async with`, where they would go on for ever."""
 
     def __init__(self, client: "AsyncClient", feed: Feed) -> None:
         self._client, self._feed, self._ready = client, feed, deque[Placed]()
 
-    cursor = property(lambda self: self._feed.cursor)
-    has_gap = property(lambda self: self._feed.has_gap)
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on from, once the last event that was given is handled."""
+        return self._feed.cursor
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether the cursor was older than what is kept, so that events may be missed."""
+        return self._feed.has_gap
 
     async def __anext__(self) -> Event:
         while not self._ready:

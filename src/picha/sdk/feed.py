@@ -144,8 +144,7 @@ class _Stream:
 
 
 def _listening(after: str | None) -> Call[None]:
-    headers = {"Accept": _STREAM_TYPE} | ({"Last-Event-ID": after} if after else {})
-    return Call(method="GET", path=_PATH, reads=_nothing, headers=headers)
+    return Call(method="GET", path=_PATH, reads=_nothing, query=query(after=after), headers={"Accept": _STREAM_TYPE})
 
 
 def _nothing(_body: bytes) -> None:
