@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from picha.sdk.deeds import Deed
+from picha.sdk.errands import Errand
 from picha.sdk.line import Line
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class _Running:
 
 
 class Aside:
-    """Does deeds for any thread that waits for them; `made` makes its line."""
+    """Runs errands for any thread that waits for them; `made` makes its line."""
 
     def __init__(self, made: Callable[[], Line]) -> None:
         self._made, self._line = made, made()
@@ -30,10 +30,10 @@ class Aside:
         self._running: _Running | None = None
         self._left: list[_Running] = []
 
-    def run(self, deed: Deed[T]) -> T:
-        """Do a deed and return what it comes to; who stops waiting, as by Ctrl-C, ends it."""
+    def run(self, errand: Errand[T]) -> T:
+        """Run an errand and return what it comes to; who stops waiting, as by Ctrl-C, ends it."""
         running = self._started()
-        future = asyncio.run_coroutine_threadsafe(running.line.drive(deed), running.loop)
+        future = asyncio.run_coroutine_threadsafe(running.line.drive(errand), running.loop)
         try:
             return future.result()
         finally:

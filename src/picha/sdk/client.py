@@ -23,10 +23,10 @@ from picha.sdk import media as _picture
 from picha.sdk import messages as _message
 from picha.sdk import senders as _number
 from picha.sdk.aside import Aside
-from picha.sdk.deeds import Deed, Tools
+from picha.sdk.errands import Errand, Tools
 from picha.sdk.feed import Feed, Placed
 from picha.sdk.line import Line
-from picha.sdk.pages import Batches
+from picha.sdk.pages import Parts
 from picha.sdk.told import Event
 
 P = ParamSpec("P")
@@ -36,31 +36,31 @@ TIMEOUT_S = 30.0
 """How long one request may take, unless a client says otherwise; one that carries a picture may take ten minutes."""
 
 
-def _now(deed: Callable[Concatenate[Tools, P], Deed[T]]) -> "Callable[Concatenate[Client, P], T]":
-    @functools.wraps(deed)
+def _now(errand: Callable[Concatenate[Tools, P], Errand[T]]) -> "Callable[Concatenate[Client, P], T]":
+    @functools.wraps(errand)
     def done(client: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return client.run(deed(client.tools, *args, **kwargs))
+        return client.run(errand(client.tools, *args, **kwargs))
 
     return done
 
 
-def _each(deed: Callable[Concatenate[Tools, P], Batches[T]]) -> "Callable[Concatenate[Client, P], Iterator[T]]":
-    @functools.wraps(deed)
+def _each(errand: Callable[Concatenate[Tools, P], Parts[T]]) -> "Callable[Concatenate[Client, P], Iterator[T]]":
+    @functools.wraps(errand)
     def done(client: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        return _one_by_one(client, deed(client.tools, *args, **kwargs))
+        return _one_by_one(client, errand(client.tools, *args, **kwargs))
 
     return done
 
 
-def _one_by_one(client: "Client", batches: Batches[T]) -> Iterator[T]:
-    while (batch := client.run(batches.following())) is not None:
-        yield from batch
+def _one_by_one(client: "Client", parts: Parts[T]) -> Iterator[T]:
+    while (part := client.run(parts.following())) is not None:
+        yield from part
 
 
-def _followed(deed: Callable[Concatenate[Tools, P], Feed]) -> "Callable[Concatenate[Client, P], Events]":
-    @functools.wraps(deed)
+def _followed(errand: Callable[Concatenate[Tools, P], Feed]) -> "Callable[Concatenate[Client, P], Events]":
+    @functools.wraps(errand)
     def done(client: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Events:
-        return Events(client, deed(client.tools, *args, **kwargs))
+        return Events(client, errand(client.tools, *args, **kwargs))
 
     return done
 
@@ -83,10 +83,10 @@ class Events(Iterator[Event]):
 
     def __next__(self) -> Event:
         while not self._ready:
-            batch = self._client.run(self._feed.following())
-            if batch is None:
+            part = self._client.run(self._feed.following())
+            if part is None:
                 raise StopIteration
-            self._ready.extend(batch)
+            self._ready.extend(part)
         event, cursor = self._ready.popleft()
         self._feed.cursor = cursor or self._feed.cursor
         return event
@@ -119,9 +119,9 @@ class Client:
         # Also for those who forget to close it.
         self._end = weakref.finalize(self, self._aside.close)
 
-    def run(self, deed: Deed[T]) -> T:
-        """Do a deed, such as one of your own that is made of those of this room."""
-        return self._aside.run(deed)
+    def run(self, errand: Errand[T]) -> T:
+        """Run an errand, such as one of your own that is made of those of this room."""
+        return self._aside.run(errand)
 
     def close(self) -> None:
         """End all connections; what is asked afterwards raises `RuntimeError`."""
@@ -166,37 +166,37 @@ class Client:
 
 
 def _soon(
-    deed: Callable[Concatenate[Tools, P], Deed[T]],
+    errand: Callable[Concatenate[Tools, P], Errand[T]],
 ) -> "Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]":
-    @functools.wraps(deed)
+    @functools.wraps(errand)
     async def done(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await client.run(deed(client.tools, *args, **kwargs))
+        return await client.run(errand(client.tools, *args, **kwargs))
 
     return done
 
 
 def _each_soon(
-    deed: Callable[Concatenate[Tools, P], Batches[T]],
+    errand: Callable[Concatenate[Tools, P], Parts[T]],
 ) -> "Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]":
-    @functools.wraps(deed)
+    @functools.wraps(errand)
     def done(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-        return _one_by_one_soon(client, deed(client.tools, *args, **kwargs))
+        return _one_by_one_soon(client, errand(client.tools, *args, **kwargs))
 
     return done
 
 
-async def _one_by_one_soon(client: "AsyncClient", batches: Batches[T]) -> AsyncIterator[T]:
-    while (batch := await client.run(batches.following())) is not None:
-        for one in batch:
+async def _one_by_one_soon(client: "AsyncClient", parts: Parts[T]) -> AsyncIterator[T]:
+    while (part := await client.run(parts.following())) is not None:
+        for one in part:
             yield one
 
 
 def _followed_soon(
-    deed: Callable[Concatenate[Tools, P], Feed],
+    errand: Callable[Concatenate[Tools, P], Feed],
 ) -> "Callable[Concatenate[AsyncClient, P], AsyncEvents]":
-    @functools.wraps(deed)
+    @functools.wraps(errand)
     def done(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncEvents:
-        return AsyncEvents(client, deed(client.tools, *args, **kwargs))
+        return AsyncEvents(client, errand(client.tools, *args, **kwargs))
 
     return done
 
@@ -219,10 +219,10 @@ class AsyncEvents(AsyncIterator[Event]):
 
     async def __anext__(self) -> Event:
         while not self._ready:
-            batch = await self._client.run(self._feed.following())
-            if batch is None:
+            part = await self._client.run(self._feed.following())
+            if part is None:
                 raise StopAsyncIteration
-            self._ready.extend(batch)
+            self._ready.extend(part)
         event, cursor = self._ready.popleft()
         self._feed.cursor = cursor or self._feed.cursor
         return event
@@ -247,9 +247,9 @@ class AsyncClient:
         self.tools = _tools(retries, patience)
         self._line = Line(url, key, timeout)
 
-    async def run(self, deed: Deed[T]) -> T:
-        """Do a deed, such as one of your own that is made of those of this room."""
-        return await self._line.drive(deed)
+    async def run(self, errand: Errand[T]) -> T:
+        """Run an errand, such as one of your own that is made of those of this room."""
+        return await self._line.drive(errand)
 
     async def close(self) -> None:
         """End all connections; what is asked afterwards opens new ones."""

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from picha.sdk.calls import Answered, Call, query
-from picha.sdk.deeds import Close, Deed, More, Open, Opened, Rest, Tools, ask, is_worth_another, pause_s
+from picha.sdk.errands import Close, Errand, More, Open, Opened, Rest, Tools, ask, is_worth_another, pause_s
 from picha.sdk.errors import PichaError, StrangeAnswerError
 from picha.sdk.sse import Block, Blocks
 from picha.sdk.told import Event, read_event
@@ -23,14 +23,14 @@ Placed = tuple[Event, str | None]
 
 
 class Feed(Protocol):
-    """Events in batches. `cursor` stands behind what was taken, and `has_gap` tells that some before it are lost."""
+    """Events, in parts. `cursor` stands behind what was taken, and `has_gap` tells that some before it are lost."""
 
     cursor: str | None
     has_gap: bool
 
-    def following(self) -> Deed[Sequence[Placed] | None]: ...  # noqa: D102 - see the class
+    def following(self) -> Errand[Sequence[Placed] | None]: ...  # noqa: D102 - see the class
 
-    def leave(self) -> Deed[None]: ...  # noqa: D102 - see the class
+    def leave(self) -> Errand[None]: ...  # noqa: D102 - see the class
 
 
 def events(tools: Tools, *, after: str | None = None, follow: bool = False, page_size: int = 100) -> Feed:
@@ -59,7 +59,7 @@ class _Pages:
         self._tools, self._size, self._is_over = tools, page_size, False
         self.cursor, self.has_gap = after, False
 
-    def following(self) -> Deed[Sequence[Placed] | None]:
+    def following(self) -> Errand[Sequence[Placed] | None]:
         if self._is_over:
             return None
         call = Call(method="GET", path=_PATH, reads=_read_page, query=query(after=self.cursor, limit=self._size))
@@ -70,7 +70,7 @@ class _Pages:
             self.cursor = page.cursor
         return [(item, None if place < len(items) else page.cursor) for place, item in enumerate(items, 1)]
 
-    def leave(self) -> Deed[None]:
+    def leave(self) -> Errand[None]:
         self._is_over = True
         yield from ()
 
@@ -89,7 +89,7 @@ class _Stream:
         self.cursor, self.has_gap = after, False
         self._told = after
 
-    def following(self) -> Deed[Sequence[Placed] | None]:
+    def following(self) -> Errand[Sequence[Placed] | None]:
         while True:
             try:
                 if self._handle is None:
@@ -106,12 +106,12 @@ class _Stream:
             yield from self.leave()
             yield from self._rest(error)
 
-    def leave(self) -> Deed[None]:
+    def leave(self) -> Errand[None]:
         handle, self._handle, self._blocks = self._handle, None, Blocks()
         if handle is not None:
             yield Close(handle)
 
-    def _open(self) -> Deed[None]:
+    def _open(self) -> Errand[None]:
         call = _listening(self._told)
         opened: Opened = yield Open(call)
         if opened.handle is None:
@@ -119,7 +119,7 @@ class _Stream:
             raise StrangeAnswerError("A stream of events was answered with something else.", status=None)
         self._handle = opened.handle
 
-    def _rest(self, error: PichaError | None) -> Deed[None]:
+    def _rest(self, error: PichaError | None) -> Errand[None]:
         """Let time pass before the stream is opened again; raises `error` where that does not help."""
         rest_s = min(_REST_MOST_S, pause_s(error or PichaError(), min(self._failures, 10)))
         self._failures += 1

@@ -1,4 +1,4 @@
-"""The line to one gateway: does what deeds ask for, over HTTP."""
+"""The line to one gateway: does what errands ask for, over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from yarl import URL
 from picha import __version__
 from picha.kit.secrets import Secret
 from picha.sdk.calls import Answered, Call
-from picha.sdk.deeds import Ask, Close, Deed, Do, More, Open, Opened, Rest
+from picha.sdk.errands import Ask, Close, Do, Errand, More, Open, Opened, Rest
 from picha.sdk.errors import NoAnswerError, StrangeAnswerError
 from picha.sdk.feed import is_stream
 
@@ -35,13 +35,13 @@ class Line:
         self._key, self._timeout_s = Secret(key), timeout_s
         self._session: aiohttp.ClientSession | None = None
 
-    async def drive(self, deed: Deed[T]) -> T:
-        """Do all that a deed asks for, and return what it comes to."""
+    async def drive(self, errand: Errand[T]) -> T:
+        """Do all that an errand asks for, and return what it comes to."""
         given: Any = None
         problem: NoAnswerError | StrangeAnswerError | OSError | None = None
         try:
             while True:
-                step = deed.throw(problem) if problem is not None else deed.send(given)
+                step = errand.throw(problem) if problem is not None else errand.send(given)
                 given = problem = None
                 try:
                     match step:
@@ -63,7 +63,7 @@ class Line:
             value: T = end.value
             return value
         finally:
-            deed.close()
+            errand.close()
 
     async def close(self) -> None:
         """End all connections."""

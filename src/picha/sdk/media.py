@@ -5,7 +5,7 @@ from uuid import UUID
 from picha.karibu.media import Media, MediaDeleted
 from picha.karibu.sends import ImagePolicy
 from picha.sdk.calls import Call, Progress, identifier, reader
-from picha.sdk.deeds import Deed, Do, Tools, ask
+from picha.sdk.errands import Do, Errand, Tools, ask
 from picha.sdk.pictures import Address, Filed, Image, multipart, understood
 from picha.sdk.posting import keyed, post, written
 
@@ -21,7 +21,7 @@ def upload(
     image_policy: ImagePolicy | None = None,
     idempotency_key: str | None = None,
     on_progress: Progress | None = None,
-) -> Deed[Media]:
+) -> Errand[Media]:
     """Upload a picture, or let the gateway fetch one from its address; it can be sent by its `file_id` for 30 days.
 
     `image_policy` auto, the default, makes a picture fit that WhatsApp would not take; strict refuses it.
@@ -51,25 +51,25 @@ def upload(
     return (yield from ask(tools, call))
 
 
-def media(tools: Tools, file_id: UUID | str) -> Deed[Media]:
+def media(tools: Tools, file_id: UUID | str) -> Errand[Media]:
     """Return a picture's facts."""
     call = Call(method="GET", path=f"{_PATH}/{identifier(file_id, 'file_id')}", reads=reader(Media))
     return (yield from ask(tools, call))
 
 
-def content(tools: Tools, file_id: UUID | str) -> Deed[bytes]:
+def content(tools: Tools, file_id: UUID | str) -> Errand[bytes]:
     """Return a picture's bytes, of an upload or of a message that was received (`message.content.file_id`)."""
     path = f"{_PATH}/{identifier(file_id, 'file_id')}/content"
     return (yield from ask(tools, _bytes_at(path)))
 
 
-def thumbnail(tools: Tools, file_id: UUID | str) -> Deed[bytes]:
+def thumbnail(tools: Tools, file_id: UUID | str) -> Errand[bytes]:
     """Return a small JPEG of a picture."""
     path = f"{_PATH}/{identifier(file_id, 'file_id')}/thumbnail"
     return (yield from ask(tools, _bytes_at(path)))
 
 
-def delete_media(tools: Tools, file_id: UUID | str) -> Deed[MediaDeleted]:
+def delete_media(tools: Tools, file_id: UUID | str) -> Errand[MediaDeleted]:
     """Take a picture's name away; messages that were accepted with it go out all the same."""
     call = Call(method="DELETE", path=f"{_PATH}/{identifier(file_id, 'file_id')}", reads=reader(MediaDeleted))
     return (yield from ask(tools, call))

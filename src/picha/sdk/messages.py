@@ -18,10 +18,10 @@ from picha.karibu.sends import (
     encode_send_image,
 )
 from picha.sdk.calls import Call, Progress, identifier, query, reader
-from picha.sdk.deeds import Deed, Rest, Tools, ask
+from picha.sdk.errands import Errand, Rest, Tools, ask
 from picha.sdk.errors import MessageFailedError, NotYetError
 from picha.sdk.media import upload
-from picha.sdk.pages import Batches, Question, newest_first
+from picha.sdk.pages import Parts, Question, newest_first
 from picha.sdk.pictures import Address, Filed, Image, understood
 from picha.sdk.posting import derived, post, written
 
@@ -51,7 +51,7 @@ def send_image(
     recipient_identity_key_hash: str | None = None,
     idempotency_key: str | None = None,
     on_progress: Progress | None = None,
-) -> Deed[SendAccepted]:
+) -> Errand[SendAccepted]:
     """Send a picture to a person who wrote in the last 24 hours; when this returns, the gateway has it for good.
 
     `image` is bytes, a path, an open file, an https address, a file_id or a `Media` (see `picha.sdk.Image`); what is
@@ -97,13 +97,13 @@ def send_image(
     return (yield from ask(tools, call))
 
 
-def get(tools: Tools, message_id: UUID | str) -> Deed[Message]:
+def get(tools: Tools, message_id: UUID | str) -> Errand[Message]:
     """Return one message, a send or one that was received, by our id."""
     path = f"{_PATH}/{identifier(message_id, 'message_id')}"
     return (yield from ask(tools, Call(method="GET", path=path, reads=reader(Message))))
 
 
-def wait(tools: Tools, message_id: UUID | str, *, until: Stage = "delivered", timeout: float = 60.0) -> Deed[Message]:
+def wait(tools: Tools, message_id: UUID | str, *, until: Stage = "delivered", timeout: float = 60.0) -> Errand[Message]:
     """Wait until a send is sent, delivered or read, or has come further, and return it; `timeout` is in seconds.
 
     Raises:
@@ -139,13 +139,13 @@ def messages(
     since: datetime | None = None,
     until: datetime | None = None,
     page_size: int = 100,
-) -> Batches[Message]:
+) -> Parts[Message]:
     """Go through messages, the newest first, as far as you read on; each comes once, whatever arrives meanwhile.
 
     `since` is the first moment, `until` the first that is not asked for; both are aware. `page_size` is 1 to 200.
     """
 
-    def asked(question: Question) -> Deed[Page[Message]]:
+    def asked(question: Question) -> Errand[Page[Message]]:
         parameters = query(
             conversation_id=conversation_id,
             direction=direction,
@@ -162,20 +162,22 @@ def messages(
     return newest_first(asked, key=lambda one: one.id, made_at=lambda one: one.created_at)
 
 
-def timeline(tools: Tools, message_id: UUID | str) -> Deed[list[TimelineItem]]:
+def timeline(tools: Tools, message_id: UUID | str) -> Errand[list[TimelineItem]]:
     """Return a message's story, the oldest first: decisions of the gateway, attempts, evidence from WhatsApp."""
     path = f"{_PATH}/{identifier(message_id, 'message_id')}/timeline"
     told = yield from ask(tools, Call(method="GET", path=path, reads=reader(Timeline)))
     return told.items
 
 
-def cancel(tools: Tools, message_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[Message]:
+def cancel(tools: Tools, message_id: UUID | str, *, idempotency_key: str | None = None) -> Errand[Message]:
     """Take a send back that was not handed over yet; raises `NotCancellableError` for one that was."""
     path = f"{_PATH}/{identifier(message_id, 'message_id')}/cancel"
     return (yield from ask(tools, post(tools, path, Message, idempotency_key=idempotency_key)))
 
 
-def resend(tools: Tools, message_id: UUID | str, *, confirm: bool, idempotency_key: str | None = None) -> Deed[Message]:
+def resend(
+    tools: Tools, message_id: UUID | str, *, confirm: bool, idempotency_key: str | None = None
+) -> Errand[Message]:
     """Send a message once more of which nobody knows whether it arrived.
 
     `confirm=True` is your word that the customer may get it twice. Raises `NotResendableError` for any other message.
@@ -185,7 +187,7 @@ def resend(tools: Tools, message_id: UUID | str, *, confirm: bool, idempotency_k
     return (yield from ask(tools, call))
 
 
-def mark_read(tools: Tools, message_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[ReadReceipt]:
+def mark_read(tools: Tools, message_id: UUID | str, *, idempotency_key: str | None = None) -> Errand[ReadReceipt]:
     """Show the customer that a message of theirs was read, and with it all that they wrote before."""
     path = f"{_PATH}/{identifier(message_id, 'message_id')}/read"
     return (yield from ask(tools, post(tools, path, ReadReceipt, idempotency_key=idempotency_key)))

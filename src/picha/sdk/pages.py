@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from picha.karibu.reads import Page
-from picha.sdk.deeds import Deed
+from picha.sdk.errands import Errand
 
 T = TypeVar("T")
-B_co = TypeVar("B_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 OFFSET_MAX = 10_000
 """How far into a list the gateway counts on from its beginning."""
@@ -18,10 +18,10 @@ OFFSET_MAX = 10_000
 _SLACK = timedelta(seconds=1)
 
 
-class Batches(Protocol[B_co]):
-    """Something that comes in batches: `following` returns the next one, and None at the end."""
+class Parts(Protocol[T_co]):
+    """A list that comes in parts: `following` returns the next one, and None at the end."""
 
-    def following(self) -> Deed[Sequence[B_co] | None]: ...  # noqa: D102 - see the class
+    def following(self) -> Errand[Sequence[T_co] | None]: ...  # noqa: D102 - see the class
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Question:
     until: datetime | None = None
 
 
-Asked = Callable[[Question], Deed[Page[T]]]
+Asked = Callable[[Question], Errand[Page[T]]]
 
 
 class _Listed(Generic[T]):
@@ -43,7 +43,7 @@ class _Listed(Generic[T]):
         self._seen: set[Hashable] = set()
         self._next: Question | None = Question()
 
-    def following(self) -> Deed[Sequence[T] | None]:
+    def following(self) -> Errand[Sequence[T] | None]:
         """Return what is new in the next page; it may be nothing."""
         question = self._next
         if question is None:
@@ -70,7 +70,7 @@ class _Listed(Generic[T]):
         return Question(0, until)
 
 
-def newest_first(asked: Asked[T], *, key: Callable[[T], Hashable], made_at: Callable[[T], datetime]) -> Batches[T]:
+def newest_first(asked: Asked[T], *, key: Callable[[T], Hashable], made_at: Callable[[T], datetime]) -> Parts[T]:
     """Go through a list whose items keep their places among one another, however long it is."""
     return _Listed(asked, key, made_at)
 
@@ -84,7 +84,7 @@ class _Moving(_Listed[T]):
         self._pages, self._is_again = 0, False
 
     def _asking(self, asked: Asked[T]) -> Asked[T]:
-        def look(question: Question) -> Deed[Page[T]]:
+        def look(question: Question) -> Errand[Page[T]]:
             page = yield from asked(question)
             moments = [moment for one in page.items if (moment := self._moved_at(one)) is not None]
             self._pages += 1
@@ -107,6 +107,6 @@ class _Moving(_Listed[T]):
 
 def latest_first(
     asked: Asked[T], *, key: Callable[[T], Hashable], moved_at: Callable[[T], datetime | None]
-) -> Batches[T]:
+) -> Parts[T]:
     """Go through a list whose items move to its head when something happens to them."""
     return _Moving(asked, key, moved_at)

@@ -8,7 +8,7 @@ import msgspec
 
 from picha.karibu.errors import Code
 from picha.sdk.calls import Call, reader
-from picha.sdk.deeds import Tools
+from picha.sdk.errands import Tools
 
 T = TypeVar("T")
 _JSON = {"Content-Type": "application/json"}

@@ -9,7 +9,7 @@ from picha.karibu.errors import Code
 from picha.karibu.senders import Sender, SenderState
 from picha.karibu.sends import ImagePolicy
 from picha.sdk.calls import Call, identifier, query, reader
-from picha.sdk.deeds import Deed, Tools, ask
+from picha.sdk.errands import Errand, Tools, ask
 from picha.sdk.posting import post, written
 
 _PATH = "/v1/whatsapp/senders"
@@ -24,7 +24,7 @@ class Whoami(msgspec.Struct, frozen=True, kw_only=True):
     scopes: list[str]
 
 
-def senders(tools: Tools, *, is_active: bool | None = None, is_default: bool | None = None) -> Deed[list[Sender]]:
+def senders(tools: Tools, *, is_active: bool | None = None, is_default: bool | None = None) -> Errand[list[Sender]]:
     """Return the numbers of the key's environment, the default one first."""
     call = Call(
         method="GET",
@@ -36,7 +36,7 @@ def senders(tools: Tools, *, is_active: bool | None = None, is_default: bool | N
     return (yield from ask(tools, call))
 
 
-def sender(tools: Tools, sender_id: UUID | str) -> Deed[Sender]:
+def sender(tools: Tools, sender_id: UUID | str) -> Errand[Sender]:
     """Return one number, by its id."""
     return (yield from ask(tools, _about(sender_id, "GET")))
 
@@ -47,28 +47,28 @@ def change_sender(
     *,
     image_policy: ImagePolicy | None = None,
     messages_per_second: float | None = None,
-) -> Deed[Sender]:
+) -> Errand[Sender]:
     """Change what sends of a number follow that name no policy, or its pace; what is None stays."""
     body = written(image_policy=image_policy, messages_per_second=messages_per_second)
     return (yield from ask(tools, _about(sender_id, "PATCH", body)))
 
 
-def pause(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[SenderState]:
+def pause(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Errand[SenderState]:
     """Send nothing more from a number; what is accepted for it waits."""
     return (yield from _told(tools, sender_id, "pause", idempotency_key))
 
 
-def resume(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[SenderState]:
+def resume(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Errand[SenderState]:
     """Send from a number again."""
     return (yield from _told(tools, sender_id, "resume", idempotency_key))
 
 
-def flush(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Deed[SenderState]:
+def flush(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Errand[SenderState]:
     """Cancel all that waits for a number and was not begun; `cancelled` tells how many that were."""
     return (yield from _told(tools, sender_id, "flush", idempotency_key))
 
 
-def whoami(tools: Tools) -> Deed[Whoami]:
+def whoami(tools: Tools) -> Errand[Whoami]:
     """Return who the key speaks for and what it may do."""
     call = Call(method="GET", path="/karibu/x-api-key", reads=reader(Whoami), is_enveloped=False)
     return (yield from ask(tools, call))
@@ -86,7 +86,7 @@ def _about(sender_id: UUID | str, method: Literal["GET", "PATCH"], body: bytes =
     )
 
 
-def _told(tools: Tools, sender_id: UUID | str, verb: str, idempotency_key: str | None) -> Deed[SenderState]:
+def _told(tools: Tools, sender_id: UUID | str, verb: str, idempotency_key: str | None) -> Errand[SenderState]:
     call = post(
         tools,
         f"{_PATH}/{identifier(sender_id, 'sender_id')}/{verb}",

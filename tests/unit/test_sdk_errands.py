@@ -20,10 +20,10 @@ from picha.kit.clock import ManualClock
 from picha.kit.ids import Ids
 from picha.sdk import errors, messages, pictures
 from picha.sdk.calls import Answered, Call, reader
-from picha.sdk.deeds import Ask, Deed, Do, Open, Opened, Rest, Tools, ask
+from picha.sdk.errands import Ask, Do, Errand, Open, Opened, Rest, Tools, ask
 from picha.sdk.errors import BY_CODE, NoAnswerError, RefusedError, StrangeAnswerError
 from picha.sdk.feed import events
-from picha.sdk.pages import OFFSET_MAX, Batches, Question, latest_first, newest_first
+from picha.sdk.pages import OFFSET_MAX, Parts, Question, latest_first, newest_first
 from picha.sdk.sse import BLOCK_MAX_BYTES, Blocks
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ Given = Answered | Exception
 
 
 class Driven:
-    """Drives deeds: answers what is asked in turn, passes time on a clock that stands still, keeps what it saw."""
+    """Drives errands: answers what is asked in turn, passes time on a clock that stands still, keeps what it saw."""
 
     def __init__(self, *answers: Given, retries: int = 3) -> None:
         self.clock = ManualClock(START)
@@ -46,12 +46,12 @@ class Driven:
         self.asked: list[Call[Any]] = []
         self.rests: list[float] = []
 
-    def do(self, deed: Deed[T]) -> T:
+    def do(self, errand: Errand[T]) -> T:
         given: Any = None
         problem: Exception | None = None
         try:
             while True:
-                step = deed.throw(problem) if problem else deed.send(given)
+                step = errand.throw(problem) if problem else errand.send(given)
                 given = problem = None
                 if isinstance(step, Rest):
                     self.rests.append(step.seconds)
@@ -280,10 +280,10 @@ def same(item: int) -> Hashable:
     return item
 
 
-def gone_through(batches: Batches[T], meanwhile: Callable[[], None] = lambda: None) -> list[T]:
+def gone_through(parts: Parts[T], meanwhile: Callable[[], None] = lambda: None) -> list[T]:
     driven, found = Driven(NO_ANSWER), list[T]()
-    while (batch := driven.do(batches.following())) is not None:
-        found.extend(batch)
+    while (part := driven.do(parts.following())) is not None:
+        found.extend(part)
         meanwhile()
     return found
 
@@ -295,7 +295,7 @@ def test_a_list_is_gone_through_once_in_its_order_whatever_arrives_meanwhile(
     items = list(range(count, 0, -1))
     coming = iter(arrivals)
 
-    def asked(question: Question) -> Deed[Page[int]]:
+    def asked(question: Question) -> Errand[Page[int]]:
         yield from ()
         return page_of(items, question, limit)
 
@@ -318,7 +318,7 @@ def test_a_list_that_is_longer_than_the_last_offset_is_gone_through_to_its_end(a
     def when(item: int) -> datetime:
         return START + timedelta(seconds=item / a_second)
 
-    def asked(question: Question) -> Deed[Page[int]]:
+    def asked(question: Question) -> Errand[Page[int]]:
         yield from ()
         asked_for.append(question)
         shown = [item for item in items if question.until is None or when(item) < question.until]
@@ -338,7 +338,7 @@ def test_a_thread_that_moves_to_the_head_of_its_list_is_neither_missed_nor_told_
     at = {item: START - timedelta(seconds=item) for item in items}
     coming, now = iter(moves[: count // limit]), itertools.count(1)
 
-    def asked(question: Question) -> Deed[Page[int]]:
+    def asked(question: Question) -> Errand[Page[int]]:
         yield from ()
         return page_of(items, question, limit)
 
@@ -442,11 +442,11 @@ def test_whoever_goes_on_from_the_cursor_is_told_each_event_once(count: int, lim
     def read(after: str | None, most: int) -> tuple[list[str], str | None]:
         feed, told = events(Driven(NO_ANSWER).tools, after=after, page_size=limit), list[str]()
         while True:
-            deed = feed.following()
+            errand = feed.following()
             try:
-                step = next(deed)
+                step = next(errand)
                 assert isinstance(step, Ask)
-                deed.send(page(step.call))
+                errand.send(page(step.call))
             except StopIteration as end:
                 if end.value is None:
                     return told, feed.cursor

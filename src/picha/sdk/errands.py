@@ -1,10 +1,10 @@
-"""How a deed of several requests is written without I/O: it yields what it needs, and whoever drives it sends that in.
+"""How an errand of several requests is written without I/O: it yields what it needs, and is sent that.
 
-    def get(tools, message_id) -> Deed[Message]:
+    def get(tools, message_id) -> Errand[Message]:
         return (yield from ask(tools, Call(...)))
 
-A deed yields `Ask` and is sent an `Answered`, or `NoAnswerError` is thrown into it; `Rest`, and is sent nothing; `Do`,
-and is sent what the work returns. One that listens yields `Open`, is sent an `Answered` that has no body yet and a
+An errand yields `Ask` and is sent an `Answered`, or `NoAnswerError` is thrown into it; `Rest`, and is sent nothing;
+`Do`, and is sent what the work returns. One that listens yields `Open`, is sent an `Answered` without a body and a
 handle, then `More` for each piece (empty at the end), and `Close`.
 """
 
@@ -84,12 +84,12 @@ class Close:
 
 
 Step = Ask | Rest | Do | Open | More | Close
-Deed = Generator[Step, Any, T]
+Errand = Generator[Step, Any, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What deeds work with. What fails is asked again `retries` times, with pauses of at most `patience_s` seconds."""
+    """What errands work with; what fails is asked again `retries` times, with pauses of at most `patience_s` s."""
 
     clock: Clock
     ids: Ids
@@ -97,7 +97,7 @@ class Tools:
     patience_s: float = 60.0
 
 
-def ask(tools: Tools, call: Call[T]) -> Deed[T]:
+def ask(tools: Tools, call: Call[T]) -> Errand[T]:
     """Make a request, again where that does no harm and may help; see `Tools`."""
     for attempt in range(tools.retries + 1):
         try:
