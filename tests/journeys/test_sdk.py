@@ -203,6 +203,15 @@ async def test_a_number_is_looked_at_changed_and_flushed(client: Client) -> None
     assert (changed.messages_per_second, changed.image_policy) == (79, number.image_policy)
     client.change_sender(number.id, messages_per_second=number.messages_per_second)
     assert client.flush(number.id).cancelled == 0
+    told = list(client.notices(sender_id=number.id, page_size=1))
+    assert len({one.id for one in told}) == len(told)
+
+
+async def test_both_clients_have_the_same_calls() -> None:
+    def calls(kind: type) -> set[str]:
+        return {name for name in vars(kind) if not name.startswith("_")}
+
+    assert calls(Client) == calls(AsyncClient)
 
 
 async def test_pictures_are_fetched_and_let_go_of(picha: Talk, client: Client) -> None:

@@ -160,6 +160,7 @@ class Client:
     pause = _now(_number.pause)
     resume = _now(_number.resume)
     flush = _now(_number.flush)
+    notices = _each(_number.notices)
     whoami = _now(_number.whoami)
 
     events = _followed(feed.events)
@@ -288,6 +289,7 @@ class AsyncClient:
     pause = _soon(_number.pause)
     resume = _soon(_number.resume)
     flush = _soon(_number.flush)
+    notices = _each_soon(_number.notices)
     whoami = _soon(_number.whoami)
 
     events = _followed_soon(feed.events)

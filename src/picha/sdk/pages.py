@@ -70,8 +70,13 @@ class _Listed(Generic[T]):
         return Question(0, until)
 
 
-def newest_first(asked: Asked[T], *, key: Callable[[T], Hashable], made_at: Callable[[T], datetime]) -> Parts[T]:
-    """Go through a list whose items keep their places among one another, however long it is."""
+def newest_first(
+    asked: Asked[T], *, key: Callable[[T], Hashable], made_at: Callable[[T], datetime] | None = None
+) -> Parts[T]:
+    """Go through a list whose items keep their places among one another.
+
+    However long it is, if `made_at` tells what `Question.until` is about; otherwise as far as the last offset.
+    """
     return _Listed(asked, key, made_at)
 
 

@@ -6,10 +6,13 @@ from uuid import UUID
 import msgspec
 
 from picha.karibu.errors import Code
+from picha.karibu.notices import Notice
+from picha.karibu.reads import Page
 from picha.karibu.senders import Sender, SenderState
 from picha.karibu.sends import ImagePolicy
 from picha.sdk.calls import Call, identifier, query, reader
 from picha.sdk.errands import Errand, Tools, ask
+from picha.sdk.pages import Parts, Question, newest_first
 from picha.sdk.posting import post, written
 
 _PATH = "/v1/whatsapp/senders"
@@ -66,6 +69,20 @@ def resume(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None =
 def flush(tools: Tools, sender_id: UUID | str, *, idempotency_key: str | None = None) -> Errand[SenderState]:
     """Cancel all that waits for a number and was not begun; `cancelled` tells how many that were."""
     return (yield from _told(tools, sender_id, "flush", idempotency_key))
+
+
+def notices(tools: Tools, *, sender_id: UUID | str | None = None, page_size: int = 100) -> Parts[Notice]:
+    """Go through what WhatsApp told of numbers and accounts outside any message, the newest first, each once.
+
+    The first 10,000 are gone through; `page_size` is 1 to 200.
+    """
+
+    def asked(question: Question) -> Errand[Page[Notice]]:
+        parameters = query(sender_id=sender_id, limit=page_size, offset=question.offset)
+        call = Call(method="GET", path="/v1/whatsapp/notices", reads=reader(Page[Notice]), query=parameters)
+        return (yield from ask(tools, call))
+
+    return newest_first(asked, key=lambda one: one.id)
 
 
 def whoami(tools: Tools) -> Errand[Whoami]:
