@@ -37,9 +37,15 @@ from picha.karibu.errors import STATUS, Code
 from picha.karibu.shape import MAX_DEPTH
 from picha.sandbox import switches
 from picha.sandbox.manual.tables import span
-from picha.sdk.client import Client
+from picha.sdk.client import TIMEOUT_S, Client
 from picha.sdk.errors import BY_CODE, PichaError
-from picha.sdk.feed import Feed
+from picha.sdk.feed import SILENCE_S, Feed
+from picha.sdk.line import ANSWER_MAX_BYTES, CONNECT_S
+from picha.sdk.media import PICTURE_S
+from picha.sdk.pages import OFFSET_MAX as PAGED_MAX
+from picha.sdk.pictures import UPLOAD_MAX_BYTES
+from picha.sdk.sse import BLOCK_MAX_BYTES
+from picha.sdk.webhooks import TOLERANCE
 from tools.sandbox_pages import control, coverage
 from tools.tables import table
 
@@ -235,7 +241,8 @@ def limits_page() -> str:
 
 
 def sdk() -> str:
-    """Every call and every exception of the SDK."""
+    """Every call, every exception and every limit of the SDK."""
+    retries, patience = (inspect.signature(Client).parameters[name].default for name in ("retries", "patience"))
     calls = [
         (f"`{name}{_parameters(call)}`", _answers(call), (call.__doc__ or "").splitlines()[0])
         for name, call in vars(Client).items()
@@ -247,6 +254,20 @@ def sdk() -> str:
     ]
     bases: list[type[PichaError]] = [PichaError, *PichaError.__subclasses__()]
     others = [(f"`{kind.__name__}`", "yes" if kind.retryable else "no", _first_line(kind)) for kind in bases]
+    bounds = [
+        ("A picture to upload", f"{UPLOAD_MAX_BYTES:,} bytes", "`BodyTooLargeError`, before anything is sent"),
+        ("One request, connecting", f"{TIMEOUT_S:g} s (`timeout`), {CONNECT_S:g} s", "`NoAnswerError`"),
+        ("One request with a picture", f"{PICTURE_S:g} s", "`NoAnswerError`"),
+        ("An answer", f"{ANSWER_MAX_BYTES:,} bytes", "`StrangeAnswerError`"),
+        ("Asking again", f"{retries} times (`retries`)", "the last failure"),
+        ("A pause before asking again", f"{patience:g} s (`patience`)", "the failure, at once"),
+        ("A gateway that is away while events are followed", f"{patience:g} s (`patience`)", "`NoAnswerError`"),
+        ("A stream of events without a word", f"{SILENCE_S:g} s", "it is opened again"),
+        ("One event of a stream", f"{BLOCK_MAX_BYTES:,} bytes", "`StrangeAnswerError`"),
+        ("Messages in one list", "none", ""),
+        ("Conversations, notices in one list", f"{PAGED_MAX:,} and a page", "the list ends"),
+        ("The time of a webhook", f"{span(TOLERANCE)} from now", "`NotVerifiedError`"),
+    ]
     return (
         "# The SDK's calls and exceptions\n\n[How to use it](../sdk.md). `Client` has these calls; `AsyncClient` has "
         "the same to await, and to `async for`. What they return is in `picha.karibu`, or `picha.sdk` where that says "
@@ -256,6 +277,8 @@ def sdk() -> str:
         + table(["exception", "retryable", "what happened"], others)
         + "\nA refusal is of the class of its code; one that this version does not know is a `RefusedError`.\n\n"
         + table(["exception", "code", "retryable", "what happened"], raised)
+        + "\n## Limits\n\n"
+        + table(["what", "limit", "past it"], bounds)
     )
 
 

@@ -100,10 +100,12 @@ def test_every_code_has_an_exception_of_its_own(code: Code) -> None:
 def test_a_code_that_is_not_known_here_is_a_refusal_all_the_same() -> None:
     body = encode_error([ErrorItem("MOON_IN_THE_WAY", "Wait for the moon.")], "r")
 
-    with pytest.raises(RefusedError, match="MOON_IN_THE_WAY: Wait for the moon") as caught:
-        a_get().read(Answered(422, {}, body))
+    for status in (422, 429, 503):
+        with pytest.raises(RefusedError, match="MOON_IN_THE_WAY: Wait for the moon") as caught:
+            a_get().read(Answered(status, {}, body))
 
-    assert type(caught.value) is RefusedError
+        assert type(caught.value) is RefusedError
+        assert caught.value.retryable is (status != 422)
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,17 @@ async def test_a_request_says_who_asks_and_takes_its_key_along_whatever_the_envi
     assert b"\r\nUser-Agent: picha-sdk/" in head
 
 
+async def test_a_server_cannot_make_a_client_carry_cookies() -> None:
+    baked = GOOD.replace(b"\r\n", b"\r\nSet-Cookie: a=b\r\n", 1)
+    async with Server(baked).listening() as server:
+        client = AsyncClient(server.url.replace("127.0.0.1", "localhost"), KEY)
+        for _ in range(2):
+            await client.summary()
+        await client.close()
+
+    assert not [head for head in server.heads if b"cookie" in head.lower()]
+
+
 async def test_a_lost_upload_is_sent_again_whole_under_the_same_key() -> None:
     media = {
         "file_id": "00000000-0000-0000-0000-000000000001", "mime_type": "image/png", "size_bytes": 1, "sha256": "",
@@ -240,6 +251,19 @@ async def test_a_client_is_used_by_many_threads_closed_once_and_then_says_so() -
     with pytest.raises(RuntimeError, match="This client is closed"):
         client.summary()
     assert not [thread for thread in threading.enumerate() if thread.name == "picha-sdk"]
+
+
+async def test_who_waits_for_a_client_that_is_closed_is_told() -> None:
+    async with Server(hang).listening() as server:
+        client = Client(server.url, KEY)
+        waiting = [asyncio.create_task(asyncio.to_thread(client.summary)) for _ in range(3)]
+        while len(server.heads) < 3:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(client.close)
+
+        for one in waiting:
+            with pytest.raises(RuntimeError, match="This client is closed"):
+                await one
 
 
 FORKED = """

@@ -45,6 +45,10 @@ def standard(key: bytes = b"k" * 24, body: bytes = BODY, at: datetime = NOW, mes
         # Decoded, it has fewer than 24 bytes: the whole text is the key.
         (standard(b"whsec_" + base64.b64encode(b"k" * 23)), "whsec_" + base64.b64encode(b"k" * 23).decode()),
         (standard() | {"webhook-signature": f"v1a,AAAA v1,{'B' * 44} {standard()['webhook-signature']}"}, SECRET),
+        # Without the prefix it is a text, whatever it would be in base64.
+        (standard(b"k" * 40), "k" * 40),
+        (standard(b"whsec_not*base64*at*all*whatever*it*is"), "whsec_not*base64*at*all*whatever*it*is"),
+        (standard(b"k" * 25), "whsec_" + base64.b64encode(b"k" * 25).decode().rstrip("=")),
         (briq(), ["the new one", SECRET]),
         (standard(), iter([SECRET, "the old one"])),
         (standard(at=NOW - timedelta(minutes=5)), SECRET),

@@ -86,6 +86,8 @@ class RefusedError(PichaError):
         self.code = code or str(self.CODE)
         self.message, self.field, self.request_id = message, field, request_id
         self.status, self.retry_after = status, retry_after
+        if self.CODE is None:
+            self.retryable = status in {429, 503}
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

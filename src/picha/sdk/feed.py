@@ -12,8 +12,9 @@ from picha.sdk.sse import Block, Blocks
 from picha.sdk.told import Event, read_event
 
 PAGE_MAX = 1000
-# A quiet stream says every 15 seconds that it is there.
-_SILENCE_S = 40.0
+SILENCE_S = 40.0
+"""How long a stream may be silent; a gateway says every 15 seconds that it is there."""
+
 _STREAM_TYPE = "text/event-stream"
 _PATH = "/v1/events"
 _REST_MOST_S = 5.0
@@ -94,7 +95,7 @@ class _Stream:
             try:
                 if self._handle is None:
                     yield from self._open()
-                piece: bytes = yield More(self._handle, _SILENCE_S)
+                piece: bytes = yield More(self._handle, SILENCE_S)
                 if piece:
                     self._heard_at, self._failures = self._tools.clock.monotonic(), 0
                     if found := self._understood(self._blocks.feed(piece)):

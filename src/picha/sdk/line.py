@@ -20,7 +20,9 @@ T = TypeVar("T")
 ANSWER_MAX_BYTES = 64 * 1024 * 1024
 """The longest answer that is read; the gateway's longest are pictures and pages of events."""
 
-_CONNECT_S = 10.0
+CONNECT_S = 10.0
+"""How long connecting may take."""
+
 _PIECE = 64 * 1024
 _AGENT = f"picha-sdk/{__version__}"
 
@@ -92,11 +94,14 @@ class Line:
 
     async def _request(self, call: Call[Any], *, goes_on: bool) -> aiohttp.ClientResponse:
         if self._session is None:
-            # Where to go and what to trust is told by the caller, not by the environment; an answer is read as it is.
-            self._session = aiohttp.ClientSession(trust_env=False, auto_decompress=False)
+            # Where to go and what to trust is told by the caller, not by the environment; an answer is read as it is,
+            # and what it asks to be remembered is not.
+            self._session = aiohttp.ClientSession(
+                trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+            )
         total = None if goes_on else call.timeout_s or self._timeout_s
         first = self._timeout_s if goes_on else None
-        timeout = aiohttp.ClientTimeout(total=total, sock_connect=_CONNECT_S, sock_read=first)
+        timeout = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_S, sock_read=first)
         headers = {
             "X-API-Key": self._key.reveal(),
             "User-Agent": _AGENT,

@@ -10,8 +10,8 @@ from picha.sdk.pictures import Address, Filed, Image, multipart, understood
 from picha.sdk.posting import keyed, post, written
 
 _PATH = "/v1/whatsapp/media"
-# A large picture on a slow line.
-_UPLOAD_S = 600.0
+PICTURE_S = 600.0
+"""How long a request may take that carries a picture: a large one on a slow line."""
 
 
 def upload(
@@ -45,7 +45,7 @@ def upload(
         reads=reader(Media),
         headers=keyed(tools, idempotency_key) | {"Content-Type": f"multipart/form-data; boundary={boundary}"},
         body=multipart(data, name, image_policy, boundary),
-        timeout_s=_UPLOAD_S,
+        timeout_s=PICTURE_S,
         on_progress=on_progress,
     )
     return (yield from ask(tools, call))
@@ -76,4 +76,4 @@ def delete_media(tools: Tools, file_id: UUID | str) -> Errand[MediaDeleted]:
 
 
 def _bytes_at(path: str) -> Call[bytes]:
-    return Call(method="GET", path=path, reads=bytes, is_raw=True, timeout_s=_UPLOAD_S)
+    return Call(method="GET", path=path, reads=bytes, is_raw=True, timeout_s=PICTURE_S)

@@ -81,8 +81,12 @@ def _any_is(presented: str, expected: Iterable[str]) -> bool:
 
 
 def _key(secret: str) -> bytes:
+    """Return what follows `whsec_`, decoded, or the secret as it is written where that is no key of decent length."""
+    if not secret.startswith(_PREFIX):
+        return _bytes(secret)
+    text = secret.removeprefix(_PREFIX)
     try:
-        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     return key if len(key) >= _KEY_LEAST else _bytes(secret)
