@@ -14,6 +14,7 @@ from tests.journeys.running import Talk, picture
 
 from picha.kit.ids import Ids
 from picha.sdk import AsyncClient, Client, Event, Media, Message, SendAccepted, StatusData, errors
+from picha.sdk.pictures import UPLOAD_MAX_BYTES
 from picha.sdk.senders import Whoami
 
 E = TypeVar("E", bound=errors.RefusedError)
@@ -163,6 +164,9 @@ async def test_a_wrong_key_is_refused_and_a_right_one_says_what_it_may(picha: Ta
             with pytest.raises(errors.UnauthorizedError) as refused:
                 call()
             assert refused.value.status == 401
+        # It is refused before it has come; that must not look like a line that broke.
+        with pytest.raises(errors.UnauthorizedError):
+            stranger.upload(image=bytes(UPLOAD_MAX_BYTES))
 
 
 async def test_a_failure_is_told_with_its_reason_and_a_wait_that_is_too_short_with_how_it_stands(
