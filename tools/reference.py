@@ -1,9 +1,12 @@
 """Writes docs/reference from the code, and from what a running sandbox says. `--check` tells whether it is stale."""
 
+import inspect
 import json
+import re
 import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from prometheus_client.metrics import MetricWrapperBase
@@ -43,6 +46,15 @@ from picha.karibu.queries import CONVERSATIONS_MAX, EVENTS_MAX, LIMIT_MAX, OFFSE
 from picha.karibu.shape import MAX_DEPTH
 from picha.sandbox import switches
 from picha.sandbox.manual.tables import span
+from picha.sdk.client import TIMEOUT_S, Client
+from picha.sdk.errors import BY_CODE, PichaError
+from picha.sdk.feed import SILENCE_S, Feed
+from picha.sdk.line import ANSWER_MAX_BYTES, CONNECT_S
+from picha.sdk.media import PICTURE_S
+from picha.sdk.pages import OFFSET_MAX as PAGED_MAX
+from picha.sdk.pictures import UPLOAD_MAX_BYTES
+from picha.sdk.sse import BLOCK_MAX_BYTES
+from picha.sdk.webhooks import TOLERANCE
 from tools.sandbox_pages import control, coverage
 from tools.tables import table
 
@@ -287,6 +299,74 @@ def limits_page() -> str:
     )
 
 
+def sdk() -> str:
+    """Every call, every exception and every limit of the SDK."""
+    retries, patience = (inspect.signature(Client).parameters[name].default for name in ("retries", "patience"))
+    calls = [
+        (f"`{name}{_parameters(call)}`", _answers(call), (call.__doc__ or "").splitlines()[0])
+        for name, call in vars(Client).items()
+        if hasattr(call, "__wrapped__")
+    ]
+    raised = [
+        (f"`{kind.__name__}`", f"[`{code}`](errors.md)", "yes" if kind.retryable else "no", _first_line(kind))
+        for code, kind in BY_CODE.items()
+    ]
+    bases: list[type[PichaError]] = [PichaError, *PichaError.__subclasses__()]
+    others = [(f"`{kind.__name__}`", "yes" if kind.retryable else "no", _first_line(kind)) for kind in bases]
+    bounds = [
+        ("A picture to upload", f"{UPLOAD_MAX_BYTES:,} bytes", "`BodyTooLargeError`, before anything is sent"),
+        ("One request, connecting", f"{TIMEOUT_S:g} s (`timeout`), {CONNECT_S:g} s", "`NoAnswerError`"),
+        ("One request with a picture", f"{PICTURE_S:g} s", "`NoAnswerError`"),
+        ("An answer", f"{ANSWER_MAX_BYTES:,} bytes", "`StrangeAnswerError`"),
+        ("Asking again", f"{retries} times (`retries`)", "the last failure"),
+        ("A pause before asking again", f"{patience:g} s (`patience`)", "the failure, at once"),
+        ("A gateway that is away while events are followed", f"{patience:g} s (`patience`)", "`NoAnswerError`"),
+        ("A stream of events without a word", f"{SILENCE_S:g} s", "it is opened again"),
+        ("One event of a stream", f"{BLOCK_MAX_BYTES:,} bytes", "`StrangeAnswerError`"),
+        ("Messages in one list", "none", ""),
+        ("Conversations, notices in one list", f"{PAGED_MAX:,} and a page", "the list ends"),
+        ("The time of a webhook", f"{span(TOLERANCE)} from now", "`NotVerifiedError`"),
+    ]
+    return (
+        "# The SDK's calls and exceptions\n\n[How to use it](../sdk.md). `Client` has these calls; `AsyncClient` has "
+        "the same to await, and to `async for`. What they return is in `picha.karibu`, or `picha.sdk` where that says "
+        "so.\n\n"
+        + table(["call", "answers", "what it does"], calls)
+        + "\n## Exceptions\n\nAll are in `picha.sdk.errors`.\n\n"
+        + table(["exception", "retryable", "what happened"], others)
+        + "\nA refusal is of the class of its code; one that this version does not know is a `RefusedError`.\n\n"
+        + table(["exception", "code", "retryable", "what happened"], raised)
+        + "\n## Limits\n\n"
+        + table(["what", "limit", "past it"], bounds)
+    )
+
+
+def _parameters(call: Callable[..., object]) -> str:
+    _, *given = inspect.signature(call).parameters.values()
+    words, is_keyword = [], False
+    for one in given:
+        if one.kind is one.KEYWORD_ONLY and not is_keyword:
+            words.append("*")
+            is_keyword = True
+        words.append(one.name if one.default is one.empty else f"{one.name}={one.default!r}")
+    return f"({', '.join(words)})"
+
+
+def _answers(call: Callable[..., object]) -> str:
+    """Return the name of what a call comes to, without what stands for how it is driven."""
+    answer = inspect.signature(call).return_annotation
+    if answer is Feed:
+        return "`Events`"
+    is_one = get_origin(answer) is Generator
+    inner = get_args(answer)[-1 if is_one else 0]
+    shown = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(inner)) if get_args(inner) else inner.__name__
+    return f"`{shown}`" if is_one else f"`Iterator[{shown}]`"
+
+
+def _first_line(kind: type) -> str:
+    return (kind.__doc__ or "").splitlines()[0]
+
+
 PAGES = {
     "openapi.json": openapi,
     "routes.md": routes,
@@ -298,6 +378,7 @@ PAGES = {
     "sandbox-coverage.md": coverage,
     "sandbox-control.md": control,
     "sandbox-switches.md": sandbox_switches,
+    "sdk.md": sdk,
 }
 
 

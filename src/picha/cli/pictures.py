@@ -5,32 +5,18 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from typer.core import TyperCommand
+
+from picha.cli.usage import USAGE
 
 if TYPE_CHECKING:
     from picha.cli.look import Report
 
-_USAGE = 64  # EX_USAGE of sysexits.h
 _EXITS = {"ok": 0, "repairable": 1, "hopeless": 2}
 _SIGNS = {"ok": ("green", "ok"), "repairable": ("yellow", "fix"), "hopeless": ("red", "no")}
 _PIPE = "-"
-# typer carries a click of its own, in which this class has no public name.
-_UsageError: type[Exception] = cast("type[Exception]", typer.BadParameter.__base__)
-
-
-class UsageCommand(TyperCommand):
-    """A command whose wrong usage ends with 64, as 2 says something about a picture."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the words of the command line, and let the program end with 64 if they are wrong."""
-        try:
-            return super().parse_args(ctx, args)
-        except _UsageError as wrong:
-            vars(wrong)["exit_code"] = _USAGE
-            raise
 
 
 def check(
@@ -122,12 +108,12 @@ def _write(name: str, data: bytes) -> None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:
-            _put(Path(name).resolve(), data)
+            put(Path(name).resolve(), data)
     except OSError as problem:
         _refuse(f"{name}: {problem.strerror}")
 
 
-def _put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, behind the links that lead to it; a device or a pipe takes it as it is."""
     if path.exists() and not path.is_file():
         path.write_bytes(data)
@@ -147,7 +133,7 @@ def _refuse(problem: str) -> NoReturn:
     from picha.cli.look import readable  # noqa: PLC0415 - as above
 
     typer.echo(f"picha: {readable(problem)}", err=True)
-    raise typer.Exit(_USAGE)
+    raise typer.Exit(USAGE)
 
 
 def _shown(files: list[str], *, quiet: bool) -> Iterable[str]:

@@ -9,12 +9,17 @@ import picha
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
 from picha.cli.keys import keys
-from picha.cli.pictures import UsageCommand, check, fix
+from picha.cli.media import media
+from picha.cli.messages import messages
+from picha.cli.pictures import check, fix
 from picha.cli.quarantine import quarantine
 from picha.cli.restore import restore
 from picha.cli.sandbox import sandbox
+from picha.cli.send import send
 from picha.cli.senders import senders
+from picha.cli.tail import tail
 from picha.cli.up import up
+from picha.cli.usage import UsageCommand
 from picha.cli.workspaces import apps, workspaces
 
 if TYPE_CHECKING:
@@ -117,5 +122,9 @@ program.add_typer(workspaces, name="workspaces")
 program.add_typer(apps, name="apps")
 program.add_typer(keys, name="keys")
 program.add_typer(senders, name="senders")
+program.add_typer(send, name="send")
+program.add_typer(messages, name="messages")
+program.command(cls=UsageCommand)(tail)
+program.add_typer(media, name="media")
 program.command(cls=UsageCommand)(check)
 program.command(cls=UsageCommand)(fix)

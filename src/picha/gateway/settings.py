@@ -10,6 +10,9 @@ from msgspec import Meta
 
 from picha.kit.secrets import Secret
 
+API_KEY_FILE = "api-key"
+"""The file in a home (0600) that has the key of its first app."""
+
 _PREFIX = "PICHA_"
 # A hundred years: for ever, for whoever wants that.
 _DAYS_MAX = 36_525

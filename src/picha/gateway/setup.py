@@ -8,6 +8,7 @@ from uuid import UUID
 
 from picha.gateway.domain.keys import PresentedKey, compose, parse
 from picha.gateway.meta.graph import open_graph
+from picha.gateway.settings import API_KEY_FILE
 from picha.gateway.store import keys, tenants
 from picha.gateway.store.keys import KeyView
 from picha.gateway.store.pool import Pool, open_pool
@@ -18,7 +19,6 @@ from picha.kit.secrets import Secret
 
 _GRAPH_VERSION = "v25.0"
 META_URL = f"https://graph.facebook.com/{_GRAPH_VERSION}"
-_KEY = "api-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def ensure_test_workspace(dsn: str, *, home: Path, sandbox: Mapping[str, str], r
         app_secret=Secret(sandbox["app_secret"]),
         verify_token=Secret(sandbox["verify_token"]),
     )
-    return asyncio.run(_ensure(dsn, vault, home / _KEY, account, sandbox["phone_number_id"]))
+    return asyncio.run(_ensure(dsn, vault, home / API_KEY_FILE, account, sandbox["phone_number_id"]))
 
 
 async def _ensure(dsn: str, vault: Vault, kept: Path, account: NewAccount, phone_number_id: str) -> TestWorkspace:
