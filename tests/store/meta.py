@@ -17,7 +17,8 @@ class Meta:
     """Serves media by id: first at the webhook's own URL, `/bytes/ID`, else where a description says, `/fresh/ID`.
 
     `media` are pictures, or how many times `BLOCK` is to be repeated. `broken` are paths whose connection is cut in the
-    middle, `gone` paths that answer 404. `uploads` are the digest of each file that came and its Content-Length.
+    middle, `gone` paths that answer 404. While `is_barred` the token is refused. `uploads` are the digest of each file
+    that came and its Content-Length.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,7 @@ class Meta:
         self.media: dict[str, bytes | int] = {}
         self.broken: set[str] = set()
         self.gone: set[str] = set()
+        self.is_barred = False
         self.visits: Counter[str] = Counter()
         self.uploads: list[tuple[bytes, int | None]] = []
 
@@ -87,3 +89,5 @@ class Meta:
     def _visited(self, request: web.Request) -> None:
         assert request.headers["Authorization"] == TOKEN
         self.visits[request.path] += 1
+        if self.is_barred:
+            raise web.HTTPUnauthorized(text='{"error": {"message": "expired", "code": 190}}')

@@ -21,7 +21,7 @@ from picha.gateway.api.keys import KeyDesk
 from picha.gateway.api.links import Links
 from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.hearing.digest import Digest
-from picha.gateway.hearing.fetch import Fetching
+from picha.gateway.hearing.fetch import Fetching, budgets
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
@@ -260,6 +260,7 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
+        errors = budgets()
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         workers: list[Keeper | Digest] = [
             _keeper(
@@ -284,7 +285,7 @@ async def _worker(settings: Settings) -> None:
                 ground,
                 bell,
                 lanes.HEAR,
-                lambda lease: Fetching(lease, ground.album, graph, ground.book),
+                lambda lease: Fetching(lease, ground.album, graph, ground.book, errors),
                 room=8,
                 slots=_FETCHES,
             ),

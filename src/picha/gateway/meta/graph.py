@@ -44,12 +44,15 @@ Credentials = Account | NewAccount
 class GraphCallError(Exception):
     """An upload, a description or a download failed; `again` tells whether another try may help.
 
-    With `bars` Meta refuses all of the number's calls until somebody puts something right: its token.
+    With `bars` Meta refuses all of the number's calls until somebody puts something right: its token. `is_answer`
+    tells that Meta answered at all.
     """
 
-    def __init__(self, detail: str, *, again: bool, code: int | None = None, bars: bool = False) -> None:
+    def __init__(
+        self, detail: str, *, again: bool, code: int | None = None, bars: bool = False, is_answer: bool = False
+    ) -> None:
         super().__init__(detail)
-        self.detail, self.again, self.code, self.bars = detail, again, code, bars
+        self.detail, self.again, self.code, self.bars, self.is_answer = detail, again, code, bars, is_answer
 
 
 class _Number(msgspec.Struct):
@@ -306,13 +309,14 @@ def _may_see_token(account: Credentials, url: str) -> bool:
 def _refusal(status: int, body: bytes) -> GraphCallError:
     error = decode_error(body)
     if error is None:
-        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True)
+        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True, is_answer=True)
     # Which media failures pass by themselves is not documented; all but a refused token or permission are tried again.
     return GraphCallError(
         explain(error.code, error.details or error.message),
         again=status not in {401, 403},
         code=error.code,
         bars=lookup(error.code).outcome is OutcomeClass.BARRED,
+        is_answer=True,
     )
 
 

@@ -30,9 +30,10 @@ from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
+from picha.gateway.meta.barring import bar
 from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.graph import GraphCallError, image
-from picha.gateway.metrics import AGAIN, OUTCOMES, PAUSES
+from picha.gateway.metrics import AGAIN, OUTCOMES
 from picha.gateway.sending.desk import Berths, Desk
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.lanes import Lease
@@ -109,7 +110,7 @@ class Dispatch:
             await asyncio.sleep(_PAUSE)
             return Landing.MUTE
         if isinstance(outcome, Barred):
-            await self._bar(outcome)
+            await bar(self.desk.book.pause, self._sender.id, outcome.code)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         if isinstance(outcome, Rejected | Barred | Ambiguous):
             name = NAMES[type(outcome)]
@@ -156,7 +157,7 @@ class Dispatch:
             pass
         except GraphCallError as error:
             if error.bars:
-                await self._bar(Barred(str(error.code), error.detail))
+                await bar(self.desk.book.pause, self._sender.id, error.code)
                 return None
             detail, code, again = error.detail, error.code, error.again
         if again and send.tries + 1 < _UPLOAD_TRIES:
@@ -202,16 +203,6 @@ class Dispatch:
             token=tokens.make(self.desk.token_key, attempt),
         )
         return await self.desk.graph.send(account, self._sender.phone_number_id, message, on_left=leave)
-
-    async def _bar(self, outcome: Barred) -> None:
-        """Pause the number: until somebody puts its token right, all else would be refused too."""
-        if await self.desk.book.pause(self._sender.id, "token"):
-            PAUSES.labels("token").inc()
-            logger("sending").error(
-                "WhatsApp refuses the number's token, so the number is paused: store a new token, then it goes on",
-                sender=str(self._sender.id),
-                code=outcome.code,
-            )
 
     async def _settle(self, settlement: Settlement) -> None:
         """Record an outcome, however long the database is away: it is all that is known of the send."""
