@@ -143,7 +143,7 @@ class Dispatch:
 
     async def _picture(self, send: Outgoing, account: Account) -> _Picture | None:
         """Return the picture as Meta knows it; None when that failed, and the message was put off or failed."""
-        if send.file_id is None:
+        if send.file_id is None and send.media_url is not None:
             return _Picture(link=send.media_url)
         detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
         try:
