@@ -155,6 +155,27 @@ async def test_an_urgent_send_overtakes_what_waits_for_others(shop: Talk) -> Non
     await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 80})
 
 
+async def test_an_urgent_send_overtakes_what_came_before_it_on_a_slow_number(shop: Talk) -> None:
+    people = await customers(shop, 12)
+    await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 1})
+    for n, one in enumerate(people[:11]):
+        await send(shop, one, caption=f"slow {n}")
+    first = len(await shop.ledger())
+
+    async def goes_on() -> bool:
+        return len(await shop.ledger()) > first + 1
+
+    await until(goes_on)
+    urgent = await send(shop, people[11], caption="urgent", priority="high")
+    before = len(await shop.ledger())
+    await shop.becomes(urgent, "sent", "delivered", "read")
+    await tell(shop, "flush")
+
+    # It was not known yet when the next one or two were chosen.
+    assert "urgent" in [line["caption"] for line in (await shop.ledger())[before : before + 4]]
+    await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 80})
+
+
 @pytest.mark.parametrize("pace", [0, 0.5, 1001, "80"])
 async def test_a_pace_that_meta_grants_nobody_is_refused(shop: Talk, pace: object) -> None:
     sender = await number(shop)

@@ -19,6 +19,9 @@ from picha.kit.logs import logger
 
 _IDLE_SECONDS = 1.0
 _REST_SECONDS = 1.0
+# For how long what is known to be due is believed to be all: of a slow lane it may last for minutes, and something more
+# urgent may have come since.
+_FRESH_SECONDS = 1.0
 # Pieces started between two looks at the lease; for sends, attempts committed before their sockets open.
 _BATCH = 16
 
@@ -155,12 +158,13 @@ class Keeper:
         lane = Lane(room=self._room, pace=await work.opened())
         with self._bell.waiter(self._channel) as wake:
             async with asyncio.TaskGroup() as flights:
-                woken = True
+                woken, fresh_until = True, float("-inf")
                 while self._may_begin(lease) and (woken or lane.in_flight or lane.opens_at is not None):
                     wake.clear()
                     lane.room = max(1, min(self._room, self._slots // len(self._held)))
-                    if lane.is_hungry:
+                    if lane.is_hungry or (lane.has_room and fresh_until <= self._clock.monotonic()):
                         lane.offer(await self._look(work, lane))
+                        fresh_until = self._clock.monotonic() + _FRESH_SECONDS
                     started = lane.start(_BATCH, self._clock.monotonic())
                     for piece in started:
                         flights.create_task(self._fly(work, lane, piece, wake))
