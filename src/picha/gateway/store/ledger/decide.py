@@ -137,9 +137,14 @@ async def resend(pool: Pool) -> int:
     async def work(connection: Connection) -> int:
         decided = [row[0] for row in await connection.fetch(_RESEND, _SILENT_FOR, _READ_WITHIN)]
         await standing.ground(connection, decided)
+        if decided:
+            crashpoint("resend_before_commit")
         return len(decided)
 
-    return await in_transaction(pool, work)
+    count = await in_transaction(pool, work)
+    if count:
+        crashpoint("resend_after_commit")
+    return count
 
 
 async def send_again(pool: Pool, message: UUID) -> bool:
