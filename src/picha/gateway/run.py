@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import prometheus_client
 import uvicorn
@@ -168,8 +169,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_services(ground: Ground, settings: Settings, *, write: Write = admit) -> AsyncIterator[Services]:
-    """Open what the API's handlers work with; their group commits run inside."""
+async def open_services(ground: Ground, settings: Settings, *, write: Write | None = None) -> AsyncIterator[Services]:
+    """Open what the API's handlers work with; their group commits run inside.
+
+    `write` stands in for the ledger's door.
+    """
+    write = write or partial(admit, hold=settings.order_hold)
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
     accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog, write=write)
     intake = Intake(ground.pool, ground.book, ground.ids)
@@ -178,7 +183,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
         accept.group,
         intake.group,
         Fetcher(at_once=32) as fetcher,
-        open_graph() as graph,
+        open_graph(idle_s=settings.meta_idle_seconds) as graph,
         listening as bell,
     ):
         yield Services(
@@ -242,13 +247,14 @@ async def _worker(settings: Settings) -> None:
         bell = await stack.enter_async_context(
             doorbell(settings.database_url, [*lanes.CHANNELS.values(), "picha_digest"])
         )
-        graph = await stack.enter_async_context(open_graph(doubted=ground.doubted))
+        opening = open_graph(doubted=ground.doubted, idle_s=settings.meta_idle_seconds)
+        graph = await stack.enter_async_context(opening)
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
         watch = await stack.enter_async_context(_watching(ground, settings, is_beating=True))
         desk = Desk(
-            Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known),
+            Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known, hold=settings.order_hold),
             graph=graph,
             accounts=ground.book,
             times=ground.times,
@@ -276,7 +282,7 @@ async def _worker(settings: Settings) -> None:
                 ground,
                 bell,
                 lanes.PREPARE,
-                lambda lease: Preparing(lease, bringer),
+                lambda lease: Preparing(lease, bringer, settings.order_hold),
                 room=16,
                 slots=_FETCHES,
                 may_work=watch.may_send,

@@ -333,12 +333,15 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 @asynccontextmanager
 async def open_graph(
-    *, patience: aiohttp.ClientTimeout = _TIMEOUT, doubted: frozenset[int] = frozenset()
+    *,
+    patience: aiohttp.ClientTimeout = _TIMEOUT,
+    doubted: frozenset[int] = frozenset(),
+    idle_s: float = _IDLE_SECONDS,
 ) -> AsyncIterator[Graph]:
     """Open the process's client: no proxy from the environment, no redirects, no cookies, no retries.
 
-    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise. For
-    `doubted` see `classify`.
+    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise; one that
+    is idle for `idle_s` is closed. For `doubted` see `classify`.
     """
 
     async def left(_session: object, context: Any, _params: object) -> None:
@@ -350,7 +353,7 @@ async def open_graph(
     # Headers are written first: before this signal not one byte of the request has left.
     trace.on_request_headers_sent.append(left)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=idle_s),
         timeout=patience,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
