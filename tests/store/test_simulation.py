@@ -161,13 +161,21 @@ def test_the_floods_are_floods() -> None:
 
 
 class OneLaneAtATime(Flood):
-    """Bug: a worker drains one number before it looks at the next."""
+    """A worker that may hold one lane only."""
 
     most = 1
 
 
-def test_a_worker_that_drains_one_number_after_the_other_is_found_out() -> None:
-    assert any("quiet" in one for seed in range(20) for one in unfair(flooded(seed, OneLaneAtATime)))
+class NoTurns(Model):
+    """Bug: nobody sees that another lane waits for its turn."""
+
+    def is_wanted(self) -> bool:
+        return False
+
+
+def test_a_worker_that_drains_one_number_before_it_takes_the_next_is_found_out() -> None:
+    assert any("quiet" in one for seed in range(20) for one in unfair(flooded(seed, OneLaneAtATime, model=NoTurns)))
+    assert not any(unfair(flooded(seed, OneLaneAtATime)) for seed in range(20))
 
 
 def test_a_lane_that_looks_only_when_it_is_hungry_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

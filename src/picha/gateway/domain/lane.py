@@ -6,7 +6,7 @@ priorities the higher goes first, but every fifth start belongs to the lower one
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,14 @@ from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing, Rest
 
 _HIGH_IN_A_ROW = 4
+
+
+def share(slots: int, parties: Sequence[UUID], mine: UUID) -> int:
+    """Return how many of a process's slots a lane of `mine` has, where `parties` names the party of every lane held.
+
+    Each party has as much as any other, however many lanes it has, and divides it evenly among them; a lane has one.
+    """
+    return max(1, slots // len(set(parties)) // parties.count(mine))
 
 
 @dataclass(frozen=True, slots=True)
