@@ -402,6 +402,17 @@ async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(idle_s:
     assert (stub.connections, len(stub.asked)) == (connections, 2)
 
 
+@pytest.mark.parametrize(("told", "pace"), [({}, 80), ({"is_on_biz_app": False}, 80), ({"is_on_biz_app": True}, 20)])
+async def test_a_number_that_its_phone_app_uses_too_has_a_pace_of_twenty(
+    stub: Stub, graph: Graph, told: dict[str, bool], pace: float
+) -> None:
+    stub.behave = stub.say(answer(200, json.dumps({"display_phone_number": "+1 555", **told}).encode()))
+
+    number = await graph.number(account(stub.url), NUMBER)
+
+    assert (number.display_phone_number, number.messages_per_second) == ("+1 555", pace)
+
+
 async def test_the_token_goes_to_the_graph_host_alone(stub: Stub, graph: Graph) -> None:
     async with Stub().listening() as elsewhere:
         port = stub.url.rpartition(":")[2]

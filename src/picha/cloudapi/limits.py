@@ -43,6 +43,8 @@ READ_MARK_LIFE = timedelta(days=30)
 
 # Per business number, in and out together; a number may be raised to 1,000.
 MESSAGES_PER_SECOND = 80
+# Of a number that its phone app uses, too (coexistence).
+COEXISTING_MESSAGES_PER_SECOND = 20
 # One message to one person every six seconds; a burst is borrowed and paid back.
 PAIR_INTERVAL = timedelta(seconds=6)
 PAIR_BURST = 45

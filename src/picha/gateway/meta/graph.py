@@ -14,7 +14,12 @@ from aiohttp.payload import AsyncIterablePayload, BytesPayload
 
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import decode_error, lookup
-from picha.cloudapi.limits import MEDIA_MAX_BYTES, READ_MARK_LIFE
+from picha.cloudapi.limits import (
+    COEXISTING_MESSAGES_PER_SECOND,
+    MEDIA_MAX_BYTES,
+    MESSAGES_PER_SECOND,
+    READ_MARK_LIFE,
+)
 from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
 from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, ReadMark, encode_read_mark, encode_send
 from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
@@ -55,8 +60,16 @@ class GraphCallError(Exception):
         self.detail, self.again, self.code, self.bars, self.is_answer = detail, again, code, bars, is_answer
 
 
-class _Number(msgspec.Struct):
+class Number(msgspec.Struct, frozen=True):
+    """Which phone number a phone_number_id is, and whether its phone app uses it, too (coexistence)."""
+
     display_phone_number: str
+    is_on_biz_app: bool = False
+
+    @property
+    def messages_per_second(self) -> float:
+        """How many messages a second Meta lets it send."""
+        return COEXISTING_MESSAGES_PER_SECOND if self.is_on_biz_app else MESSAGES_PER_SECOND
 
 
 def _nothing() -> None:
@@ -138,12 +151,12 @@ class Graph:
             detail = f"It knows no such message of the last {READ_MARK_LIFE.days} days."
             raise GraphCallError(detail, again=False, code=error.code) from error
 
-    async def display_number(self, account: Credentials, phone_number_id: str) -> str:
+    async def number(self, account: Credentials, phone_number_id: str) -> Number:
         """Ask which phone number a phone_number_id is; raises `GraphCallError`."""
-        params = {"fields": "display_phone_number"}
+        params = {"fields": ",".join(Number.__struct_fields__)}
         body = await self._ask("GET", f"{account.graph_url}/{phone_number_id}", account, params=params)
         try:
-            return msgspec.json.decode(body, type=_Number).display_phone_number
+            return msgspec.json.decode(body, type=Number)
         except msgspec.DecodeError as error:
             raise GraphCallError("WhatsApp does not tell the number's digits.", again=True) from error
 
