@@ -193,7 +193,7 @@ def limits_page() -> str:
         ("Fetching media_url: rate", f"{LIVE.min_rate:,} bytes a second, after {LIVE.rate_grace_s} s", "failed 131052"),
         (
             "Fetching media_url: at once, in each process",
-            f"{PER_HOST} from a host, {PER_PARTY} for a workspace",
+            f"{PER_HOST} from a host (for test senders, a port of it), {PER_PARTY} for a workspace",
             "wait",
         ),
         (

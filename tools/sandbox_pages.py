@@ -37,13 +37,26 @@ _TESTS = Path(__file__).parent.parent / "tests" / "journeys"
 _TESTED_IN = {
     "Messages": (
         "test_sandbox_graph.py",
+        "test_sandbox_links.py",
         "test_sandbox_groups.py",
         "test_sandbox_magic_numbers.py",
         "test_sandbox_limits.py",
+        "test_sandbox_boundaries.py",
+        "test_sandbox_switches.py",
     ),
-    "Media": ("test_sandbox_graph.py", "test_sandbox_control.py"),
-    "Numbers, account and app": ("test_sandbox_onboarding.py",),
-    "Where webhooks go": ("test_sandbox_onboarding.py", "test_sandbox_webhooks.py"),
+    "Media": (
+        "test_sandbox_media.py",
+        "test_sandbox_boundaries.py",
+        "test_sandbox_control.py",
+        "test_sandbox_odd_wishes.py",
+    ),
+    "Numbers, account and app": (
+        "test_sandbox_onboarding.py",
+        "test_sandbox_graph.py",
+        "test_sandbox_limits.py",
+        "test_sandbox_block_list.py",
+    ),
+    "Where webhooks go": ("test_sandbox_onboarding.py", "test_sandbox_webhooks.py", "test_sandbox_numbers.py"),
 }
 _UNTAKEN = 131051
 

@@ -78,3 +78,8 @@ def test_no_text_of_ours_names_a_package_registry_or_the_machine_it_was_written_
     ]
 
     assert found == []
+
+
+def test_a_test_module_has_one_name_whoever_loads_it() -> None:
+    # Loaded by another name beside, its counters would count twice: two messages had one id that way.
+    assert __name__ == "tests.architecture.test_rules"

@@ -43,7 +43,13 @@ async def typed(*words: str, answers: Sequence[tuple[str, str]]) -> tuple[int, s
 
 async def _read(terminal: int) -> str:
     """Return what is shown next; nothing once nobody shows anything any more."""
+    loop, is_ready = asyncio.get_running_loop(), asyncio.Event()
+    # Not in a thread, which would go on waiting after a test that was given up.
+    loop.add_reader(terminal, is_ready.set)
     try:
-        return (await asyncio.to_thread(os.read, terminal, 4096)).decode()
+        await is_ready.wait()
+        return os.read(terminal, 4096).decode()
     except OSError:
         return ""
+    finally:
+        loop.remove_reader(terminal)

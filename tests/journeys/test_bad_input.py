@@ -489,7 +489,7 @@ async def test_every_path_refuses_other_methods_and_names_its_own(picha: Talk, p
     ("path", "code"),
     [
         ("", "NOT_FOUND"), ("/", "NOT_FOUND"), ("/send-text", "NOT_FOUND"), ("/send-media/", "NOT_FOUND"),
-        ("/text", "NOT_IMPLEMENTED"), ("/video/", "NOT_IMPLEMENTED"), ("/template", "NOT_IMPLEMENTED"),
+        ("/video/", "NOT_IMPLEMENTED"), ("/interactive", "NOT_IMPLEMENTED"),
         (f"/{NOWHERE}", "METHOD_NOT_ALLOWED"), ("/images", "METHOD_NOT_ALLOWED"),
     ],
 )  # fmt: skip

@@ -146,7 +146,7 @@ async def test_refusals_arrive_as_the_clients_errors_with_code_and_status(picha:
         await asyncio.to_thread(client.whatsapp.get_status, "00000000-0000-0000-0000-000000000000")
     assert (missing.value.code, missing.value.status_code) == ("MESSAGE_NOT_FOUND", 404)
     with pytest.raises(BriqAPIError) as later:
-        await asyncio.to_thread(client.whatsapp.send_text, to=picha.stranger(), body="Hi")
+        await asyncio.to_thread(client.whatsapp.send_video, to=picha.stranger(), media_url="https://example.com/a.mp4")
     assert not isinstance(later.value, BriqValidationError)
     assert (later.value.code, later.value.status_code) == ("NOT_IMPLEMENTED", 501)
 

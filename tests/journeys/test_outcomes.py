@@ -18,8 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from picha.cloudapi.messages import ImageObject, ImageSend
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, NotSent, Outcome, Rejected, Throttled
-from picha.gateway.meta.graph import Graph, GraphCallError, image, open_graph
+from picha.gateway.meta.graph import Graph, GraphCallError, open_graph
 from picha.gateway.store.tenants import Account
 from picha.kit.secrets import Secret
 
@@ -139,16 +140,7 @@ def account(url: str, *, environment: str = "test") -> Account:
 
 
 async def send(graph: Graph, url: str, number: str = NUMBER) -> Outcome:
-    message = image(
-        media_id="7",
-        link=None,
-        phone="255712345678",
-        user_id=None,
-        caption="x",
-        reply_to=None,
-        identity_key_hash=None,
-        token="t",
-    )
+    message = ImageSend(to="+255712345678", image=ImageObject(id="7", caption="x"), biz_opaque_callback_data="t")
     return await graph.send(account(url), number, message)
 
 

@@ -103,6 +103,20 @@ def test_what_a_program_sends_is_in_the_ledger_and_is_read(sandbox: Sandbox) -> 
     assert sent.sha256 is not None
 
 
+def test_a_conversation_has_both_sides_and_the_pictures_that_were_sent(sandbox: Sandbox) -> None:
+    asked = sandbox.receive_text("Have you got it?", PERSON)
+    wamid = send_photo(sandbox)
+    sandbox.wait("status", wamid=wamid, status="read")
+
+    *_, question, answer = sandbox.conversation(PERSON)
+
+    assert (question.message_id, question.by, question.text) == (asked, "person", "Have you got it?")
+    assert (answer.message_id, answer.by, answer.caption, answer.status) == (wamid, "business", "Your receipt", "read")
+    assert hashlib.sha256(sandbox.picture(answer)).hexdigest() == answer.sha256
+    with pytest.raises(RefusedError, match="picture"):
+        sandbox.picture(question)
+
+
 def test_each_test_begins_with_an_empty_ledger(sandbox: Sandbox) -> None:
     assert sandbox.sent == []
 
@@ -248,6 +262,19 @@ def test_switches_are_turned_from_the_start() -> None:
         turned = sandbox.switch()
 
     assert (turned.window_failure, turned.file_size) == ("sync", "number")
+
+
+def test_limits_window_and_what_waits_for_the_person_are_options_of_the_start() -> None:
+    options = SandboxOptions(limits=False, window=False, ladder=(0, 0, None))
+    with running(options) as sandbox:
+        sent = [send_photo(sandbox, STRANGER) for _ in range(50)]
+        sandbox.wait("status", status="delivered", count=50)
+        with pytest.raises(TimeoutError):
+            sandbox.wait("status", status="read", timeout_s=0.1)
+        sandbox.control("POST", f"/people/{STRANGER}/read")
+        read = sandbox.wait("status", status="read", count=50)
+
+    assert {one.wamid for one in read} == set(sent)
 
 
 def test_a_wait_for_what_does_not_happen_says_what_was_seen(sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import io
 import time
+from datetime import datetime, timedelta
 
 import aiohttp
 from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, SandboxProgram, running
@@ -82,6 +83,32 @@ async def test_the_26th_upload_of_a_burst_is_refused() -> None:
     assert 25 <= told.count((200, None)) <= most
 
 
+async def registered(sandbox: SandboxProgram, count: int, **change: str) -> list[tuple[int, int | None]]:
+    """Register the number so many times and return each answer's HTTP status and Graph code."""
+    body = {"messaging_product": "whatsapp", "pin": "123456"} | change
+    answers = [await sandbox.graph("POST", f"/v24.0/{sandbox.number}/register", json=body) for _ in range(count)]
+    return [(status, answer.get("error", {}).get("code")) for status, answer in answers]
+
+
+async def test_a_number_registers_ten_times_in_72_hours_and_not_a_millisecond_sooner() -> None:
+    async with running() as sandbox:
+        _, clock = await sandbox.control("POST", "/clock", json={"freeze": True})
+        later = datetime.fromisoformat(clock["now"]) + timedelta(hours=72)
+        wrong = await registered(sandbox, 12, pin="none")
+        first = await registered(sandbox, 11)
+        seen = []
+        for late in (timedelta(milliseconds=-1), timedelta(0)):
+            await sandbox.control("POST", "/clock", json={"set": (later + late).isoformat()})
+            seen += await registered(sandbox, 1)
+        await sandbox.control("POST", "/reset")
+        after_reset = await registered(sandbox, 10)
+
+    assert set(wrong) == {(400, 100)}
+    assert first == [(200, None)] * 10 + [(400, 133016)]
+    assert seen == [(400, 133016), (200, None)]
+    assert set(after_reset) == {(200, None)}
+
+
 async def write(sandbox: SandboxProgram, count: int) -> set[int]:
     """Let a person write so many texts at once and return the HTTP statuses of the answers."""
     text = {"from": PERSON, "type": "text", "text": "Hi"}
@@ -98,6 +125,7 @@ async def test_switched_off_the_limits_and_the_window_are_not_there() -> None:
     async with running("--ladder", "0,0,0", "--limits", "off", "--window", "off") as sandbox:
         told = await sends(sandbox, 120, to="255799999999")
         read = await sandbox.wait("status", to="255799999999", status="read", count="120")
+        registrations = await registered(sandbox, 12)
 
-    assert set(told) == {(200, None)}
+    assert set(told) == set(registrations) == {(200, None)}
     assert len(read) == 120

@@ -1,6 +1,8 @@
 """Pictures behind links: really fetched, once in ten minutes, and failed by status as Meta fails them."""
 
+import asyncio
 import base64
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -46,6 +48,7 @@ class PictureHost:
     def __init__(self) -> None:
         self.fetched = 0
         self.url = ""
+        self.go = asyncio.Event()
 
     async def _give(self, request: web.Request) -> web.Response:
         self.fetched += 1
@@ -58,6 +61,9 @@ class PictureHost:
                 return web.Response(text="<html>", content_type="image/png")
             case "big.png":
                 return web.Response(body=bytes(5_242_881), content_type="image/png")
+            case "slow.png":
+                await self.go.wait()
+                return web.Response(status=404)
             case _:
                 return web.Response(status=404)
 
@@ -71,12 +77,19 @@ class PictureHost:
         return runner
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def host() -> AsyncIterator[PictureHost]:
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[PictureHost]:
     pictures = PictureHost()
     runner = await pictures.start()
     yield pictures
+    pictures.go.set()
     await runner.cleanup()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def host() -> AsyncIterator[PictureHost]:
+    async with serving() as pictures:
+        yield pictures
 
 
 async def test_a_link_is_fetched_once_in_ten_minutes_and_its_digest_is_in_the_ledger(
@@ -108,6 +121,20 @@ async def test_a_link_that_leads_to_no_picture_fails_by_status(
     sandbox: SandboxProgram, host: PictureHost, name: str, details: str
 ) -> None:
     assert await outcome(sandbox, link=f"{host.url}/{name}") == ("failed", 131053, details)
+
+
+async def test_links_to_a_server_that_hangs_hold_up_no_picture_of_another(
+    sandbox: SandboxProgram, host: PictureHost
+) -> None:
+    async with serving() as hanging:
+        for number in range(20):
+            await sandbox.send_image(to=PERSON, link=f"{hanging.url}/slow.png?{number}")
+
+        # A fetch that hangs is given up after ten seconds.
+        async with asyncio.timeout(5):
+            seen = await outcome(sandbox, link=f"{host.url}/good.png")
+
+    assert seen == ("read", None, None)
 
 
 @pytest.mark.parametrize("link", ["http://10.0.0.1/a.png", "http://169.254.169.254/latest", "http://127.0.0.1:1/a.png"])

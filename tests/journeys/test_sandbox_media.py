@@ -52,6 +52,19 @@ async def test_an_upload_is_described_downloaded_and_deleted(sandbox: SandboxPro
     assert gone[0] == 400
 
 
+async def test_a_description_has_the_fields_that_are_asked_for_and_no_other_is_known(sandbox: SandboxProgram) -> None:
+    path = f"/v24.0/{DOCUMENTED_MEDIA}"
+
+    _, everything = await sandbox.graph("GET", path)
+    asked = await sandbox.graph("GET", path, params={"fields": "file_size,mime_type"})
+    mistyped = await sandbox.graph("GET", path, params={"fields": "url,filesize"})
+
+    assert set(everything) == {"messaging_product", "url", "mime_type", "sha256", "file_size", "id"}
+    assert asked == (200, {name: everything[name] for name in ("id", "file_size", "mime_type")})
+    assert (mistyped[0], mistyped[1]["error"]["code"]) == (400, 100)
+    assert "nonexisting field (filesize)" in mistyped[1]["error"]["message"]
+
+
 async def test_media_of_another_number_is_not_there(sandbox: SandboxProgram) -> None:
     status, answer = await sandbox.graph("GET", f"/{DOCUMENTED_MEDIA}", params={"phone_number_id": "12345"})
 

@@ -47,6 +47,23 @@ async def test_a_fault_finds_its_recipient_however_the_number_is_written(sandbox
     assert answer["error"]["code"] == 131026
 
 
+@pytest.mark.parametrize(
+    ("wanted", "part"), [("bytes=0-9", slice(10)), ("bytes=100-", slice(100, None)), ("bytes=-7", slice(-7, None))]
+)
+async def test_a_range_brings_that_part_of_the_picture(sandbox: SandboxProgram, wanted: str, part: slice) -> None:
+    _, described = await sandbox.graph("GET", f"/{DOCUMENTED_MEDIA}")
+    headers = {"Authorization": f"Bearer {sandbox.ready.access_token}"}
+
+    async with aiohttp.ClientSession(headers=headers) as session:
+        async with session.get(described["url"]) as answer:
+            whole = await answer.read()
+        async with session.get(described["url"], headers={"Range": wanted}) as answer:
+            first = len(whole[: part.start]) if part.start else 0
+            assert answer.status == 206
+            assert await answer.read() == whole[part]
+            assert answer.headers["Content-Range"] == f"bytes {first}-{first + len(whole[part]) - 1}/{len(whole)}"
+
+
 @pytest.mark.parametrize("wanted", ["bytes=5-2", "bytes=a-b", "bytes=999999999-", "bytes=-0", "lines=1-2"])
 async def test_a_range_that_makes_no_sense_brings_the_whole_picture(sandbox: SandboxProgram, wanted: str) -> None:
     _, described = await sandbox.graph("GET", f"/{DOCUMENTED_MEDIA}")

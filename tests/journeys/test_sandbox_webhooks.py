@@ -176,7 +176,7 @@ async def test_a_receiver_that_is_down_gets_its_webhooks_when_it_is_up() -> None
     assert sorted(call.value["statuses"][0]["status"] for call in calls) == ["delivered", "read", "sent"]
 
 
-async def test_a_slow_receiver_does_not_hold_another_numbers_statuses(
+async def test_a_message_that_a_receiver_is_slow_to_take_does_not_hold_the_statuses_of_others(
     sandbox: SandboxProgram, receiver: Receiver
 ) -> None:
     gate = asyncio.Event()

@@ -196,7 +196,8 @@ async def test_at_a_terminal_secrets_are_asked_for_and_shown_to_nobody(picha: Ta
         *("senders", "add", "--test", "--waba-id", account.waba_id, "--workspace", "Default"),
         *("--phone-number-id", picha.ready.phone_number_id, "--app-id", account.meta_app_id),
         *("--graph-url", account.graph_url, "--home", str(picha.house.home)),
-        answers=list(secret.items()),
+        # What is typed between the question and the blank behind it is thrown away: the echo is switched off there.
+        answers=[(f"{question}: ", answer) for question, answer in secret.items()],
     )
 
     assert code == 0, shown

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.store.ground import Ground
 
 from picha.gateway.blobs.local import LocalBlobs
-from picha.gateway.domain.admission import SendImage
+from picha.gateway.domain.admission import Send
 from picha.gateway.pictures.intake import Album
 from picha.gateway.store import accepting, files
 from picha.images.workers import Workshop
@@ -71,7 +71,7 @@ async def test_what_a_customer_sent_may_go_out_again_only_if_whatsapp_takes_it(
         yield picture(form)
 
     file = await album(ground, tmp_path, workshop).keep_received(ground.app.workspace_id, come(), "image/x")
-    command = SendImage(ground.app.workspace_id, ground.app.app_id, "test", to="16505551234", file_id=file.id)
+    command = Send(ground.app.workspace_id, ground.app.app_id, "test", to="16505551234", file_id=file.id)
 
     [known] = await accepting.known(ground.pool, [command])
 

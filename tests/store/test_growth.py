@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.store.ground import NOON, Ground, at, open_ground
 
-from picha.gateway.domain.admission import SendImage
+from picha.gateway.domain.admission import Send
 from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
 from picha.gateway.domain.outcomes import Accepted
 from picha.gateway.meta.limits import PAIR_PACE
@@ -140,7 +140,7 @@ async def hear(ground: Ground, name: str, phones: Sequence[str]) -> None:
 
 async def answer(ground: Ground, phones: Sequence[str]) -> list[UUID]:
     commands = [
-        SendImage(workspace_id=ground.app.workspace_id, app_id=ground.app.app_id, environment="test", to=phone)
+        Send(workspace_id=ground.app.workspace_id, app_id=ground.app.app_id, environment="test", to=phone)
         for phone in phones
     ]
     known = await accepting.known(ground.pool, commands)

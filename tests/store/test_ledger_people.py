@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from tests.store.ground import NOON, Ground, at
 
-from picha.gateway.domain.admission import Admitted, Refusal, SendImage, admit
+from picha.gateway.domain.admission import Admitted, Opening, Refusal, Send, admit
 from picha.gateway.domain.facts import MessageReceived, Person
 from picha.gateway.domain.outcomes import Accepted
 from picha.gateway.store import accepting, outbox, threads, views
@@ -56,9 +56,9 @@ async def thread(ground: Ground, conversation: UUID) -> threads.ConversationView
     return found
 
 
-async def asked_for(ground: Ground, conversation: UUID, *, minute: int = 1) -> Admitted | Refusal:
+async def asked_for(ground: Ground, conversation: UUID, *, minute: int = 1) -> Admitted | Opening | Refusal:
     """Decide on a send to a conversation."""
-    command = SendImage(
+    command = Send(
         ground.app.workspace_id,
         ground.app.app_id,
         "test",

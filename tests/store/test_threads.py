@@ -10,7 +10,7 @@ import pytest
 from tests.store.ground import NOON, Ground, at, open_ground
 from tests.store.test_growth import execute, pages
 
-from picha.gateway.domain.admission import Refusal, SendImage, admit
+from picha.gateway.domain.admission import Refusal, Send, admit
 from picha.gateway.domain.facts import MessageReceived, Person
 from picha.gateway.store import accepting, threads, views
 from picha.gateway.store.ledger import attend, receive
@@ -199,7 +199,7 @@ async def test_a_deleted_thread_is_nowhere_and_cannot_be_deleted_or_read_again(g
     assert len(await said(ground)) == 1
     assert await read(ground, thread) is None
     for named in ({"conversation_id": thread}, {"to": "1111"}):
-        command = SendImage(ground.app.workspace_id, ground.app.app_id, "test", file_id=await ground.picture(), **named)
+        command = Send(ground.app.workspace_id, ground.app.app_id, "test", file_id=await ground.picture(), **named)
         [known] = await accepting.known(ground.pool, [command])
         assert isinstance(admit(command, known, {ground.account: NOON}), Refusal)
 

@@ -6,22 +6,22 @@ from uuid import UUID
 
 import pytest
 
-from picha.gateway.domain.admission import Admitted, Known, Refusal, Sender, SendImage, Thread, admit
+from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Sender, Thread, admit
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ACCOUNT = UUID(int=50)
 SENDER = Sender(UUID(int=1), ACCOUNT, "test", "106540352242922", "15550783881", is_active=True, image_policy="auto")
 OTHER = Sender(UUID(int=2), ACCOUNT, "test", "206540352242922", "15550783882", is_active=True, image_policy="auto")
 THREAD = Thread(UUID(int=10), SENDER.id, UUID(int=20), NOW + timedelta(hours=1))
-COMMAND = SendImage(UUID(int=90), UUID(int=91), "test", to="16505551234", media_url="https://shop.example/a.jpg")
+COMMAND = Send(UUID(int=90), UUID(int=91), "test", to="16505551234", media_url="https://shop.example/a.jpg")
 KNOWN = Known(senders=[SENDER], threads=[THREAD])
 
 
-def decide(command: SendImage = COMMAND, known: Known = KNOWN, now: datetime = NOW) -> Admitted | Refusal:
+def decide(command: Send = COMMAND, known: Known = KNOWN, now: datetime = NOW) -> Admitted | Opening | Refusal:
     return admit(command, known, {ACCOUNT: now})
 
 
-def code(decided: Admitted | Refusal) -> str:
+def code(decided: Admitted | Opening | Refusal) -> str:
     assert isinstance(decided, Refusal)
     return decided.code
 

@@ -77,6 +77,20 @@ async def test_a_slow_host_gets_no_more_than_its_share_and_others_are_served_mea
         assert host.most["slow.example"] == 3
 
 
+async def test_where_every_port_is_admitted_each_is_a_server_with_a_share_of_its_own() -> None:
+    async with hosting() as slow_one, hosting() as quick_one, Fetcher(GUARDED, resolve=outside, per_host=3) as fetcher:
+        slow = [asyncio.ensure_future(fetcher.fetch(f"http://one.example:{slow_one.port}/slow")) for _ in range(20)]
+        await slow_one.holds("one.example", 3)
+
+        async with asyncio.timeout(5):
+            quick = await fetcher.fetch(f"http://one.example:{quick_one.port}/")
+
+        assert quick.body == b"x"
+        slow_one.go.set()
+        await asyncio.gather(*slow)
+        assert slow_one.most["one.example"] == 3
+
+
 async def test_a_redirect_to_a_busy_host_waits_without_holding_a_place_of_others() -> None:
     async with hosting() as host, Fetcher(GUARDED, resolve=outside, at_once=3, per_host=2) as fetcher:
         busy = [asyncio.ensure_future(fetcher.fetch(f"http://slow.example:{host.port}/slow")) for _ in range(2)]

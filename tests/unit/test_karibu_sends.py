@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.karibu.errors import Code
-from picha.karibu.sends import Malformed, SendImage, decode_send_image, encode_send_image
+from picha.karibu.sends import (
+    Header,
+    Malformed,
+    SendImage,
+    SendTemplate,
+    SendText,
+    decode_send_image,
+    decode_send_template,
+    decode_send_text,
+    encode_send,
+)
 
 PLAIN = {"to": "255712345678", "media_url": "https://example.com/receipt.jpg"}
 PLAIN_SEND = SendImage(to=PLAIN["to"], media_url=PLAIN["media_url"])
@@ -69,7 +80,7 @@ def test_every_field_is_read() -> None:
 
     assert send.conversation_id == send.sender_id == UUID(ID)
     assert send.expires_at == datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert decode_send_image(encode_send_image(send)) == send
+    assert decode_send_image(encode_send(send)) == send
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -248,3 +259,43 @@ def test_json_raises_nothing_but_malformed(document: dict[str, Any]) -> None:
 @given(st.text().filter(lambda text: "\0" not in text and len(text) <= 1024))
 def test_a_caption_arrives_as_it_was_sent(caption: str) -> None:
     assert decoded(caption=caption).caption == (caption or None)
+
+
+def answered(body: bytes, decode: Callable[[bytes], SendText | SendTemplate]) -> SendText | SendTemplate | Malformed:
+    try:
+        return decode(body)
+    except Malformed as refused:
+        return refused
+
+
+TEXT = {"to": "255712345678", "body": "Habari"}
+TEMPLATE = {"to": "255712345678", "template_name": "order", "variables": {"1": "Asha"}}
+
+
+def test_every_field_of_a_text_and_a_template_is_read_and_written_again() -> None:
+    text = decode_send_text(json.dumps(TEXT | {"priority": "high", "client_reference": "x"}).encode())
+    template = decode_send_template(
+        json.dumps(TEMPLATE | {"language": "sw", "header": {"file_id": ID}, "image_policy": "strict"}).encode()
+    )
+
+    assert (text.body, text.priority, text.client_reference) == ("Habari", "high", "x")
+    assert (template.variables, template.language, template.header) == ({"1": "Asha"}, "sw", Header(file_id=ID))
+    assert decode_send_text(encode_send(text)) == text
+    assert decode_send_template(encode_send(template)) == template
+
+
+def test_numbers_among_variables_are_taken_for_their_text() -> None:
+    body = json.dumps(TEMPLATE | {"variables": {"1": 7, "2": 2.5}}).encode()
+
+    assert decode_send_template(body).variables == {"1": "7", "2": "2.5"}
+
+
+@given(st.dictionaries(st.sampled_from([*SendTemplate.__struct_fields__, *SendText.__struct_fields__]), JSON))
+def test_any_text_and_any_template_is_read_or_refused_in_a_sentence(members: dict[str, Any]) -> None:
+    for base, decode in ((TEXT, decode_send_text), (TEMPLATE, decode_send_template)):
+        try:
+            body = json.dumps(base | members, allow_nan=False).encode()
+        except ValueError:
+            return
+        answer = answered(body, decode)
+        assert isinstance(answer, SendText | SendTemplate) or len(answer.message) > 15

@@ -1,7 +1,8 @@
 """The limits that Meta publishes for messages, media and webhooks, each once and with its unit.
 
 Sources: Meta's image messages page (caption, formats, size), media reference (lives of ids and URLs), webhooks overview
-(payload and retries), throughput page (messages per second, pair rate), service-window page and block users page.
+(payload and retries), throughput page (messages per second, pair rate), service-window page,
+registration page and block users page.
 """
 
 from datetime import timedelta
@@ -50,6 +51,10 @@ PAIR_INTERVAL = timedelta(seconds=6)
 PAIR_BURST = 45
 # No figure is published for uploads; this one stays far below the app's call limit.
 UPLOADS_PER_SECOND = 25
+
+# Registrations of one number (registration page).
+REGISTRATIONS_MAX = 10
+REGISTRATIONS_WITHIN = timedelta(hours=72)
 
 # People in one change of a block list, and in the list (block users page).
 BLOCKS_PER_CALL = 1000

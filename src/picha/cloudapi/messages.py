@@ -1,4 +1,4 @@
-"""What `POST /<PHONE_NUMBER_ID>/messages` takes of us, an image message or a read mark, and its answer to a send."""
+"""What `POST /<PHONE_NUMBER_ID>/messages` takes of us, images, texts, templates and read marks, and its answer."""
 
 import base64
 import json
@@ -43,6 +43,73 @@ class ImageSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient_identity_key_hash: str | None = None
 
 
+class TextBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A text of at most 4,096 characters."""
+
+    body: str
+
+
+class TextSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One text message as it is handed to Meta; see `ImageSend`."""
+
+    messaging_product: str = always("whatsapp")
+    recipient_type: str = always("individual")
+    to: str | None = None
+    recipient: str | None = None
+    type: str = always("text")
+    text: TextBody
+    context: MessageContext | None = None
+    biz_opaque_callback_data: str | None = None
+    recipient_identity_key_hash: str | None = None
+
+
+class TemplateLanguage(msgspec.Struct, frozen=True, kw_only=True):
+    """A template's language, such as en_US."""
+
+    code: str
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What fills a place of a template: a `text` with `parameter_name` where its places have names, or an `image`."""
+
+    type: str
+    parameter_name: str | None = None
+    text: str | None = None
+    image: ImageObject | None = None
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a template, `header` or `body`, and what fills its places in their order."""
+
+    type: str
+    parameters: list[Parameter]
+
+
+class TemplateObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which approved template, in which language, and what fills it."""
+
+    name: str
+    language: TemplateLanguage
+    components: list[Component] = []
+
+
+class TemplateSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One template message as it is handed to Meta, which may go out at any time; see `ImageSend`."""
+
+    messaging_product: str = always("whatsapp")
+    recipient_type: str = always("individual")
+    to: str | None = None
+    recipient: str | None = None
+    type: str = always("template")
+    template: TemplateObject
+    context: MessageContext | None = None
+    biz_opaque_callback_data: str | None = None
+    recipient_identity_key_hash: str | None = None
+
+
+MessageSend = ImageSend | TextSend | TemplateSend
+
+
 class ReadMark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Marks a person's message, named by its wamid, and with it all earlier ones of theirs as read."""
 
@@ -81,7 +148,7 @@ _answer = msgspec.json.Decoder(SendAnswer)
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
-def encode_send(send: ImageSend) -> bytes:
+def encode_send(send: MessageSend) -> bytes:
     """Return the JSON body of a send; the three constant members are always written, absent ones never."""
     return _encoder.encode(send)
 

@@ -41,8 +41,9 @@ class Fetched:
 class Fetcher:
     """Fetches under a policy; an asynchronous context that lets `at_once` fetches run side by side.
 
-    No more than `per_host` of them go to one host, and `per_party` are for one party, such as a workspace; the others
-    wait. `resolve` turns a name into addresses; it is the system's resolver unless a caller brings another.
+    No more than `per_host` of them go to one host, or one port of it where a policy admits every port, and `per_party`
+    are for one party, such as a workspace; the others wait. `resolve` turns a name into addresses; it is the system's
+    resolver unless a caller brings another.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Fetcher:
         target = check_url(url, policy)
         async with self._places.of_party(party), Patience(policy) as patience:
             for _ in range(policy.max_redirects + 1):
-                async with self._places.at_host(target.host):
+                async with self._places.at_host(_server(target, policy)):
                     answer = await self._hop(target, policy, patience)
                 patience.resting()
                 if isinstance(answer, Fetched):
@@ -106,6 +107,11 @@ class Fetcher:
                 return await _answer(response, policy, patience, peers)
         except aiohttp.ClientError as error:
             raise (TooLarge(policy.max_bytes) if meter.is_spent else _told(error)) from error
+
+
+def _server(target: Target, policy: Policy) -> str:
+    """Return what shares a budget; on a developer's machine each port is a server of its own."""
+    return target.host if policy.ports is not None else f"{target.host}:{target.port}"
 
 
 def _session(connector: PinnedConnector) -> aiohttp.ClientSession:

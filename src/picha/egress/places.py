@@ -54,6 +54,6 @@ class Places:
 
     @asynccontextmanager
     async def at_host(self, host: str) -> AsyncIterator[None]:
-        """Hold a place at `host`, and one in all."""
+        """Hold a place at `host`, however it is named, and one in all."""
         async with self._hosts.place(host), self._all:
             yield

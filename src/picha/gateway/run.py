@@ -29,7 +29,7 @@ from picha.gateway.lanes.keeper import Keeper, Work
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.classify import read_doubted
 from picha.gateway.meta.graph import open_graph
-from picha.gateway.meta.limits import IMAGE_MAX_BYTES, PAIR_PACE
+from picha.gateway.meta.limits import IMAGE_MAX_BYTES, PAIR_PACE, SERVICE_WINDOW
 from picha.gateway.meta.times import Times, follow_times
 from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.intake import Album
@@ -50,6 +50,7 @@ from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
+from picha.gateway.upkeep import catalogue
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.gateway.upkeep.pulse import pulse
 from picha.gateway.upkeep.restored import Watch, watching
@@ -176,7 +177,15 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
     """
     write = write or partial(admit, hold=settings.order_hold)
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
-    accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog, write=write)
+    accept = Accept(
+        ground.pool,
+        ground.clock,
+        ground.ids,
+        ground.times,
+        backlog,
+        write=write,
+        template_window=SERVICE_WINDOW if settings.templates_open_window else None,
+    )
     intake = Intake(ground.pool, ground.book, ground.ids)
     listening = doorbell(settings.database_url, [CHANNEL])
     async with (
@@ -299,7 +308,12 @@ async def _worker(settings: Settings) -> None:
         ]
         logger("run").info("working")
         forgetting = Forgetting(ground.pool, ground.clock, Keep.of(settings))
-        chores = [_confirm(ground, digest, watch), _sweep(ground), _forget(forgetting)]
+        chores = [
+            _confirm(ground, digest, watch),
+            _sweep(ground),
+            _forget(forgetting),
+            catalogue.follow(ground.pool, graph, ground.book, ground.ids),
+        ]
         await _work(workers, chores, desk, settings.parent_pid)
     logger("run").info("stopped")
 

@@ -140,6 +140,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["10.1.0.0/16,192.168.1.7"],
         ),
     ] = ""
+    templates_open_window: Annotated[
+        bool,
+        Meta(
+            description="Take the 24-hour window for open after a template of yours, as Karibu's documentation has it. "
+            "WhatsApp does not: what is sent then fails with 131047 unless the customer wrote."
+        ),
+    ] = False
     backlog_hours: Annotated[
         float,
         Meta(

@@ -1,8 +1,8 @@
-"""The request to send an image and its answer (`POST /v1/whatsapp/messages/image`)."""
+"""The requests to send an image, a text or a template (`POST /v1/whatsapp/messages/<kind>`) and their answer."""
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,36 +13,45 @@ from picha.karibu.shape import Malformed, parse_object
 
 __all__ = [
     "CAPTION_MAX_CHARS",
+    "TEXT_MAX_CHARS",
+    "Header",
     "Malformed",
     "SendAccepted",
     "SendImage",
+    "SendTemplate",
+    "SendText",
+    "Target",
     "decode_send_image",
-    "encode_send_image",
+    "decode_send_template",
+    "decode_send_text",
+    "encode_send",
 ]
 
 CAPTION_MAX_CHARS = 1024
+TEXT_MAX_CHARS = 4096
+# The longest that a filled template may be.
+VARIABLE_MAX_CHARS = 1024
 MEDIA_URL_MAX_CHARS = 2083
 
 _TO = re.compile(r"\+?[1-9][0-9]{6,17}\Z")
 _PLACE = re.compile(r"at `\$\.(\w+)")
+_LACKING = re.compile(r"missing required field `(\w+)`$")
 
 OnUnknown = Literal["hold", "resend"]
 ImagePolicy = Literal["auto", "strict"]
 MediaMode = Literal["upload", "link"]
 Priority = Literal["high", "normal"]
+MediaUrl = Annotated[str, Meta(min_length=1, max_length=MEDIA_URL_MAX_CHARS)]
+FileId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class SendImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One image to send.
+class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """To whom a message goes, and how: what every send has.
 
-    Karibu's fields: exactly one source (`media_url` or `file_id`), a `caption` of at most 1024 code points (empty is
-    none), and a target: `conversation_id`, which wins, or `to` with an optional `sender` (number or phone_number_id;
-    `sender_id` is its deprecated form). The other fields are ours; `image_policy` None means the sender's own.
+    Karibu's fields: `conversation_id`, which wins, or `to` with an optional `sender` (number or phone_number_id;
+    `sender_id` is its deprecated form). The other fields are ours.
     """
 
-    media_url: Annotated[str, Meta(min_length=1, max_length=MEDIA_URL_MAX_CHARS)] | None = None
-    file_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    caption: Annotated[str, Meta(max_length=CAPTION_MAX_CHARS)] | None = None
     to: str | None = None
     sender: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     sender_id: UUID | None = None
@@ -51,16 +60,55 @@ class SendImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     client_reference: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
     on_unknown: OnUnknown = "hold"
-    image_policy: ImagePolicy | None = None
-    media_mode: MediaMode = "upload"
     priority: Priority = "normal"
-    preflight: bool = False
     recipient_identity_key_hash: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
 
     @property
     def digits(self) -> str | None:
         """The recipient's number without its plus sign."""
         return self.to.removeprefix("+") if self.to else None
+
+
+class SendImage(Target, frozen=True, kw_only=True, omit_defaults=True):
+    """One image to send.
+
+    Karibu's fields: exactly one source (`media_url` or `file_id`), and a `caption` of at most 1024 code points (empty
+    is none). The other fields are ours; `image_policy` None means the sender's own.
+    """
+
+    media_url: MediaUrl | None = None
+    file_id: FileId | None = None
+    caption: Annotated[str, Meta(max_length=CAPTION_MAX_CHARS)] | None = None
+    image_policy: ImagePolicy | None = None
+    media_mode: MediaMode = "upload"
+    preflight: bool = False
+
+
+class SendText(Target, frozen=True, kw_only=True, omit_defaults=True):
+    """One text to send: `body`, 1 to 4096 code points."""
+
+    body: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX_CHARS)]
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The picture in a template's header, by exactly one of `media_url` and `file_id`."""
+
+    media_url: MediaUrl | None = None
+    file_id: FileId | None = None
+
+
+class SendTemplate(Target, frozen=True, kw_only=True, omit_defaults=True):
+    """One approved template to send, whether the window is open or not.
+
+    Karibu's fields: `template_name`, and `variables` with a value for each of the template's places, by name or
+    position. Ours: `language`, needed where the template has several, and `header`, the picture of an image header.
+    """
+
+    template_name: Annotated[str, Meta(min_length=1, max_length=512)]
+    variables: dict[str, Annotated[str, Meta(min_length=1, max_length=VARIABLE_MAX_CHARS)]] = {}
+    language: Annotated[str, Meta(min_length=2, max_length=16)] | None = None
+    header: Header | None = None
+    image_policy: ImagePolicy | None = None
 
 
 class SendAccepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +131,12 @@ _HELP = {
     "media_url": f"media_url is the picture's https address, 1 to {MEDIA_URL_MAX_CHARS} characters of text.",
     "file_id": "file_id is the id that an upload answered with: text of 1 to 64 characters.",
     "caption": f"caption is text of at most {CAPTION_MAX_CHARS} characters: shorten it, or leave it out.",
+    "body": f"body is the text, 1 to {TEXT_MAX_CHARS} characters.",
+    "template_name": "template_name is the name of an approved template: text of 1 to 512 characters.",
+    "variables": f"variables is an object with a text of 1 to {VARIABLE_MAX_CHARS} characters for each of the "
+    "template's places, by name or position.",
+    "language": "language is the template's, such as en_US.",
+    "header": "header is an object with the picture's media_url or file_id.",
     "to": "to is a phone number in international form: 7 to 18 digits that do not start with 0, with or without a +.",
     "sender": "sender is one of your numbers or its phone_number_id: text of 1 to 64 characters.",
     "sender_id": "sender_id is the UUID of one of your senders; prefer sender.",
@@ -98,10 +152,12 @@ _HELP = {
     "recipient_identity_key_hash": "recipient_identity_key_hash is the hash from the contact: 1 to 128 characters.",
 }
 
+S = TypeVar("S", bound=Target)
+
 _encoder = msgspec.json.Encoder()
 
 
-def encode_send_image(send: SendImage) -> bytes:
+def encode_send(send: Target) -> bytes:
     """Return the JSON body of a send; fields at their default are left out."""
     return _encoder.encode(send)
 
@@ -116,38 +172,67 @@ def decode_send_image(body: bytes) -> SendImage:
             `shape.parse_object`), `VALIDATION_ERROR` otherwise, with field `media_url` for no source or two, `to` for
             no target, and the field's own name for a wrong type, length or value.
     """
-    members = {name: value for name, value in parse_object(body).items() if value is not None}
+    members = _members(body)
     if members.get("caption") == "":
         del members["caption"]
-    try:
-        send = msgspec.convert(members, SendImage)
-    except msgspec.ValidationError as error:
-        place = _PLACE.search(str(error))
-        raise _invalid(place[1] if place else None) from None
-    _check_text(members)
-    _check_source(send)
+    send = _converted(members, SendImage)
+    _check_source(send, "media_url", "The message")
     _check_target(send)
     return send
 
 
-def _check_text(members: dict[str, object]) -> None:
+def decode_send_text(body: bytes) -> SendText:
+    """Return the send that `body` asks for; see `decode_send_image`."""
+    send = _converted(_members(body), SendText)
+    _check_target(send)
+    return send
+
+
+def decode_send_template(body: bytes) -> SendTemplate:
+    """Return the send that `body` asks for; see `decode_send_image`. Numbers are taken for the text that they are."""
+    members = _members(body)
+    if isinstance(variables := members.get("variables"), dict):
+        members["variables"] = {
+            name: str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+            for name, value in variables.items()
+        }
+    send = _converted(members, SendTemplate)
+    if any("\0" in text for one in send.variables.items() for text in one):
+        raise Malformed(Code.VALIDATION_ERROR, "variables hold a NUL character: remove it.", "variables")
+    if send.header is not None:
+        _check_source(send.header, "header", "The header")
+    _check_target(send)
+    return send
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    return {name: value for name, value in parse_object(body).items() if value is not None}
+
+
+def _converted(members: dict[str, Any], kind: type[S]) -> S:
+    try:
+        send = msgspec.convert(members, kind)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error)) or _LACKING.search(str(error))
+        raise _invalid(place[1] if place else None) from None
     for name in _HELP:
         value = members.get(name)
         if isinstance(value, str) and "\0" in value:
             raise Malformed(Code.VALIDATION_ERROR, f"{name} holds a NUL character: remove it.", name)
+    return send
 
 
-def _check_source(send: SendImage) -> None:
-    if send.media_url is None and send.file_id is None:
-        message = "The message has no picture: give media_url, or file_id of an upload."
-    elif send.media_url is not None and send.file_id is not None:
-        message = "The message has two pictures: give either media_url or file_id, not both."
+def _check_source(source: SendImage | Header, field: str, what: str) -> None:
+    if source.media_url is None and source.file_id is None:
+        message = f"{what} has no picture: give media_url, or file_id of an upload."
+    elif source.media_url is not None and source.file_id is not None:
+        message = f"{what} has two pictures: give either media_url or file_id, not both."
     else:
         return
-    raise Malformed(Code.VALIDATION_ERROR, message, "media_url")
+    raise Malformed(Code.VALIDATION_ERROR, message, field)
 
 
-def _check_target(send: SendImage) -> None:
+def _check_target(send: Target) -> None:
     if send.conversation_id is not None:
         return
     if send.to is None:

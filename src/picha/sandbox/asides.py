@@ -11,6 +11,7 @@ from picha.sandbox.callbacks.mailbag import Letter, Mailbag
 from picha.sandbox.dialect import Dialect
 from picha.sandbox.ground import Ground
 from picha.sandbox.person import Nonsense, Person, is_user_id, number_of, our_number
+from picha.sandbox.records import Echoed
 from picha.sandbox.spoken import Pictured, check_picture
 
 _KINDS = ("image", "text")
@@ -76,7 +77,17 @@ class Asides:
             text=webhooks.Text(body=wish.text) if wish.text else None,
         )
         body = documents.echo(person, echoed, number, self._dialect)
-        await self._mailbag.tell([media] if media else [], Letter(number, body, echoed.id, "echo", at))
+        said = Echoed(
+            id=echoed.id,
+            phone_number_id=number.phone_number_id,
+            person=person.key,
+            type=wish.type,
+            at=at,
+            text=wish.text,
+            caption=wish.caption or None,
+            media_id=None if media is None else media.id,
+        )
+        await self._mailbag.tell([media, said] if media else [said], Letter(number, body, echoed.id, "echo", at))
         return echoed.id
 
     def _person(self, wish: EchoWish) -> Person:

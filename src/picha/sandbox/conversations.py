@@ -1,6 +1,7 @@
-"""What there is between each number of the business and each person or group: the window, what is unread, typing."""
+"""What there is between each number of the business and each person or group: what was said, the window, typing."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from picha.cloudapi.limits import SERVICE_WINDOW, TYPING_LIFE
@@ -21,6 +22,8 @@ class Conversations:
         self._unread: defaultdict[_Pair, dict[str, int]] = defaultdict(dict)
         self._heard_count = 0
         self._typing_since: dict[_Pair, float] = {}
+        # The ids of messages in both directions, in order.
+        self._said: defaultdict[_Pair, list[str]] = defaultdict(list)
 
     def is_open(self, phone_number_id: str, key: str) -> bool:
         """Tell whether this person or group wrote to this number within the last 24 hours of the sandbox's clock."""
@@ -45,6 +48,14 @@ class Conversations:
         """Return the ids of the business's numbers that this person has written to, in groups too."""
         return [number for number, person in self._met if person == key]
 
+    def all(self) -> Iterator[tuple[str, str]]:
+        """Yield each conversation in which anything was said: the number's id, and the person's key or the group's."""
+        yield from self._said
+
+    def said(self, phone_number_id: str, key: str) -> Sequence[str]:
+        """Return the ids of what was said in a conversation, by either side, in order."""
+        return self._said.get((phone_number_id, key), ())
+
     # What changes them.
 
     def heard(self, record: MessageHeard, key: str) -> None:
@@ -55,6 +66,7 @@ class Conversations:
             self._last_heard[place] = record.at
         self._heard_count += 1
         self._unread[place][record.id] = self._heard_count
+        self._said[place].append(record.id)
 
     def marked(self, record: MarkedRead, heard: MessageHeard, key: str) -> None:
         """The number marked what this person wrote as read, and with it all that is earlier there."""
@@ -65,8 +77,9 @@ class Conversations:
         if record.typing:
             self._typing_since[place] = record.at
 
-    def sent(self, phone_number_id: str, key: str) -> None:
+    def sent(self, phone_number_id: str, key: str, wamid: str) -> None:
         """The number sent something to this person or group."""
+        self._said[phone_number_id, key].append(wamid)
         self._typing_since.pop((phone_number_id, key), None)
 
     def rename(self, old: str, new: str) -> None:
@@ -75,6 +88,9 @@ class Conversations:
         for number, key in [place for place in self._unread if place[1] == old]:
             both = self._unread.pop((number, key)) | self._unread[number, new]
             self._unread[number, new] = dict(sorted(both.items(), key=lambda one: one[1]))
+        for number, key in [place for place in self._said if place[1] == old]:
+            # What was said with the old one comes first, whenever it was said.
+            self._said[number, new] = self._said.pop((number, key)) + self._said.get((number, new), [])
         for number, key in [place for place in self._typing_since if place[1] == old]:
             since = self._typing_since.pop((number, key))
             self._typing_since[number, new] = max(since, self._typing_since.get((number, new), since))

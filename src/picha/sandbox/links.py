@@ -1,6 +1,7 @@
 """Pictures behind links: really fetched, at send time, at most once in ten minutes for each address, as Meta does."""
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from datetime import datetime
@@ -10,6 +11,7 @@ import msgspec
 from picha.cloudapi.limits import IMAGE_MIME_TYPES, LINK_CACHE
 from picha.egress import EgressError, Fetcher, TooLarge, Unreachable
 from picha.sandbox import pictures
+from picha.sandbox.blobs import Blobs
 from picha.sandbox.clock import SandboxClock
 
 _STATUS = re.compile(r"answered (\d{3}) ?(.*)")
@@ -23,10 +25,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Links:
-    """Looks at what links lead to, through the guarded fetcher, and remembers for ten minutes of the sandbox's time."""
+    """Looks at what links lead to, through the guarded fetcher, and remembers for ten minutes of the sandbox's time.
 
-    def __init__(self, fetcher: Fetcher, clock: SandboxClock) -> None:
+    The pictures themselves are kept, for who wants to see what was sent.
+    """
+
+    def __init__(self, fetcher: Fetcher, blobs: Blobs, clock: SandboxClock) -> None:
         self._fetcher = fetcher
+        self._blobs = blobs
         self._clock = clock
         self._looks: dict[str, tuple[datetime, asyncio.Task[Seen]]] = {}
 
@@ -58,6 +64,9 @@ class Links:
         flaw = await asyncio.to_thread(pictures.flaw_of, fetched.body, mime_type)
         if flaw is not None:
             return Seen(flaw=flaw)
+        # A picture that the disk has no room for is sent all the same.
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._blobs.keep, iter((fetched.body,)))
         return Seen(sha256=hashlib.sha256(fetched.body).hexdigest())
 
 

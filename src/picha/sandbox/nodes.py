@@ -1,6 +1,7 @@
 """What `fields` may ask of Graph's nodes, and how one that no node has is refused. Pure.
 
-Sources: Meta's phone number, business account and message template references, for the names; the refusal as observed.
+Sources: Meta's phone number, business account, message template and media references, for the names; the refusal as
+observed, but for the name of media in it, which is ours.
 """
 
 from collections.abc import Iterator
@@ -62,6 +63,11 @@ TEMPLATE = Node(
         }
     ),
 )  # fmt: skip
+MEDIA = Node(
+    "WhatsAppBusinessMedia",
+    ("messaging_product", "url", "mime_type", "sha256", "file_size", "id"),
+    frozenset(),
+)
 
 
 def chosen(node: Node, everything: Document, fields: object) -> Document:

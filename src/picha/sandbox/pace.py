@@ -1,14 +1,26 @@
 """The rates that Meta allows, counted in real time: messages and uploads of a number, messages to one person. Pure.
 
+Registrations are so rare that they are counted by the sandbox's clock, which can be moved.
+
 The generic cell rate algorithm keeps one moment for each key: the one at which everything borrowed is paid back.
-Sources: Meta's throughput page and its platform page on pair rates; no figure is published for uploads.
+Sources: Meta's throughput page, its platform page on pair rates and its registration page; no figure is published for
+uploads.
 """
 
+from collections import defaultdict
 from collections.abc import Hashable
+from datetime import datetime, timedelta
 
-from picha.cloudapi.limits import MESSAGES_PER_SECOND, PAIR_BURST, PAIR_INTERVAL, UPLOADS_PER_SECOND
+from picha.cloudapi.limits import (
+    MESSAGES_PER_SECOND,
+    PAIR_BURST,
+    PAIR_INTERVAL,
+    REGISTRATIONS_MAX,
+    REGISTRATIONS_WITHIN,
+    UPLOADS_PER_SECOND,
+)
 
-APP_CALLS, THROUGHPUT, PAIR = 4, 130429, 131056
+APP_CALLS, THROUGHPUT, PAIR, REGISTRATION = 4, 130429, 131056, 133016
 _SWEEP_AT = 10_000
 # Sums of small intervals miss their mark by less than this.
 _ROUNDING_S = 1e-6
@@ -51,6 +63,7 @@ class Limits:
         self._number = Pace(1 / MESSAGES_PER_SECOND, MESSAGES_PER_SECOND)
         self._pair = Pace(PAIR_INTERVAL.total_seconds(), PAIR_BURST)
         self._uploads = Pace(1 / UPLOADS_PER_SECOND, UPLOADS_PER_SECOND)
+        self._registered_at: defaultdict[str, list[datetime]] = defaultdict(list)
 
     def send(self, number: str, person: str, now: float) -> int | None:
         """Count a message of `number` to `person`, or return the code of the rate that it would break."""
@@ -78,7 +91,19 @@ class Limits:
         self._uploads.take(number, now)
         return None
 
+    def register(self, number: str, at: datetime) -> int | None:
+        """Count a registration of `number` at a moment of the sandbox's clock, or return the code that refuses it."""
+        if not self._is_on:
+            return None
+        recent = [one for one in self._registered_at[number] if timedelta(0) <= at - one < REGISTRATIONS_WITHIN]
+        self._registered_at[number] = recent
+        if len(recent) >= REGISTRATIONS_MAX:
+            return REGISTRATION
+        recent.append(at)
+        return None
+
     def clear(self) -> None:
         """Forget what was counted."""
+        self._registered_at.clear()
         for pace in (self._number, self._pair, self._uploads):
             pace.clear()

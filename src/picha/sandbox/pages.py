@@ -25,8 +25,9 @@ pre {{ background: #f2f2f2; color: #111; padding: 1rem; overflow-x: auto; border
 <pre>{inbound}</pre>
 <p>An image of your own goes in <code>image_base64</code> or <code>image_url</code>, or as a file in a form
 (<code>curl -F from=16505551234 -F file=@photo.jpg</code>); a text is <code>"type": "text", "text": "…"</code>.</p>
-<p>What the business sent is in <a href="/_sandbox/ledger">the ledger</a>. Every other call is
-in <a href="/_sandbox/docs">the documentation</a>.</p>
+<p>What both sides said, as the customer sees it, is in <a href="/_sandbox/conversations">the conversations</a> and
+<a href="/_sandbox/messages?with=16505551234">their messages</a>; all that the business sent in
+<a href="/_sandbox/ledger">the ledger</a>. Every other call is in <a href="/_sandbox/docs">the documentation</a>.</p>
 </html>
 """
 

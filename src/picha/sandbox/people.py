@@ -115,6 +115,9 @@ class People:
             media_id=None if media is None else media.id,
             group_id=spoken.group_id,
             opens_window=opens_window(spoken.type, self._switchboard.current),
+            text=spoken.text or (spoken.reaction.emoji if spoken.reaction else None) or None,
+            caption=spoken.caption or None,
+            about=next((message_id for _, message_id in refers_to(spoken) if message_id), None),
         )
 
     def _message(

@@ -60,7 +60,10 @@ class MediaDeleted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="m
 
 
 class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="heard"):
-    """A person wrote to the business, or to a group it is in; `wa_id` is missing when they hide their number."""
+    """A person wrote to the business, or to a group it is in; `wa_id` is missing when they hide their number.
+
+    `about` is the message that is answered, reacted to, edited or taken back; the emoji of a reaction is its `text`.
+    """
 
     id: str
     phone_number_id: str
@@ -74,6 +77,9 @@ class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="h
     media_id: str | None = None
     group_id: str | None = None
     opens_window: bool = True
+    text: str | None = None
+    caption: str | None = None
+    about: str | None = None
 
 
 class MarkedRead(Record, frozen=True, kw_only=True, omit_defaults=True, tag="marked-read"):
@@ -106,6 +112,19 @@ class SendAccepted(Record, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     biz_opaque_callback_data: str | None = None
     identity_key_hash: str | None = None
     doom: tuple[int, str] | None = None
+
+
+class Echoed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="echoed"):
+    """The business sent a person, by number or user id, something from its phone app; it is no line of the ledger."""
+
+    id: str
+    phone_number_id: str
+    person: str
+    type: str
+    at: float
+    text: str | None = None
+    caption: str | None = None
+    media_id: str | None = None
 
 
 class LinkFetched(Record, frozen=True, kw_only=True, omit_defaults=True, tag="link"):
@@ -249,6 +268,7 @@ AnyRecord = (
     | MessageHeard
     | MarkedRead
     | SendAccepted
+    | Echoed
     | LinkFetched
     | StatusMade
     | WebhookQueued

@@ -32,6 +32,7 @@ from picha.sandbox.clock import SandboxClock
 from picha.sandbox.conduct import Conduct
 from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
+from picha.sandbox.control_handset import HandsetControl
 from picha.sandbox.control_inbound import InboundControl
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_state import StateControl
@@ -48,6 +49,7 @@ from picha.sandbox.graph.media import Media
 from picha.sandbox.graph.messages import Messages
 from picha.sandbox.ground import Ground
 from picha.sandbox.groups import Groups
+from picha.sandbox.handset import Handset
 from picha.sandbox.happenings import Happening, OfSend
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
@@ -114,13 +116,13 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         troubles = Troubles(ground.chance)
         mailbag = Mailbag(ground, postman, troubles)
         stack.push_async_callback(mailbag.close)
-        links = Links(fetcher, ground.clock)
+        blobs = Blobs(home / "media")
+        links = Links(fetcher, blobs, ground.clock)
         stack.push_async_callback(links.close)
         courier = Courier(
             ground, mailbag, troubles, links, switchboard, ladder=settings.ladder, dialect=settings.dialect
         )
         stack.push_async_callback(courier.close)
-        blobs = Blobs(home / "media")
         state = State(ground, blobs, home)
         state.watch()
         stack.push_async_callback(state.close)
@@ -135,7 +137,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         answering = handlers(
             Messages(ground, limits, switchboard, has_window=settings.window),
             Media(ground, blobs, urls, limits, switchboard),
-            Business(ground, session, ours, switchboard),
+            Business(ground, session, ours, limits, switchboard),
             BlockList(ground),
         )
         admission = Admission(ground.world, ours)
@@ -155,6 +157,7 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
             InboundControl(people, asides, Groups(ground)),
             StateControl(state, Renewal(ground, shelf, people, state, work)),
             PeopleControl(conduct),
+            HandsetControl(Handset(ground.world, blobs), blobs),
             WebhookControl(ground, postman, troubles),
         )
         routes = [*(route for some in controls for route in some.routes()), *pages.routes(ready)]
@@ -190,7 +193,8 @@ async def _seed(settings: Settings, world: World, journal: Journal) -> str:
 
 
 def _session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=64)
+    # The postman has a bound for each address: one for the host would let an address that hangs hold up another there.
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 

@@ -192,4 +192,4 @@ def _check_referral(referral: Advertisement) -> None:
         raise Nonsense("a referral's media_type is image or video")
     for name in _MENTIONS.get(referral.media_type or "", ()):
         if getattr(referral, name) is not None:
-            raise Nonsense(f"the referral of an {referral.media_type} ad has no {name}")
+            raise Nonsense(f"a referral with media_type {referral.media_type} has no {name}")

@@ -54,7 +54,7 @@ class State:
     def watch(self) -> None:
         """Clear away what a kill left behind, and shorten the journal, in the background, whenever it is too long."""
         (self._home / _NEW).unlink(missing_ok=True)
-        self._blobs.sweep({media.digest for media in self._world.media.values()})
+        self._blobs.sweep(self._world.digests())
         placed = self._world.placed
         self._shorten_past(placed.size if placed else 0)
 

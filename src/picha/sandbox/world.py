@@ -9,6 +9,7 @@ from functools import singledispatchmethod
 
 import msgspec
 
+from picha.cloudapi.limits import UPLOADED_MEDIA_LIFE
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts, AccountWish
 from picha.sandbox.chance import Place
@@ -47,6 +48,7 @@ class World:
         self.moved: dict[str, str] = {}
         self.heard: dict[str, records.MessageHeard] = {}
         self.sends: dict[str, Send] = {}
+        self.echoes: dict[str, records.Echoed] = {}
         self.owed: dict[str, records.WebhookQueued] = {}
         self.deliveries = Deliveries()
         self.callbacks = Subscriptions()
@@ -113,6 +115,13 @@ class World:
                 limit -= 1
                 yield ledger_item(send)
             found = found or wamid == after
+
+    def digests(self) -> set[str]:
+        """Return the digests of the pictures that are of use: of media, and of links for as long as media lives."""
+        young = self.clock.now().timestamp() - UPLOADED_MEDIA_LIFE.total_seconds()
+        sends = (send for send in self.sends.values() if send.accepted.link is not None and send.accepted.at > young)
+        linked = {send.sha256 for send in sends if send.sha256 is not None}
+        return linked | {media.digest for media in self.media.values()}
 
     def chance(self) -> Place:
         """Return where ids go on after a start: at a place of their own, so that none is ever given twice."""
@@ -215,13 +224,18 @@ class World:
     @_apply.register
     def _(self, record: records.SendAccepted) -> None:
         send = self.sends[record.wamid] = Send.of(record)
-        self.conversations.sent(record.phone_number_id, record.group_id or send.key)
+        self.conversations.sent(record.phone_number_id, record.group_id or send.key, record.wamid)
         number, group = record.phone_number_id, self.groups.get(record.group_id or "")
         members = () if group is None else group.participants
         if members:
             send.participants = {key: "sent" for key in members if (number, key) not in self.blocked}
         send.is_withheld = not send.participants if send.is_for_group else (number, send.key) in self.blocked
         self.chronicle.of_send("send", send)
+
+    @_apply.register
+    def _(self, record: records.Echoed) -> None:
+        self.echoes[record.id] = record
+        self.conversations.sent(record.phone_number_id, record.person, record.id)
 
     @_apply.register
     def _(self, record: records.LinkFetched) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from picha.sandbox.faults import Effect, FaultWish, Match, When
+    from picha.sandbox.handset import Message
     from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, StatusItem
     from picha.sandbox.ready import ReadyNumber
     from picha.testing.program import NotStartedError, SandboxOptions, running
@@ -31,6 +32,7 @@ _HOMES = {
     "InboundItem": "picha.sandbox.happenings",
     "LedgerItem": "picha.sandbox.happenings",
     "Match": "picha.sandbox.faults",
+    "Message": "picha.sandbox.handset",
     "NotStartedError": "picha.testing.program",
     "ReadyNumber": "picha.sandbox.ready",
     "Referral": "picha.testing.writing",
@@ -51,6 +53,7 @@ __all__ = [
     "InboundItem",
     "LedgerItem",
     "Match",
+    "Message",
     "NotStartedError",
     "ReadyNumber",
     "Referral",

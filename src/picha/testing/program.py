@@ -31,7 +31,10 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     - `config`: a TOML file as `picha sandbox --config` takes it, with accounts and numbers or any flag; what else is
       set here wins over it.
-    - `ladder`: the pauses before sent, delivered and read, in milliseconds; without a `config`, 100 each.
+    - `ladder`: the pauses before sent, delivered and read, in milliseconds; without a `config`, 100 each. None in place
+      of the second or third waits for the person.
+    - `limits`: whether Meta's rates count; they do where the `config` says nothing else.
+    - `window`: whether a send needs a message from its recipient in the last 24 hours, as for `limits`.
     - `callback`: where webhooks go, taken on trust; `Sandbox.subscribe` sets it later, with the handshake.
     - `verify_token`: what the handshake shows; without it, one derived from the seed.
     - `seed`: makes credentials and ids the same in every run.
@@ -41,7 +44,9 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     config: Path | None = None
-    ladder: tuple[int, int, int] | None = None
+    ladder: tuple[int, int | None, int | None] | None = None
+    limits: bool | None = None
+    window: bool | None = None
     callback: str | None = None
     verify_token: str | None = None
     seed: str | None = None
@@ -73,7 +78,9 @@ def _command(options: SandboxOptions, folder: Path) -> list[str]:
         "--host": "127.0.0.1",
         "--port": "0",
         "--config": None if options.config is None else str(options.config),
-        "--ladder": None if ladder is None else ",".join(str(pause) for pause in ladder),
+        "--ladder": None if ladder is None else ",".join("-" if pause is None else str(pause) for pause in ladder),
+        "--limits": _switched(options.limits),
+        "--window": _switched(options.window),
         "--dialect": options.dialect,
         "--callback": options.callback,
         "--verify-token": options.verify_token,
@@ -83,6 +90,10 @@ def _command(options: SandboxOptions, folder: Path) -> list[str]:
     given = [part for flag, value in flags.items() if value is not None for part in (flag, value)]
     argv = [sys.executable, "-m", "picha.cli", "sandbox", "--json", *given]
     return tied(argv, on_death=signal.SIGTERM)
+
+
+def _switched(is_on: bool | None) -> str | None:  # noqa: FBT001 - the value itself
+    return None if is_on is None else "on" if is_on else "off"
 
 
 def _environment() -> Mapping[str, str]:

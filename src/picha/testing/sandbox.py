@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 import msgspec
 
 from picha.sandbox.faults import Effect, FaultWish, Match, Route, When
+from picha.sandbox.handset import Message
 from picha.sandbox.happenings import DeliveryItem, InboundItem, LedgerItem, StatusItem
 from picha.sandbox.ready import Ready, ReadyNumber
 from picha.sandbox.switches import Switches
@@ -165,6 +166,29 @@ class Sandbox(Writing):
             seen = answer.decode(errors="replace")
             raise TimeoutError(f"{count} of {event} {match or ''} did not happen in {timeout_s:g} s; seen: {seen}")
         return _read(_answered(status, answer), _ITEMS[event])
+
+    def conversation(self, who: str, *, phone_number_id: str | None = None) -> list[Message]:
+        """Return the last 1,000 messages with a person or group in order, as the person sees them.
+
+        `who` is a number, a user id of somebody without one, or a group's id; the business's number is the first unless
+        `phone_number_id` names another.
+
+        Raises:
+            RefusedError: there is no such number.
+        """
+        query = {"with": who, "limit": "1000"} | ({"phone_number_id": phone_number_id} if phone_number_id else {})
+        return _read(self.control("GET", "/messages", query=query), Message)
+
+    def picture(self, message: Message) -> bytes:
+        """Return the bytes of a message's picture.
+
+        Raises:
+            RefusedError: it has none, or none that is kept.
+        """
+        status, answer = self._call("GET", f"/pictures/{message.sha256}")
+        if status != HTTPStatus.OK:
+            raise RefusedError(f"{status}: {answer.decode(errors='replace')}")
+        return answer
 
     # What goes wrong.
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from starlette.datastructures import QueryParams
 
@@ -38,6 +39,12 @@ def parsed(query: QueryParams, name: str, parse: Any, what: str) -> Any:
         return parse(value) if value else None
     except (ValueError, OverflowError):
         raise invalid(name, what) from None
+
+
+def uuid(query: QueryParams, name: str) -> UUID | None:
+    """Return the id that `name` names, or None."""
+    found: UUID | None = parsed(query, name, UUID, "a UUID")
+    return found
 
 
 def moment(query: QueryParams, name: str) -> datetime | None:

@@ -16,6 +16,7 @@ from picha.gateway.api import (
     receipts,
     senders,
     sends,
+    templates,
     webhooks,
 )
 from picha.gateway.api.calls import Answer, Call
@@ -35,7 +36,8 @@ from picha.karibu.notices import Notice
 from picha.karibu.reads import Message, Page, ReadReceipt, Timeline
 from picha.karibu.resend import Resend
 from picha.karibu.senders import Sender, SenderChange, SenderState
-from picha.karibu.sends import SendAccepted, SendImage
+from picha.karibu.sends import SendAccepted, SendImage, SendTemplate, SendText
+from picha.karibu.templates import Template, TemplatePage
 
 Handler = Callable[[Call], Awaitable[Answer | Response]]
 
@@ -63,18 +65,28 @@ class Route:
 _MESSAGES = "/v1/whatsapp/messages"
 _CONVERSATIONS = "/v1/whatsapp/conversations"
 _MEDIA = "/v1/whatsapp/media"
-# Sends as earlier generations of Karibu's API had them, and the kinds of message that are not images.
+# Sends as earlier generations of Karibu's API had them, and the kinds of message that are not sent yet.
 FORMER_SENDS = frozenset(
     {_MESSAGES, *(f"{_MESSAGES}/send-{kind}" for kind in ("text", "template", "media", "interactive"))}
 )
-OTHER_SENDS = frozenset(
-    f"{_MESSAGES}/{kind}" for kind in ("text", "template", "video", "document", "audio", "interactive")
-)
+OTHER_SENDS = frozenset(f"{_MESSAGES}/{kind}" for kind in ("video", "document", "audio", "interactive"))
 _JSON = (Code.MALFORMED_JSON, Code.VALIDATION_ERROR, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 # What a request with an idempotency key may be refused with.
 _ONCE = (Code.VALIDATION_ERROR, Code.IDEMPOTENCY_KEY_REUSED, Code.IDEMPOTENCY_IN_PROGRESS)
 # What a picture may be refused with that is looked at before the answer.
 _IMAGE = (Code.IMAGE_NOT_SUPPORTED, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNREADABLE, Code.MEDIA_UNREACHABLE)
+
+# What every send may be refused with.
+_ANY_SEND = (
+    *_JSON,
+    Code.CONVERSATION_NOT_FOUND,
+    Code.SENDER_NOT_FOUND,
+    Code.MESSAGE_NOT_FOUND,
+    Code.SENDER_AMBIGUOUS,
+    Code.SENDER_INACTIVE,
+    Code.BACKLOG_FULL,
+    Code.IDEMPOTENCY_KEY_REUSED,
+)
 
 _SEND, _READ, _MANAGE = Scope
 
@@ -93,18 +105,30 @@ ROUTES = (
         body=SendImage,
         answer=SendAccepted,
         scope=_SEND,
+        codes=(*_ANY_SEND, Code.WINDOW_CLOSED, Code.MEDIA_NOT_FOUND, *_IMAGE, Code.NOT_IMPLEMENTED),
+    ),
+    Route(
+        "POST",
+        f"{_MESSAGES}/text",
+        sends.send_text,
+        body=SendText,
+        answer=SendAccepted,
+        scope=_SEND,
+        codes=(*_ANY_SEND, Code.WINDOW_CLOSED),
+    ),
+    Route(
+        "POST",
+        f"{_MESSAGES}/template",
+        sends.send_template,
+        body=SendTemplate,
+        answer=SendAccepted,
+        scope=_SEND,
         codes=(
-            *_JSON,
-            Code.CONVERSATION_NOT_FOUND,
-            Code.SENDER_NOT_FOUND,
+            *_ANY_SEND,
             Code.MEDIA_NOT_FOUND,
-            Code.MESSAGE_NOT_FOUND,
-            Code.WINDOW_CLOSED,
-            Code.SENDER_AMBIGUOUS,
-            Code.SENDER_INACTIVE,
-            Code.BACKLOG_FULL,
-            *_IMAGE,
-            Code.IDEMPOTENCY_KEY_REUSED,
+            Code.IMAGE_NOT_SUPPORTED,
+            Code.TEMPLATE_NOT_FOUND_OR_UNAPPROVED,
+            Code.TEMPLATE_NOT_APPROVED,
             Code.NOT_IMPLEMENTED,
         ),
     ),
@@ -243,6 +267,24 @@ ROUTES = (
             ("resume", senders.resume_sender),
             ("flush", senders.flush_sender),
         )
+    ),
+    Route(
+        "GET",
+        "/v1/whatsapp/templates",
+        templates.list_templates,
+        answer=TemplatePage,
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR,),
+        is_enveloped=False,
+    ),
+    Route(
+        "GET",
+        "/v1/whatsapp/templates/{template_id}",
+        templates.get_template,
+        answer=Template,
+        scope=_READ,
+        codes=(Code.NOT_FOUND,),
+        is_enveloped=False,
     ),
     Route(
         "POST",

@@ -1,4 +1,4 @@
-"""Whether a send is admitted: who sends, to whom, in which thread, with which picture."""
+"""Whether a send is admitted: who sends, to whom, in which thread, with which picture or template."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,17 +6,19 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain import window
+from picha.gateway.domain.filling import Filled, Filling, Form, fill
 from picha.gateway.domain.once import Once
 from picha.gateway.domain.outcomes import OnUnknown
 from picha.images.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class SendImage:
-    """A business's command to send one picture. `environment` is the presented key's: test or live.
+class Send:
+    """A business's command to send one picture, text or template. `environment` is the presented key's: test or live.
 
-    With `is_link` the address itself goes to Meta. `image_policy` (auto or strict) None means the sender's own. With
-    `once` it is accepted once, however often it comes.
+    With `text` or a `filling` it is no picture; a filling's picture is its header's. With `is_link` the address itself
+    goes to Meta. `image_policy` (auto or strict) None means the sender's own. With `once` it is accepted once, however
+    often it comes.
     """
 
     workspace_id: UUID
@@ -38,6 +40,13 @@ class SendImage:
     is_high: bool = False
     on_unknown: OnUnknown = "hold"
     once: Once | None = None
+    text: str | None = None
+    filling: Filling | None = None
+
+    @property
+    def message_type(self) -> str:
+        """The kind of message, in the words of both wires."""
+        return "template" if self.filling else "image" if self.text is None else "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,8 @@ class Known:
     """What the store knows that bears on one command.
 
     `senders` are the workspace's of the command's environment; `threads` are those with the person named by `to`, or
-    the one named by `conversation_id`; `replied_to` is the provider's id of the message that `reply_to` names.
+    the one named by `conversation_id`; `replied_to` is the provider's id of the message that `reply_to` names; `forms`
+    are the templates that have the name of the command's, of every account of the workspace.
     """
 
     senders: Sequence[Sender]
@@ -78,6 +88,7 @@ class Known:
     has_file: bool = False
     is_file_fit: bool = False
     replied_to: str | None = None
+    forms: Sequence[Form] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +103,25 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A lawful send: the number it leaves from, its thread, and the provider id that it replies to."""
+    """A lawful send: the number it leaves from, its thread, the provider id that it replies to, its filled template."""
 
     sender: Sender
     thread: Thread
     replied_to: str | None
+    filled: Filled | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A lawful send to somebody with whom there is no thread yet: make one, and it is admitted in that."""
+
+    sender: Sender
+    phone: str
+    filled: Filled
+
+    def into(self, thread: Thread) -> Admitted:
+        """Return the send as it is admitted in the thread that was made for it."""
+        return Admitted(self.sender, thread, None, self.filled)
 
 
 _NO_SENDER = Refusal(
@@ -117,7 +142,7 @@ def _digits(number: str) -> str:
     return "".join(character for character in number if character.isdigit())
 
 
-def _sender(command: SendImage, senders: Sequence[Sender]) -> Sender | Refusal:
+def _sender(command: Send, senders: Sequence[Sender]) -> Sender | Refusal:
     """Resolve `sender` (number, then phone_number_id), then `sender_id`, then the only active one."""
     if command.sender is not None:
         wanted = _digits(command.sender)
@@ -140,7 +165,7 @@ def _sender(command: SendImage, senders: Sequence[Sender]) -> Sender | Refusal:
     return replace(_NO_SENDER, field="sender_id") if by_id else _NO_SENDER
 
 
-def _thread(command: SendImage, known: Known) -> tuple[Sender, Thread | None] | Refusal:
+def _thread(command: Send, known: Known) -> tuple[Sender, Thread | None] | Refusal:
     """Find the number and the thread; `conversation_id` wins over `to` and `sender`."""
     if command.conversation_id is None:
         sender = _sender(command, known.senders)
@@ -158,36 +183,59 @@ def _thread(command: SendImage, known: Known) -> tuple[Sender, Thread | None] | 
     )
 
 
-def _unusable(command: SendImage, known: Known) -> Refusal | None:
+def _unusable(command: Send, known: Known) -> Refusal | None:
     """Return why the picture that a command names cannot be sent, or None when it can."""
     if command.file_id is None or known.is_file_fit:
         return None
+    field = "file_id" if command.filling is None else "header"
     if known.has_file:
         message = (
             "WhatsApp does not take that picture as it is. Upload its bytes to POST /v1/whatsapp/media, which makes "
             "them fit, and send the file_id from there."
         )
-        return Refusal("IMAGE_NOT_SUPPORTED", message, "file_id")
+        return Refusal("IMAGE_NOT_SUPPORTED", message, field)
     message = "There is no uploaded picture with that file_id, or it has expired; upload it to POST /v1/whatsapp/media."
-    return Refusal("MEDIA_NOT_FOUND", message, "file_id")
+    return Refusal("MEDIA_NOT_FOUND", message, field)
 
 
-def admit(command: SendImage, known: Known, now: Mapping[UUID, datetime]) -> Admitted | Refusal:
+def admit(command: Send, known: Known, now: Mapping[UUID, datetime]) -> Admitted | Opening | Refusal:
     """Decide on one command; `now` tells the domain's moment of each sender's account."""
     found = _thread(command, known)
     if isinstance(found, Refusal):
         return found
     sender, thread = found
+    if (refusal := _unlawful(command, known, sender)) is not None:
+        return refusal
+    if command.filling is not None:
+        return _filled(command, command.filling, known, sender, thread)
+    if thread is None or not window.is_open(thread.window_until, now[sender.account_id]):
+        return Refusal("WINDOW_CLOSED", window.CLOSED)
+    return Admitted(sender, thread, known.replied_to)
+
+
+def _unlawful(command: Send, known: Known, sender: Sender) -> Refusal | None:
+    """Return what speaks against a command whatever it sends, or None."""
     if not sender.is_active:
         return Refusal("SENDER_INACTIVE", "This sender is switched off; use an active one.", "sender")
     if (refusal := _unusable(command, known)) is not None:
         return refusal
-    if command.reply_to is not None and known.replied_to is None:
-        return Refusal(
-            "MESSAGE_NOT_FOUND",
-            "reply_to names no message of this workspace that WhatsApp knows; use the `id` of a listed message.",
-            "reply_to",
-        )
-    if thread is None or not window.is_open(thread.window_until, now[sender.account_id]):
-        return Refusal("WINDOW_CLOSED", window.CLOSED)
-    return Admitted(sender, thread, known.replied_to)
+    if command.reply_to is None or known.replied_to is not None:
+        return None
+    return Refusal(
+        "MESSAGE_NOT_FOUND",
+        "reply_to names no message of this workspace that WhatsApp knows; use the `id` of a listed message.",
+        "reply_to",
+    )
+
+
+def _filled(
+    command: Send, filling: Filling, known: Known, sender: Sender, thread: Thread | None
+) -> Admitted | Opening | Refusal:
+    """Decide on a template, which needs neither a window nor a thread."""
+    forms = [one for one in known.forms if one.account_id == sender.account_id]
+    filled = fill(filling, forms, has_picture=bool(command.file_id or command.media_url))
+    if not isinstance(filled, Filled):
+        return Refusal(filled.code, filled.message, filled.field)
+    if thread is None:
+        return Opening(sender, command.to or "", filled)
+    return Admitted(sender, thread, known.replied_to, filled)

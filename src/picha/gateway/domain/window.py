@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 CLOSED = (
-    "The 24-hour window with this customer is closed: a picture may go out only within 24 hours of what the customer "
+    "The 24-hour window with this customer is closed: a message may go out only within 24 hours of what the customer "
     "last wrote. Wait for the customer to write, or open the conversation with a template."
 )
 

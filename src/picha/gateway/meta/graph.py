@@ -21,7 +21,7 @@ from picha.cloudapi.limits import (
     READ_MARK_LIFE,
 )
 from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
-from picha.cloudapi.messages import ImageObject, ImageSend, MessageContext, ReadMark, encode_read_mark, encode_send
+from picha.cloudapi.messages import MessageSend, ReadMark, encode_read_mark, encode_send
 from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
 from picha.gateway.meta.classify import classify, explain
 from picha.gateway.store.tenants import Account, NewAccount
@@ -83,7 +83,12 @@ class Graph:
         self._session, self._doubted = session, doubted
 
     async def send(
-        self, account: Credentials, phone_number_id: str, message: ImageSend, *, on_left: Callable[[], None] = _nothing
+        self,
+        account: Credentials,
+        phone_number_id: str,
+        message: MessageSend,
+        *,
+        on_left: Callable[[], None] = _nothing,
     ) -> Outcome:
         """Hand one message to Meta and return what is known of it afterwards; raises nothing but cancellation.
 
@@ -268,28 +273,6 @@ class _Part(AsyncIterablePayload):
             await self._pieces.aclose()
         if self._trouble is not None and isinstance(error, GraphCallError):
             raise self._trouble
-
-
-def image(
-    *,
-    media_id: str | None,
-    link: str | None,
-    phone: str | None,
-    user_id: str | None,
-    caption: str | None,
-    reply_to: str | None,
-    identity_key_hash: str | None,
-    token: str,
-) -> ImageSend:
-    """Compose a send by media id or link. A phone goes out as "+" and digits; a BSUID only ever in `recipient`."""
-    return ImageSend(
-        to=f"+{phone}" if phone else None,
-        recipient=None if phone else user_id,
-        image=ImageObject(id=media_id, link=link, caption=caption),
-        context=MessageContext(message_id=reply_to) if reply_to else None,
-        biz_opaque_callback_data=token,
-        recipient_identity_key_hash=identity_key_hash,
-    )
 
 
 def _bearer(token: Secret) -> dict[str, str]:

@@ -18,6 +18,7 @@ from picha.gateway.store.outbox import Picture
 from picha.images.workers import CrowdedError
 from picha.kit.crashpoints import crashpoint
 from picha.kit.ids import chance
+from picha.kit.logs import logger
 
 _MOST = 64
 # A host that hiccups gets two more chances, seconds apart; the sender of a link expects an early answer.
@@ -60,6 +61,7 @@ class Preparing:
             # The store of the bytes does not serve. The picture's host is not to pay for that with a visit a second.
             await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance(), hold=self.hold)
         except BringError as error:
+            logger("pictures").info("a picture was not brought in", id=str(picture.id), code=error.code)
             if error.again and picture.tries + 1 < _TRIES:
                 await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()), hold=self.hold)
             else:

@@ -1,18 +1,20 @@
 """Accept sends in batches: one read, pure decisions, one fsynced write, and only then the answer."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from picha.gateway.domain.admission import Admitted, Known, Refusal, SendImage, admit
+from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Thread, admit
 from picha.gateway.meta.times import Times
 from picha.gateway.sending.backlog import Backlog
 from picha.gateway.store import accepting, replays
 from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.ledger.admit import NewSend
 from picha.gateway.store.ledger.admit import admit as write
+from picha.gateway.store.ledger.approach import approach
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.replays import Taken
 from picha.kit.clock import Clock
@@ -44,17 +46,26 @@ class Receipt(msgspec.Struct, frozen=True):
 class Accept:
     """Takes commands to send. Enter `group` as a context: its group commit runs inside.
 
-    `write` is the ledger's door; the benchmark measures the rest without it.
+    `write` is the ledger's door; the benchmark measures the rest without it. A template opens the window for so long
+    as `template_window` says, which Meta does not.
     """
 
     def __init__(
-        self, pool: Pool, clock: Clock, ids: Ids, times: Times, backlog: Backlog, *, write: Write = write
+        self,
+        pool: Pool,
+        clock: Clock,
+        ids: Ids,
+        times: Times,
+        backlog: Backlog,
+        *,
+        write: Write = write,
+        template_window: timedelta | None = None,
     ) -> None:
         self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
-        self._backlog = backlog
-        self.group: GroupCommit[SendImage, Receipt | Refusal] = GroupCommit(self._batch)
+        self._backlog, self._template_window = backlog, template_window
+        self.group: GroupCommit[Send, Receipt | Refusal] = GroupCommit(self._batch)
 
-    async def image(self, command: SendImage) -> Receipt | Refusal:
+    async def send(self, command: Send) -> Receipt | Refusal:
         """Accept or refuse one send; an accepted one is durable when this returns.
 
         Raises:
@@ -62,17 +73,17 @@ class Accept:
         """
         return await self.group.submit(command)
 
-    async def before(self, command: SendImage) -> Receipt | Refusal | None:
+    async def before(self, command: Send) -> Receipt | Refusal | None:
         """Return what was answered to the command's idempotency key before, None if nothing was."""
         [answer] = await self._before([command])
         return answer
 
-    async def look(self, command: SendImage) -> Admitted | Refusal:
-        """Decide on a send as `image` would now, and keep nothing."""
+    async def look(self, command: Send) -> Admitted | Refusal:
+        """Decide on a send as `send` would now, and keep nothing."""
         [decided] = await self._decide([command])
         return decided
 
-    async def _batch(self, commands: Sequence[SendImage]) -> list[Receipt | Refusal]:
+    async def _batch(self, commands: Sequence[Send]) -> list[Receipt | Refusal]:
         answers = await self._before(commands)
         if None not in answers:
             return [one for one in answers if one]
@@ -80,7 +91,7 @@ class Accept:
         fresh = iter(await self._accepted(new))
         return [next(fresh) if answer is None else answer for answer in answers]
 
-    async def _before(self, commands: Sequence[SendImage]) -> list[Receipt | Refusal | None]:
+    async def _before(self, commands: Sequence[Send]) -> list[Receipt | Refusal | None]:
         """Return what was answered to each idempotency key before."""
         names = [(one.workspace_id, one.environment, one.once.key) if one.once else None for one in commands]
         found = await replays.find(self._pool, [name for name in names if name])
@@ -96,7 +107,7 @@ class Accept:
                 answers.append(msgspec.structs.replace(receipt, is_replay=True))
         return answers
 
-    async def _accepted(self, commands: Sequence[SendImage]) -> list[Receipt | Refusal]:
+    async def _accepted(self, commands: Sequence[Send]) -> list[Receipt | Refusal]:
         """Decide, and write what is lawful; where another request took the key meanwhile, return its answer."""
         decided = await self._decide(commands)
         answers: list[Receipt | Refusal] = [
@@ -113,16 +124,31 @@ class Accept:
                 [answers[place]] = await self._batch([commands[place]])
         return answers
 
-    async def _decide(self, commands: Sequence[SendImage]) -> list[Admitted | Refusal]:
+    async def _decide(self, commands: Sequence[Send]) -> list[Admitted | Refusal]:
         found = await accepting.known(self._pool, commands)
         decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
-        full = await self._backlog.full({one.sender.id for one in decided if isinstance(one, Admitted)})
-        return [full.get(one.sender.id, one) if isinstance(one, Admitted) else one for one in decided]
+        full = await self._backlog.full({one.sender.id for one in decided if not isinstance(one, Refusal)})
+        lawful = [one if isinstance(one, Refusal) else full.get(one.sender.id, one) for one in decided]
+        return await self._approached(commands, lawful)
+
+    async def _approached(
+        self, commands: Sequence[Send], decided: Sequence[Admitted | Opening | Refusal]
+    ) -> list[Admitted | Refusal]:
+        """Make the threads in which templates are the first to be sent."""
+        wanted: defaultdict[UUID, list[Opening]] = defaultdict(list)
+        for command, one in zip(commands, decided, strict=True):
+            if isinstance(one, Opening):
+                wanted[command.workspace_id].append(one)
+        threads: dict[tuple[UUID, str], Thread] = {}
+        for workspace, openings in wanted.items():
+            people = list(dict.fromkeys((one.sender, one.phone) for one in openings))
+            threads |= await approach(self._pool, workspace, people, self._clock.now(), self._ids)
+        return [one.into(threads[one.sender.id, one.phone]) if isinstance(one, Opening) else one for one in decided]
 
     def _moments(self, known: Known) -> dict[UUID, datetime]:
         return {sender.account_id: self._times.now(sender.account_id) for sender in known.senders}
 
-    def _send(self, command: SendImage, lawful: Admitted, receipt: Receipt) -> NewSend:
+    def _send(self, command: Send, lawful: Admitted, receipt: Receipt) -> NewSend:
         return NewSend(
             id=receipt.message_id,
             workspace_id=command.workspace_id,
@@ -142,8 +168,31 @@ class Accept:
             created_at=self._clock.now(),
             priority=int(command.is_high),
             on_unknown=command.on_unknown,
+            message_type=command.message_type,
+            facts=_facts(command, lawful),
+            template_id=lawful.filled.template_id if lawful.filled else None,
+            window_until=self._opened_until(lawful),
             taken=_taken(command, receipt),
         )
+
+    def _opened_until(self, lawful: Admitted) -> datetime | None:
+        if lawful.filled is None or self._template_window is None:
+            return None
+        return self._times.now(lawful.sender.account_id) + self._template_window
+
+
+def _facts(command: Send, lawful: Admitted) -> str | None:
+    """Return what a text or a template says, as the store keeps it."""
+    filled = lawful.filled
+    if filled is not None:
+        template = {
+            "name": filled.name,
+            "language": filled.language,
+            "values": filled.values,
+            "is_named": filled.is_named,
+        }
+        return msgspec.json.encode({"text": filled.text, "template": template}).decode()
+    return msgspec.json.encode({"text": command.text}).decode() if command.text is not None else None
 
 
 def _receipt(message: UUID, lawful: Admitted) -> Receipt:
@@ -151,7 +200,7 @@ def _receipt(message: UUID, lawful: Admitted) -> Receipt:
     return Receipt(message, thread.id, thread.sender_id, lawful.sender.phone_number_id)
 
 
-def _taken(command: SendImage, receipt: Receipt) -> Taken | None:
+def _taken(command: Send, receipt: Receipt) -> Taken | None:
     if command.once is None:
         return None
     return Taken(command.workspace_id, command.environment, command.once, _STATUS, msgspec.to_builtins(receipt))

@@ -32,7 +32,8 @@ from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
 from picha.gateway.meta.barring import bar
 from picha.gateway.meta.classify import is_unknown_media
-from picha.gateway.meta.graph import GraphCallError, image
+from picha.gateway.meta.compose import compose
+from picha.gateway.meta.graph import GraphCallError
 from picha.gateway.metrics import AGAIN, OUTCOMES
 from picha.gateway.sending.desk import Berths, Desk
 from picha.gateway.store.group import OverloadedError
@@ -60,7 +61,7 @@ _PAIR_BASE, _PAIR_MOST = 4, 4
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A picture as Meta is told of it: by its media id, or by the link that Meta is to fetch."""
+    """A picture as Meta is told of it: by its media id, or by the link that Meta is to fetch. A text has neither."""
 
     media_id: str | None = None
     link: str | None = None
@@ -130,7 +131,8 @@ class Dispatch:
             code, title, detail = EXPIRED
             await self.desk.book.refuse(send.id, code=code, title=title, detail=detail)
             return False
-        if not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
+        # Meta takes a template at any time.
+        if send.message_type != "template" and not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
             await self.desk.book.refuse(
                 send.id,
                 code="131047",
@@ -143,7 +145,7 @@ class Dispatch:
 
     async def _picture(self, send: Outgoing, account: Account) -> _Picture | None:
         """Return the picture as Meta knows it; None when that failed, and the message was put off or failed."""
-        if send.file_id is None and send.media_url is not None:
+        if send.file_id is None and (send.media_url is not None or send.message_type != "image"):
             return _Picture(link=send.media_url)
         detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
         try:
@@ -160,6 +162,7 @@ class Dispatch:
                 await bar(self.desk.book.pause, self._sender.id, error.code)
                 return None
             detail, code, again = error.detail, error.code, error.again
+        logger("sending").info("a picture was not uploaded", id=str(send.id), code=code, why=detail)
         if again and send.tries + 1 < _UPLOAD_TRIES:
             await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()))
         else:
@@ -192,16 +195,8 @@ class Dispatch:
     ) -> Outcome:
         if self.desk.stopping.is_set():
             return NotSent("The worker was stopping, so the request was not begun.")
-        message = image(
-            media_id=picture.media_id,
-            link=picture.link,
-            phone=send.phone,
-            user_id=send.user_id,
-            caption=send.caption,
-            reply_to=send.reply_to,
-            identity_key_hash=send.recipient_identity_key_hash,
-            token=tokens.make(self.desk.token_key, attempt),
-        )
+        token = tokens.make(self.desk.token_key, attempt)
+        message = compose(send, media_id=picture.media_id, link=picture.link, token=token)
         return await self.desk.graph.send(account, self._sender.phone_number_id, message, on_left=leave)
 
     async def _settle(self, settlement: Settlement) -> None:

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from picha.gateway.domain.admission import Known, SendImage, Thread
+from picha.gateway.domain.admission import Known, Send, Thread
+from picha.gateway.domain.filling import Form
 from picha.gateway.store import tenants
 from picha.gateway.store.pool import Connection, Pool
 
@@ -37,14 +38,21 @@ JOIN unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id
 WHERE provider_message_id IS NOT NULL
 """
 
+_FORMS = """
+SELECT asked.place, template.id, account_id, template.name, language,
+    CASE WHEN is_deleted THEN 'DELETED' ELSE status END, body, is_named, header, others
+FROM template JOIN unnest($1::int[], $2::uuid[], $3::text[]) AS asked (place, workspace_id, name)
+    ON template.workspace_id = asked.workspace_id AND template.name = asked.name
+"""
 
-def _asked(commands: Sequence[SendImage], field: str) -> tuple[list[int], list[UUID], list[object]]:
+
+def _asked(commands: Sequence[Send], field: str) -> tuple[list[int], list[UUID], list[object]]:
     """Return places, workspaces and values of the commands that name `field`."""
     named = [(place, one.workspace_id, value) for place, one in enumerate(commands) if (value := getattr(one, field))]
     return [row[0] for row in named], [row[1] for row in named], [row[2] for row in named]
 
 
-async def _threads(connection: Connection, commands: Sequence[SendImage]) -> dict[int, list[Thread]]:
+async def _threads(connection: Connection, commands: Sequence[Send]) -> dict[int, list[Thread]]:
     found: dict[int, list[Thread]] = defaultdict(list)
     for query, field in ((_THREADS_BY_ID, "conversation_id"), (_THREADS_BY_PHONE, "to")):
         asked = _asked(commands, field)
@@ -55,10 +63,18 @@ async def _threads(connection: Connection, commands: Sequence[SendImage]) -> dic
     return found
 
 
-async def known(pool: Pool, commands: Sequence[SendImage]) -> list[Known]:
+async def _forms(connection: Connection, commands: Sequence[Send]) -> dict[int, list[Form]]:
+    found: dict[int, list[Form]] = defaultdict(list)
+    named = [(place, one.workspace_id, one.filling.name) for place, one in enumerate(commands) if one.filling]
+    for row in await connection.fetch(_FORMS, *zip(*named, strict=True)) if named else ():
+        found[row["place"]].append(Form(*list(row)[1:]))
+    return found
+
+
+async def known(pool: Pool, commands: Sequence[Send]) -> list[Known]:
     """Return what the store knows about each command, in order."""
     async with pool.acquire() as connection:
-        threads = await _threads(connection, commands)
+        threads, forms = await _threads(connection, commands), await _forms(connection, commands)
         files_asked, replies_asked = _asked(commands, "file_id"), _asked(commands, "reply_to")
         filed = await connection.fetch(_FILES, *files_asked) if files_asked[0] else []
         replied = await connection.fetch(_REPLIES, *replies_asked) if replies_asked[0] else []
@@ -72,6 +88,7 @@ async def known(pool: Pool, commands: Sequence[SendImage]) -> list[Known]:
             has_file=place in files,
             is_file_fit=files.get(place, False),
             replied_to=replies.get(place),
+            forms=forms.get(place, ()),
         )
         for place, one in enumerate(commands)
     ]

@@ -16,6 +16,8 @@ from picha.images.plan import Policy
 class Outgoing:
     """A queued send with all that its sending needs. Without a file Meta fetches the picture from `media_url`.
 
+    `facts` are what a text or a template says; neither needs a picture.
+
     `rank` is the priority of its thread: the highest of what waits there.
     """
 
@@ -36,6 +38,8 @@ class Outgoing:
     window_until: datetime | None
     spoilt_media_id: str | None
     rank: int
+    message_type: str = "image"
+    facts: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ WITH due AS MATERIALIZED ({_DUE_THREADS.format(rank=1)} UNION ALL {_DUE_THREADS.
 SELECT due.conversation_id AS thread, phase = 'queued' AND due_at <= now() AS is_ready, message.id,
     message.workspace_id, due.conversation_id, tries, phone, user_id,
     file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
-    window_until, spoilt_media_id, rank
+    window_until, spoilt_media_id, rank, message_type, facts
 FROM due
 LEFT JOIN LATERAL (
     SELECT * FROM message

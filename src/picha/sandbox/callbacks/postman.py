@@ -1,12 +1,14 @@
 """Delivery of webhooks: signed, tried until taken or until seven days are over, or 36 hours by switch.
 
-Every address has lanes of its own, so that a slow receiver delays nobody else. What tells of one message keeps its
-order on the first try; a failed delivery leaves the lane and is tried again by itself, so order is not promised. What
-was posted together goes in one POST the first time, and each by itself after a failure.
+Every address has lanes of its own and room of its own for what is tried again, so that a slow receiver delays nobody
+else, not even another address of its host. What tells of one message keeps its order on the first try; a failed
+delivery leaves the lane and is tried again by itself, so order is not promised. What was posted together goes in one
+POST the first time, and each by itself after a failure.
 """
 
 import asyncio
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -22,6 +24,8 @@ from picha.sandbox.records import WebhookQueued, WebhookSettled
 from picha.sandbox.switches import Switchboard
 
 _LANES = 16
+# Tries anew of one address at once. Without a bound they would pile up while a receiver hangs.
+_INSISTING = 16
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _BACK_OFF_S = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
 _TAKEN = 200
@@ -47,6 +51,7 @@ class Postman:
         self._app_secret = app_secret
         self._switchboard = switchboard
         self._lanes: dict[tuple[str, int], asyncio.Queue[Sequence[WebhookQueued]]] = {}
+        self._insisting: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_INSISTING))
         self._work = Background("a webhook was lost on its way")
 
     def post(self, *parcel: WebhookQueued) -> None:
@@ -62,6 +67,7 @@ class Postman:
         """Stop; what is still owed is in the journal and goes out after the next start."""
         await self._work.close()
         self._lanes.clear()
+        self._insisting.clear()
 
     async def abandon(self, queued: WebhookQueued) -> None:
         """Give a webhook up without a try."""
@@ -86,7 +92,8 @@ class Postman:
                 await self._settle(queued, attempts - 1, http, taken=False)
                 return
             await self._clock.sleep_until(min(last + pause, deadline))
-            http = await self._try(queued)
+            async with self._insisting[queued.url]:
+                http = await self._try(queued)
             if http == _TAKEN:
                 await self._settle(queued, attempts, http, taken=True)
                 return

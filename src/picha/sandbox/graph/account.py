@@ -18,6 +18,7 @@ from picha.sandbox.credentials import APP_ID, Credentials
 from picha.sandbox.graph import onboarding
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
+from picha.sandbox.pace import Limits
 from picha.sandbox.records import CallbackSet, SettingsChanged
 from picha.sandbox.rules import Document
 from picha.sandbox.switches import Switchboard
@@ -29,9 +30,15 @@ class Business:
     """Answers for the numbers, the accounts and the one app that a sandbox has."""
 
     def __init__(
-        self, ground: Ground, session: aiohttp.ClientSession, ours: Credentials, switchboard: Switchboard
+        self,
+        ground: Ground,
+        session: aiohttp.ClientSession,
+        ours: Credentials,
+        limits: Limits,
+        switchboard: Switchboard,
     ) -> None:
-        self._world, self._journal, self._chance, _ = ground
+        self._world, self._journal, self._chance, self._clock = ground
+        self._limits = limits
         self._session = session
         self._ours = ours
         self._switchboard = switchboard
@@ -88,13 +95,16 @@ class Business:
         """
         return answer(onboarding.debugged(self._ours, self._world.accounts, wanted))
 
-    def register(self, wanted: Document) -> Answer:
+    def register(self, phone_number_id: str, wanted: Document) -> Answer:
         """Register a number, which is registered already.
 
         Raises:
-            Refusal: the product or the PIN is not right.
+            Refusal: the product or the PIN is not right, or it was registered too often.
         """
         onboarding.check_registration(wanted)
+        code = self._limits.register(phone_number_id, self._clock.now())
+        if code is not None:
+            raise refusals.of_code(code)
         return answer(SuccessAnswer(success=True))
 
     async def configure(self, phone_number_id: str, wanted: Document) -> Answer:

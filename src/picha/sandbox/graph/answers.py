@@ -17,12 +17,21 @@ class GraphRefusal(msgspec.Struct, frozen=True, kw_only=True):
     error: GraphError
 
 
+class Inability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why an entity keeps messages from being sent."""
+
+    error_code: int
+    error_description: str
+    possible_solution: str
+
+
 class Ability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether one entity keeps messages from being sent."""
 
     entity_type: str
     id: str
     can_send_message: str
+    errors: list[Inability] | UnsetType = UNSET
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +39,17 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     can_send_message: str
     entities: list[Ability]
+
+
+class MediaTold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What there is to tell of media; `url` lives five minutes and wants the bearer token."""
+
+    messaging_product: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    mime_type: str | UnsetType = UNSET
+    sha256: str | UnsetType = UNSET
+    file_size: str | int | UnsetType = UNSET
+    id: str
 
 
 class Throughput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

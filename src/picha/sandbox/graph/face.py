@@ -52,7 +52,7 @@ def handlers(messages: Messages, media: Media, account: Business, blocks: BlockL
     return {
         "messages": lambda call: messages.take(call.object_id, call.document),
         "media": lambda call: media.upload(call.object_id, call.request),
-        "describe": lambda call: media.describe(call.object_id, owner(call)),
+        "describe": lambda call: media.describe(call.object_id, owner(call), fields(call)),
         "delete": lambda call: media.delete(call.object_id, owner(call)),
         "download": lambda call: media.download(call.request),
         "number": _at_once(lambda call: account.number(call.object_id, fields(call))),
@@ -65,7 +65,7 @@ def handlers(messages: Messages, media: Media, account: Business, blocks: BlockL
                 call.object_id, call.document, _here(call.request), _sample_url(call.request)
             )
         ),
-        "register": _at_once(lambda call: account.register(call.document)),
+        "register": _at_once(lambda call: account.register(call.object_id, call.document)),
         "settings": lambda call: account.configure(call.object_id, call.document),
         "blocked_users": _at_once(lambda call: blocks.listed(call.object_id, call.document, _here(call.request))),
         "block_users": lambda call: blocks.change(call.object_id, call.document, is_barred=True),

@@ -7,13 +7,14 @@ it is sent, unless a switch lets the size count at once. What no kind of media m
 import asyncio
 import re
 
+import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
 from picha.cloudapi.limits import IMAGE_MAX_BYTES, IMAGE_MIME_TYPES, MEDIA_MAX_BYTES, UPLOADED_MEDIA_LIFE
 from picha.cloudapi.media import MediaDescription, SuccessAnswer, UploadAnswer, digest_text
-from picha.sandbox import forms, pictures, refusals
+from picha.sandbox import forms, nodes, pictures, refusals
 from picha.sandbox.blobs import Blobs, chunks_of
 from picha.sandbox.graph.calls import Answer, answer
 from picha.sandbox.ground import Ground
@@ -57,11 +58,11 @@ class Media:
         await self._journal.append(media)
         return answer(UploadAnswer(id=media.id))
 
-    async def describe(self, media_id: str, phone_number_id: str | None) -> Answer:
-        """Return type, size, digest and a fresh download address of media.
+    async def describe(self, media_id: str, phone_number_id: str | None, fields: str | None) -> Answer:
+        """Return type, size, digest and a fresh download address of media, or those of them that are asked for.
 
         Raises:
-            Refusal: there is no such media, or `phone_number_id` is not its owner.
+            Refusal: there is no such media or field, or `phone_number_id` is not its owner.
         """
         media = self._find(media_id, phone_number_id, "get")
         switches = self._switchboard.current
@@ -72,7 +73,7 @@ class Media:
             file_size=media.size if switches.file_size == "number" else str(media.size),
             id=media_id,
         )
-        return answer(description)
+        return answer(nodes.chosen(nodes.MEDIA, msgspec.to_builtins(description), fields))
 
     async def delete(self, media_id: str, phone_number_id: str | None) -> Answer:
         """Delete media.

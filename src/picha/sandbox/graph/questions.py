@@ -157,6 +157,12 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     ) = None
 
 
+class MediaAsked(Fields, frozen=True, kw_only=True):
+    """Which fields of media are answered, and whose it has to be."""
+
+    phone_number_id: Annotated[str, Meta(description="Refused when the media is another number's.")] | None = None
+
+
 class Paged(Fields, frozen=True, kw_only=True):
     """Which fields are answered, of how many."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from picha.cloudapi.media import MediaDescription, SuccessAnswer, UploadAnswer
+from picha.cloudapi.media import SuccessAnswer, UploadAnswer
 from picha.cloudapi.messages import SendAnswer
 from picha.sandbox import templates
 from picha.sandbox.first_day import DOCUMENTED_MEDIA_ID, PERSON
@@ -72,8 +72,8 @@ _MEDIA = {
     ),
     "describe": Signpost(
         title="Describe media, with a download address that lives five minutes",
-        checks="the id is alive; with `phone_number_id`, that number owns it",
-        takes=Described(query=questions.Owner, answer=MediaDescription),
+        checks="the id is alive; with `phone_number_id`, that number owns it; every name in `fields`",
+        takes=Described(query=questions.MediaAsked, answer=answers.MediaTold),
     ),
     "delete": Signpost(
         title="Delete media",
@@ -105,7 +105,8 @@ _ACCOUNT = {
     "register": Signpost(
         title="Register the number",
         text="It is registered already; nothing changes.",
-        checks="`messaging_product`; a PIN of six digits that is no registration error's code",
+        checks="`messaging_product`; a PIN of six digits that is no registration error's code; "
+        "ten in 72 hours (133016)",
         takes=Described(
             body=questions.Pin,
             answer=SuccessAnswer,

@@ -106,7 +106,7 @@ class Commands:
         steps = "".join(
             f"[{step}]" if step.isdigit() else f"['{step}']" for step in found["pointer"].strip("/").split("/")
         )
-        request = " ".join([f"curl -sS {self._address(other, '')}", *self._token(other)])
+        request = " ".join([f"curl -sS {self._address(other, _needed(other))}", *self._token(other)])
         return f'$({request} | python3 -c "import json, sys; print(json.load(sys.stdin){steps})")'
 
     def _token(self, operation: Operation) -> list[str]:
@@ -132,6 +132,12 @@ class Commands:
     def _is_file(self, operation: Operation) -> bool:
         content = operation.item["responses"].get("200", {}).get("content", {})
         return bool(content) and "application/json" not in content
+
+
+def _needed(operation: Operation) -> str:
+    """Return the title of the example that brings what a call cannot do without, none where the bare call does."""
+    needed = [one for one in operation.item["parameters"] if one["in"] == "query" and one.get("required")]
+    return next(iter(needed[0].get("examples", {})), "") if needed else ""
 
 
 def _written(body: Schema) -> str:

@@ -18,10 +18,10 @@ that errors may come either way, so every code has both. A `recipient` does the 
 `US.{magic.number(131062, magic.Moment.ANSWER)}`. A send that is refused is not in the ledger; one that is accepted
 counts for the rates. A registration is refused with one of {", ".join(map(str, magic.REGISTRATION_CODES))}
 when that is its PIN."""
-LIMITS = """Rates follow real time, whatever the sandbox's clock shows, and a restart forgets them. What is refused does
-not count. The messages of a number are those in and out together: people who write are never throttled, but leave less
-for what the number sends. Read marks and the control API do not count. What is sent at once is borrowed and paid back
-at the rate. How long things live follows the sandbox's clock."""
+LIMITS = """Rates follow real time, whatever the sandbox's clock shows, but for registrations, which follow the clock; a
+restart forgets them. What is refused does not count. The messages of a number are those in and out together: people who
+write are never throttled, but leave less for what the number sends. Read marks and the control API do not count. What
+is sent at once is borrowed and paid back at the rate. How long things live follows the sandbox's clock."""
 
 
 class Table(NamedTuple):
@@ -41,6 +41,12 @@ def rates() -> Table:
             ("Messages of a number", f"{messages} a second", str(messages), _refusal(pace.THROUGHPUT)),
             ("Messages to one person", f"1 in {pair:g} seconds", str(burst), _refusal(pace.PAIR)),
             ("Uploads of a number", f"{uploads} a second", str(uploads), _refusal(pace.APP_CALLS)),
+            (
+                "Registrations of a number",
+                f"{limits.REGISTRATIONS_MAX} in {span(limits.REGISTRATIONS_WITHIN)}",
+                str(limits.REGISTRATIONS_MAX),
+                _refusal(pace.REGISTRATION),
+            ),
         ],
     )
 

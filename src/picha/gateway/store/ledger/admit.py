@@ -15,10 +15,11 @@ from picha.kit.crashpoints import crashpoint
 
 @dataclass(frozen=True, slots=True)
 class NewSend:
-    """One admitted image send, by `file_id` or `media_url`; by both when the picture was brought in before.
+    """One admitted send. A picture of its is `file_id`'s or `media_url`'s; both when it was brought in before.
 
-    With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`. `taken` is the idempotency
-    key that is taken with it.
+    With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`. `facts` are what else it
+    says, as JSON: its text, and what fills the template `template_id`. With `window_until` it keeps the window open up
+    to then. `taken` is the idempotency key that is taken with it.
     """
 
     id: UUID
@@ -39,27 +40,32 @@ class NewSend:
     created_at: datetime
     priority: int = 0
     on_unknown: OnUnknown = "hold"
+    message_type: str = "image"
+    facts: str | None = None
+    template_id: UUID | None = None
+    window_until: datetime | None = None
     taken: Taken | None = None
 
 
-# A send with a file, or whose link Meta fetches, is ready for its number's lane; any other waits for its picture first.
-_ADMIT = """
+# A send with a file or without a picture, or whose link Meta fetches, is ready for its number's lane; any other waits
+# for its picture first.
+_WAITS = "file_id IS NULL AND media_url IS NOT NULL AND NOT is_link"
+_ADMIT = f"""
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
         phase, status, due_at, held_until, priority, caption, media_url, file_id, image_policy, image_state, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown)
-    SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, 'image',
-        CASE WHEN file_id IS NULL AND NOT is_link THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
-        CASE WHEN file_id IS NULL AND NOT is_link THEN clock_timestamp() + $19::interval END, priority, caption,
-        media_url, file_id, image_policy,
-        CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN NOT is_link THEN 'pending' END, reply_to, client_reference,
-        recipient_identity_key_hash, expires_at, created_at, on_unknown
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts)
+    SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, message_type,
+        CASE WHEN {_WAITS} THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
+        CASE WHEN {_WAITS} THEN clock_timestamp() + $21::interval END, priority, caption, media_url, file_id,
+        image_policy, CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN {_WAITS} THEN 'pending' END, reply_to,
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts::jsonb
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
         $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[], $17::smallint[], $18::text[])
+        $16::timestamptz[], $17::smallint[], $18::text[], $19::text[], $20::text[])
         AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
         image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, priority,
-        on_unknown)
+        on_unknown, message_type, facts)
     ORDER BY id
     RETURNING conversation_id, sender_id, phase, priority, created_at
 ), threads AS (
@@ -81,8 +87,20 @@ WITH new AS (
 )
 SELECT pg_notify(channel, '') FROM
     (SELECT DISTINCT CASE phase WHEN 'queued' THEN 'picha_send' ELSE 'picha_prepare' END AS channel FROM new) AS bells
+"""  # noqa: S608 - a constant of this module only
+
+_SENT = """
+UPDATE template SET last_sent_at = clock_timestamp()
+FROM (SELECT id FROM template WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) AS sent
+WHERE template.id = sent.id
 """
 
+# The conversations are locked by then.
+_OPEN = """
+UPDATE conversation SET window_until = greatest(conversation.window_until, until)
+FROM (SELECT id, max(until) AS until FROM unnest($1::uuid[], $2::timestamptz[]) AS one (id, until) GROUP BY 1) AS opened
+WHERE conversation.id = opened.id
+"""
 
 _COLUMNS = (
     "id",
@@ -103,6 +121,8 @@ _COLUMNS = (
     "created_at",
     "priority",
     "on_unknown",
+    "message_type",
+    "facts",
 )
 
 
@@ -121,9 +141,19 @@ async def admit(pool: Pool, sends: Sequence[NewSend], *, hold: timedelta = HOLD)
         if new := [send for send in sends if send.id not in late]:
             columns = [[getattr(send, name) for send in new] for name in _COLUMNS]
             await connection.execute(_ADMIT, *columns, hold)
+            await _note_templates(connection, [send for send in new if send.template_id])
         crashpoint("accept_before_commit")
         return late
 
     late = await in_transaction(pool, work)
     crashpoint("accept_after_commit")
     return late
+
+
+async def _note_templates(connection: Connection, sends: Sequence[NewSend]) -> None:
+    """Note which templates were sent, and keep the windows open that they are to keep open."""
+    if sends:
+        await connection.execute(_SENT, [send.template_id for send in sends])
+    if opened := [send for send in sends if send.window_until]:
+        threads, until = [send.conversation_id for send in opened], [send.window_until for send in opened]
+        await connection.execute(_OPEN, threads, until)

@@ -4,7 +4,7 @@ A batch costs the same few statements whatever its size: where a few a message c
 carries 15,000.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -76,12 +76,13 @@ async def messages(connection: Connection, received: Sequence[MessageReceived], 
     if not received:
         return 0
     contacts, places = await _people(connection, received, ids)
-    threads = await _threads(connection, received, places, ids)
+    pairs = {(one.sender_id, place): one.workspace_id for one, place in zip(received, places, strict=True)}
+    found = await threads(connection, pairs, ids)
     # Ids grow as the messages came, so that a thread shows them in that order.
     rows = {
         row.id: row
         for row in (
-            _Row(one.id or ids.uuid(), threads[one.sender_id, place], contact, one)
+            _Row(one.id or ids.uuid(), found[one.sender_id, place], contact, one)
             for one, contact, place in zip(received, contacts, places, strict=True)
         )
     }
@@ -120,11 +121,10 @@ def _group(one: MessageReceived) -> Met:
     return Met(one.workspace_id, one.account_id, one.provider_at, {"group": one.group_id or ""})
 
 
-async def _threads(
-    connection: Connection, received: Sequence[MessageReceived], places: Sequence[UUID], ids: Ids
+async def threads(
+    connection: Connection, pairs: Mapping[tuple[UUID, UUID], UUID], ids: Ids
 ) -> dict[tuple[UUID, UUID], UUID]:
-    """Find or make, and lock, the conversation of each message; return their ids by sender and contact."""
-    pairs = {(one.sender_id, contact): one.workspace_id for one, contact in zip(received, places, strict=True)}
+    """Find or make, and lock, the conversation of each sender and contact; `pairs` tell their workspaces."""
     senders, people = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     rows = await connection.fetch(_THREADS, senders, people)
     if len(rows) < len(pairs):

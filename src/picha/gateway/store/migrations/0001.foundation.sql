@@ -73,6 +73,33 @@ CREATE TABLE sender (
 );
 CREATE INDEX sender_of_workspace ON sender (workspace_id);
 
+-- A template as Meta told of it last. body, header (its kind), is_named and others (places that are not the body's) are
+-- read off its components; one that Meta tells of no more is kept, as what was sent with it is, and marked.
+CREATE TABLE template (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    account_id uuid NOT NULL REFERENCES account,
+    provider_id text NOT NULL,
+    name text NOT NULL,
+    language text NOT NULL,
+    status text NOT NULL,
+    category text NOT NULL,
+    is_named boolean NOT NULL,
+    body text NOT NULL,
+    header text,
+    others boolean NOT NULL,
+    components jsonb NOT NULL,
+    quality text,
+    rejected_for text,
+    is_deleted boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    approved_at timestamptz,
+    last_sent_at timestamptz,
+    UNIQUE (account_id, name, language)
+);
+CREATE INDEX template_of_workspace ON template (workspace_id, name);
+
 -- A person, or a group. phone (digits) and user_id are where they are reached now, as told at addressed_at.
 CREATE TABLE contact (
     id uuid PRIMARY KEY,

@@ -12,9 +12,11 @@ from picha.gateway.store import tenants
 from picha.gateway.store.pool import Pool, open_unchecked
 from picha.gateway.store.tenants import Account
 from picha.gateway.store.vault import Vault, VaultError, read_ring
+from picha.gateway.upkeep import catalogue
 from picha.gateway.upkeep.doctor import database, machine, whatsapp
 from picha.gateway.upkeep.doctor.findings import Finding, ok, problem
 from picha.kit.clock import Clock
+from picha.kit.ids import Ids
 from picha.kit.logs import redact
 
 _CALLBACK = "/webhooks/whatsapp"
@@ -131,7 +133,15 @@ async def _whatsapp(
             for one in senders[account.workspace_id]
             if one.account_id == account.id and (one.is_active if only is None else one.id == only)
         ]
+        if only is not None:
+            looks.append(_Look("templates", about, _templates(pool, graph, account)))
     return looks
+
+
+async def _templates(pool: Pool, graph: Graph, account: Account) -> AsyncIterator[Finding]:
+    """Ask for the templates again, because whoever looks at one number may have just made one."""
+    count = await catalogue.refresh(pool, graph, account, Ids())
+    yield ok("templates", f"{count} templates are known, as of now.", about=str(account.id))
 
 
 async def _all(looks: Sequence[_Look]) -> list[Finding]:
