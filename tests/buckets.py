@@ -57,3 +57,14 @@ def bucket_at(server: str, name: str) -> Bucket:
         access_key_id=Secret("AKIAEXAMPLE"),
         secret_access_key=Secret(SECRET),
     )
+
+
+def settings_of(server: str, name: str) -> dict[str, str]:
+    """Return the settings with which the programs keep their pictures in a bucket."""
+    return {
+        "PICHA_BLOBS": f"s3://{name}/picha",
+        "PICHA_BLOBS_ENDPOINT": server,
+        "PICHA_BLOBS_REGION": "us-east-1",
+        "PICHA_BLOBS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "PICHA_BLOBS_SECRET_ACCESS_KEY": SECRET,
+    }

@@ -26,7 +26,6 @@ from picha.gateway.api.routes import ROUTES, Route
 from picha.gateway.api.turnstile import STRANGERS
 from picha.gateway.domain.keys import OVERLAP_MAX
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
-from picha.gateway.hearing.fetch import TOKEN_WAIT
 from picha.gateway.hearing.fetch import TRIES as HEAR_TRIES
 from picha.gateway.pictures.hands import AT_ONCE as HANDS
 from picha.gateway.pictures.hands import PER_WORKSPACE as HANDS_PER_WORKSPACE
@@ -218,7 +217,7 @@ def limits_page() -> str:
         ("Fetching what a customer sends", f"{HEAR_TRIES} tries", "`content.state` is unavailable"),
         (
             "Fetching what a customer sends while WhatsApp refuses the token",
-            span(TOKEN_WAIT),
+            span(limits.INBOUND_MEDIA_LIFE),
             "`content.state` is unavailable",
         ),
         ("Fetching media_url: tries where another may help", PREPARE_TRIES, "failed 131052"),

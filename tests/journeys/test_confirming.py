@@ -202,6 +202,24 @@ async def test_a_person_sends_again_what_was_given_up(picha: Talk, pool: Pool, c
     await told(picha, message_id, "as a person asks")
 
 
+async def test_what_is_sent_again_when_its_picture_is_no_longer_kept_fails_in_words(
+    picha: Talk, pool: Pool, customer: str
+) -> None:
+    message_id = await lost_for_good(picha, pool, customer, {"drop": "before"})
+    await pool.execute(GIVEN_UP, message_id)
+    await picha.becomes(message_id, "failed")
+    await pool.execute(
+        "UPDATE message SET file_id = NULL, media_url = NULL, image_state = 'unavailable' WHERE id = $1", message_id
+    )
+
+    assert (await resend(picha, message_id)).status == 202
+    message = await picha.becomes(message_id, "failed")
+
+    assert message["error_code"] == "131053"
+    assert "no longer kept" in message["error_detail"]
+    assert await effects(picha, customer) == []
+
+
 async def test_nobody_sends_again_without_saying_so_or_before_the_soft_wait_is_over(
     picha: Talk, pool: Pool, customer: str
 ) -> None:

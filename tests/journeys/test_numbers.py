@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -153,6 +154,73 @@ async def test_an_urgent_send_overtakes_what_waits_for_others(shop: Talk) -> Non
 
     assert (await shop.ledger())[before]["caption"] == "urgent"
     await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 80})
+
+
+async def test_an_urgent_send_overtakes_what_came_before_it_on_a_slow_number(shop: Talk) -> None:
+    people = await customers(shop, 12)
+    await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 1})
+    for n, one in enumerate(people[:11]):
+        await send(shop, one, caption=f"slow {n}")
+    first = len(await shop.ledger())
+
+    async def goes_on() -> bool:
+        return len(await shop.ledger()) > first + 1
+
+    await until(goes_on)
+    urgent = await send(shop, people[11], caption="urgent", priority="high")
+    before = len(await shop.ledger())
+    await shop.becomes(urgent, "sent", "delivered", "read")
+    await tell(shop, "flush")
+
+    # It was not known yet when the next one or two were chosen.
+    assert "urgent" in [line["caption"] for line in (await shop.ledger())[before : before + 4]]
+    await shop.api("PATCH", f"/v1/whatsapp/senders/{(await number(shop))['id']}", json={"messages_per_second": 80})
+
+
+async def test_what_waits_past_its_own_time_expires_in_words_and_never_goes_out(shop: Talk) -> None:
+    [first, second] = await customers(shop, 2)
+    await tell(shop, "pause")
+    soon = datetime.fromisoformat((await shop.control("GET", "/clock"))["now"]) + timedelta(seconds=4)
+    expiring = await send(shop, first, expires_at=soon.isoformat())
+    behind = await send(shop, first)
+    lasting = await send(shop, second, expires_at=(soon + timedelta(hours=1)).isoformat())
+
+    failed = await shop.becomes(expiring, "failed")
+
+    assert (failed["error_code"], failed["phase"], failed["attempts"]) == ("EXPIRED", "failed", 0)
+    assert "expires_at" in failed["error_detail"]
+    assert [item["code"] for item in await shop.story(expiring) if item["code"]] == ["EXPIRED"]
+    assert (await shop.message(behind))["waiting_for"] is None
+    await tell(shop, "resume")
+    for message in (behind, lasting):
+        await shop.becomes(message, "read")
+    assert [line["to"] for line in await shop.ledger()].count(first) == 1
+
+
+@pytest.mark.parametrize(("left_s", "becomes"), [(45, "failed"), (120, "read")])
+async def test_the_window_is_looked_at_again_before_a_message_goes_out(
+    raise_house: Callable[..., AbstractContextManager[House]], left_s: float, becomes: str
+) -> None:
+    with raise_house() as house:
+        async with talking(house) as shop:
+            [customer, other] = await customers(shop, 2)
+            await tell(shop, "pause")
+            message = await send(shop, customer)
+            thread = f"/v1/whatsapp/conversations/{(await shop.message(message))['conversation_id']}"
+            window = (await shop.api("GET", thread)).data["window"]
+            now = datetime.fromisoformat((await shop.control("GET", "/clock"))["now"])
+            ahead = datetime.fromisoformat(window["expires_at"]) - now - timedelta(seconds=left_s)
+            expiring = await send(shop, other, expires_at=(now + timedelta(hours=1)).isoformat())
+            await shop.control("POST", "/clock", json={"advance_s": int(ahead.total_seconds())})
+            # It expires once the worker has the new time.
+            await shop.becomes(expiring, "failed")
+            await tell(shop, "resume")
+            told = await shop.becomes(message, becomes)
+
+            if becomes == "failed":
+                assert (told["error_code"], told["attempts"]) == ("131047", 0)
+                assert "window" in told["error_detail"]
+                assert await shop.ledger() == []
 
 
 @pytest.mark.parametrize("pace", [0, 0.5, 1001, "80"])

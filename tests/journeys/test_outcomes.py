@@ -88,6 +88,21 @@ class Stub:
             await server.wait_closed()
 
 
+class KeepsAlive(Stub):
+    """One that answers any number of requests on a connection."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(int(x[15:]) for x in head.lower().split(b"\r\n") if x.startswith(b"content-length:"))
+                self.asked.append(head + await reader.readexactly(length))
+                await self.behave(head, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
 @pytest.fixture
 async def stub() -> AsyncIterator[Stub]:
     async with Stub().listening() as server:
@@ -367,6 +382,27 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(s
         assert isinstance(await send(graph, stub.url), Accepted)
         assert len(stub.asked) == count
         await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("idle_s", "connections"), [(0.1, 2), (10, 1)])
+async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(idle_s: float, connections: int) -> None:
+    async with KeepsAlive().listening() as stub, open_graph(idle_s=idle_s) as graph:
+        assert isinstance(await send(graph, stub.url), Accepted)
+        await asyncio.sleep(0.3)
+        assert isinstance(await send(graph, stub.url), Accepted)
+
+    assert (stub.connections, len(stub.asked)) == (connections, 2)
+
+
+@pytest.mark.parametrize(("told", "pace"), [({}, 80), ({"is_on_biz_app": False}, 80), ({"is_on_biz_app": True}, 20)])
+async def test_a_number_that_its_phone_app_uses_too_has_a_pace_of_twenty(
+    stub: Stub, graph: Graph, told: dict[str, bool], pace: float
+) -> None:
+    stub.behave = stub.say(answer(200, json.dumps({"display_phone_number": "+1 555", **told}).encode()))
+
+    number = await graph.number(account(stub.url), NUMBER)
+
+    assert (number.display_phone_number, number.messages_per_second) == ("+1 555", pace)
 
 
 async def test_the_token_goes_to_the_graph_host_alone(stub: Stub, graph: Graph) -> None:

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
-from tests.buckets import SECRET, new_bucket, s3_server
+from tests.buckets import SECRET, new_bucket, s3_server, settings_of
 from tests.journeys.hosting import PictureHost
 from tests.journeys.running import House, Talk, picture, talking, until
 
@@ -21,13 +21,7 @@ Raise = Callable[..., AbstractContextManager[House]]
 
 
 def settings(address: str) -> dict[str, str]:
-    return {
-        "PICHA_BLOBS": f"s3://{BUCKET}/picha",
-        "PICHA_BLOBS_ENDPOINT": address,
-        "PICHA_BLOBS_REGION": "us-east-1",
-        "PICHA_BLOBS_ACCESS_KEY_ID": "AKIAEXAMPLE",
-        "PICHA_BLOBS_SECRET_ACCESS_KEY": SECRET,
-    }
+    return settings_of(address, BUCKET)
 
 
 def objects(address: str) -> str:

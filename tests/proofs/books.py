@@ -87,9 +87,22 @@ def _unlike(told: Told, shown: Any) -> str | None:
 
 
 def doubled(books: Books) -> list[str]:
-    """I2: under hold, a message has one effect at Meta at most. Every send of a run has a caption of its own."""
+    """I2: under hold, a message has one effect at Meta at most. Every send of a run has a caption of its own.
+
+    Under resend it may have one more for each attempt of which nobody knew what became, and says so.
+    """
     times = Counter(one["caption"] for one in books.effects)
-    return [f"{caption!r} reached Meta {count} times" for caption, count in times.items() if count > 1]
+    unsure = Counter(row["message_id"] for row in books.attempts if row["outcome"] == "ambiguous")
+    known = Counter(row["message_id"] for row in books.attempts if row["wamid"] is not None)
+    may_be = {row["caption"]: 1 + unsure[row["id"]] for row in books.messages if row["on_unknown"] == "resend"}
+    unsaid = [
+        f"{row['caption']!r} is known to be at Meta {known[row['id']]} times, and says {1 + row['duplicates']}"
+        for row in books.messages
+        if row["duplicates"] < known[row["id"]] - 1 and row["status"] != "failed"
+    ]
+    return unsaid + [
+        f"{caption!r} reached Meta {count} times" for caption, count in times.items() if count > may_be.get(caption, 1)
+    ]
 
 
 def restless(books: Books) -> list[str]:
@@ -224,7 +237,10 @@ class Watched(Protocol):
     def logs(self) -> Sequence[Path]: ...
 
 
-_MESSAGES = "SELECT id, app_id, is_outbound, phase, status, caption, image_state, provider_message_id FROM message"
+_MESSAGES = """
+SELECT id, app_id, is_outbound, on_unknown, phase, status, duplicates, caption, image_state, provider_message_id
+FROM message
+"""
 _ATTEMPTS = "SELECT message_id, number, outcome, wamid FROM attempt"
 _NAMES = """
 SELECT value FROM contact_address UNION SELECT wamid FROM evidence UNION SELECT wamid FROM attempt WHERE wamid <> ''

@@ -1,11 +1,12 @@
 """Fixtures of the proofs."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.buckets import new_bucket, s3_server, settings_of
 from tests.proofs.fleet import Fleet
 
 
@@ -18,3 +19,19 @@ def sail(tmp_path: Path, database: str) -> Callable[..., AbstractAsyncContextMan
         return Fleet.sailing(tmp_path / "fleet", database, *flags, **wish)
 
     return sailing
+
+
+@pytest.fixture
+def kept_in(tmp_path: Path) -> Callable[[str], Any]:
+    """Say with which settings pictures are kept in a `folder` or a `bucket`, and keep its server for so long."""
+
+    @contextmanager
+    def keeping(place: str) -> Iterator[Mapping[str, str]]:
+        if place == "folder":
+            yield {}
+            return
+        with s3_server(tmp_path / "s3.log") as address:
+            new_bucket(address, "pictures")
+            yield settings_of(address, "pictures")
+
+    return keeping

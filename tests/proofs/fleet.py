@@ -86,6 +86,7 @@ class Fleet:
 
     def __init__(self, home: Path, dsn: str, sandbox: SandboxProgram, port: int, tenants: Sequence[Tenant]) -> None:
         self.home, self.dsn, self.sandbox, self.port, self.tenants = home, dsn, sandbox, port, tenants
+        self.settings: Mapping[str, str] = {}
         self.programs: list[Program] = []
 
     @property
@@ -106,17 +107,25 @@ class Fleet:
     @classmethod
     @asynccontextmanager
     async def sailing(
-        cls, home: Path, dsn: str, *flags: str, numbers: int = 1, graph_url: str | None = None
+        cls,
+        home: Path,
+        dsn: str,
+        *flags: str,
+        numbers: int = 1,
+        graph_url: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> AsyncIterator["Fleet"]:
         """Set up a migrated database at `dsn` and a sandbox with so many numbers, each a tenant's; end all at the end.
 
-        `flags` are the sandbox's; `graph_url` is where the gateway finds it, if not at its own address.
+        `flags` are the sandbox's; `graph_url` is where the gateway finds it, if not at its own address; `settings` are
+        more variables of every program's environment.
         """
         port = usable_port(LOOPBACK, 0, "")
         told = ["--callback", f"http://{LOOPBACK}:{port}/webhooks/whatsapp", "--config", _config(home, numbers)]
         async with running("--ladder", "20,20,20", *told, *flags) as sandbox:
             housed = await _move_in(home, dsn, sandbox, port, graph_url or sandbox.ready.base_url)
             fleet = cls(home, dsn, sandbox, port, housed)
+            fleet.settings = settings or {}
             try:
                 yield fleet
             finally:
@@ -139,6 +148,7 @@ class Fleet:
             "PICHA_PORT": str(port),
             "PICHA_LOG_JSON": "true",
             "PICHA_PARENT_PID": str(os.getpid()),
+            **self.settings,
         }
         if crashpoint:
             environment["PICHA_CRASHPOINT"] = crashpoint

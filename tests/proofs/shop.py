@@ -86,9 +86,9 @@ class Shop:
         return self.told[-1]
 
     async def sells(self, label: str, to: str) -> None:
-        """Send a customer one picture by address and one by upload, one after the other."""
+        """Send a customer one picture by address, at least once, and one by upload, at most once, in turn."""
         photo = f"{self.talk.ready.sandbox_url}/_sandbox/photo.jpg?{label}"
-        await self.sends(label, to, media_url=photo)
+        await self.sends(label, to, media_url=photo, on_unknown="resend")
         if uploaded := await self.uploads():
             file_id, sha256 = uploaded
             await self.sends(label, to, file_id=file_id, sha256=sha256)

@@ -3,11 +3,14 @@
 import asyncio
 import re
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.journeys.running import until
 from tests.proofs.books import complaints, settled
 from tests.proofs.fleet import Fleet, Program, Role
 from tests.proofs.shop import Shop, opened
@@ -16,6 +19,7 @@ from picha.kit import crashpoints
 
 pytestmark = pytest.mark.timeout(240)
 
+Sail = Callable[..., AbstractAsyncContextManager[Fleet]]
 _PICTURES = ("picture_before_put", "picture_before_name", "picture_after_name")
 WALKS: dict[Role, tuple[str, ...]] = {
     "api": (
@@ -31,6 +35,19 @@ WALKS: dict[Role, tuple[str, ...]] = {
         *("settle_before_commit", "settle_after_commit", "orphan_before_commit", "orphan_after_commit"),
     ),
 }
+# Where a picture's bytes are put and taken: these matter in a bucket, too.
+WITH_BYTES: dict[Role, tuple[str, ...]] = {
+    "api": _PICTURES,
+    "worker": (*_PICTURES, "fetch_before_commit", "prepare_before_commit", "upload_after_answer"),
+}
+# Under `resend` a worker decides to send once more, and does; it may die at each step.
+RESENDING = (
+    "resend_before_commit",
+    "resend_after_commit",
+    "begin_after_commit",
+    "send_after_answer",
+    "settle_before_commit",
+)
 PLACED = re.compile(r'\bcrashpoint\("(\w+)"\)')
 
 
@@ -39,31 +56,38 @@ def test_every_crash_point_of_the_source_is_walked() -> None:
 
     placed = {name for source in sources for name in PLACED.findall(source.read_text())}
 
-    assert placed == {name for walk in WALKS.values() for name in walk}
+    assert placed == {name for walk in (*WALKS.values(), RESENDING) for name in walk}
 
 
+@pytest.mark.parametrize("place", ["folder", "bucket"])
 @pytest.mark.parametrize("role", WALKS)
 async def test_a_process_that_dies_at_any_crash_point_loses_nothing_and_doubles_nothing(
-    role: Role, sail: Callable[..., AbstractAsyncContextManager[Fleet]]
+    role: Role, place: str, sail: Sail, kept_in: Callable[[str], Any]
 ) -> None:
-    async with sail("--limits", "off") as fleet, opened(fleet.tenant) as shop:
-        program = await _prepared(fleet, shop, role)
-        for point in WALKS[role]:
-            # Each life ends at its point, and the next one, which is to end at the next point, has to clean up.
-            await program.stop()
-            program = await fleet.start(role, crashpoint=f"{point}:2")
-            await _until_it_dies(shop, program, point)
-            assert await program.ended() == -signal.SIGKILL, (point, program.log.read_text())
-            if role == "worker":
-                await fleet.end_leases()
-        await fleet.start(role)
-
-        books = await settled(fleet, shop.talk, shop.told)
+    walk = (WALKS if place == "folder" else WITH_BYTES)[role]
+    with kept_in(place) as settings:
+        async with sail("--limits", "off", settings=settings) as fleet, opened(fleet.tenant) as shop:
+            await _walked(fleet, shop, role, walk)
+            books = await settled(fleet, shop.talk, shop.told)
 
     assert complaints(books) == {}
     # Before each death something was promised, unless a webhook that was owed came before it.
     promised = {one.body["caption"].partition(" ")[0] for one in shop.told}
-    assert [point for point in WALKS[role] if point not in promised and "intake" not in point] == []
+    assert [point for point in walk if point not in promised and "intake" not in point] == []
+
+
+async def _walked(fleet: Fleet, shop: Shop, role: Role, walk: Sequence[str]) -> None:
+    """Let a program die at each point of a walk, and run on at its end."""
+    program = await _prepared(fleet, shop, role)
+    for point in walk:
+        # Each life ends at its point, and the next one, which is to end at the next point, has to clean up.
+        await program.stop()
+        program = await fleet.start(role, crashpoint=f"{point}:2")
+        await _until_it_dies(shop, program, point)
+        assert await program.ended() == -signal.SIGKILL, (point, program.log.read_text())
+        if role == "worker":
+            await fleet.end_leases()
+    await fleet.start(role)
 
 
 async def _prepared(fleet: Fleet, shop: Shop, role: Role) -> Program:
@@ -82,3 +106,76 @@ async def _until_it_dies(shop: Shop, program: Program, point: str) -> None:
         with suppress(TimeoutError):
             await program.ended(within_s=8)
             return
+
+
+async def test_under_resend_a_worker_that_dies_on_the_way_sends_at_least_once_and_says_so_when_twice(
+    sail: Sail,
+) -> None:
+    async with sail("--limits", "off", "--window", "off") as fleet, opened(fleet.tenant) as shop:
+        await fleet.start("api")
+        for point in RESENDING:
+            await _lost_and_resent(fleet, shop, point)
+
+        await fleet.start("worker")
+        # What WhatsApp told of the first attempts, and nobody heard, comes now.
+        for item in (await shop.talk.control("GET", "/deliveries", params={"limit": "1000"}))["items"]:
+            if item["status"] == "sent":
+                await shop.talk.control("POST", f"/deliveries/{item['id']}/redeliver")
+        books = await settled(fleet, shop.talk, shop.told)
+
+    assert complaints(books) == {}
+    times = Counter(one["caption"] for one in books.effects)
+    asked = {row["id"]: row["caption"] for row in books.messages if row["on_unknown"] == "resend"}
+    unsure = Counter(row["message_id"] for row in books.attempts if row["outcome"] == "ambiguous")
+    # Only whose second attempt was lost, too, may not have got there.
+    assert [name for id_, name in asked.items() if not times[name] and unsure[id_] < 2] == []
+    assert max(times[name] for name in asked.values()) == 2
+    assert {row["duplicates"] for row in books.messages if times[row["caption"]] == 2} == {1}
+
+
+async def _lost_and_resent(fleet: Fleet, shop: Shop, point: str) -> None:
+    """Lose answers and statuses of sends, half of which Meta took; let a worker die at a point while it resends."""
+    worker = await fleet.start("worker")
+    await shop.talk.control("POST", "/trouble", json={"drop": True})
+    for effect in ("before", "after"):
+        await _sold_into(fleet, shop, f"{point}-{effect}", {"drop": effect})
+    await shop.talk.control("DELETE", "/trouble")
+    await worker.stop()
+    worker = await fleet.start("worker", crashpoint=point)
+    await fleet.sql("UPDATE message SET due_at = due_at - interval '150 seconds' WHERE phase = 'unknown'")
+    await fleet.sql("UPDATE sender SET heard_at = clock_timestamp()")
+    assert await worker.ended(within_s=30) == -signal.SIGKILL, (point, worker.log.read_text())
+    await fleet.end_leases()
+    worker = await fleet.start("worker")
+
+    async def over() -> bool:
+        going = await fleet.sql(
+            "SELECT FROM message WHERE phase IN ('queued', 'sending') OR phase = 'unknown' AND on_unknown = 'resend'"
+            " AND NOT EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'resent')"
+        )
+        return not going
+
+    await until(over)
+    await worker.stop()
+
+
+async def _sold_into(fleet: Fleet, shop: Shop, label: str, effect: dict[str, str]) -> None:
+    """Send pictures into a trouble, at least once and at most once, until nobody knows what became of them."""
+    match = {"route": "messages"}
+    rule = await shop.talk.control("POST", "/faults", json={"match": match, "effect": effect, "when": {}})
+    strangers = [shop.talk.stranger() for _ in range(4)]
+    await fleet.befriend(fleet.tenant, strangers)
+    uploaded = await shop.uploads()
+    assert uploaded is not None
+    for place, one in enumerate(strangers):
+        kept = "hold" if place == 0 else "resend"
+        assert await shop.sends(label, one, file_id=uploaded[0], sha256=uploaded[1], on_unknown=kept)
+
+    async def unknown() -> bool:
+        rows = await fleet.sql(
+            "SELECT count(*) FROM message WHERE phase = 'unknown' AND starts_with(caption, $1)", f"{label} "
+        )
+        return bool(rows[0][0] == len(strangers))
+
+    await until(unknown)
+    await shop.talk.control("DELETE", f"/faults/{rule['id']}")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -111,14 +112,15 @@ async def busy(shop: Shop) -> AsyncIterator[None]:
                 task.cancel()
 
 
+@pytest.mark.parametrize("place", ["folder", "bucket"])
 async def test_whatever_is_killed_and_whenever_nothing_that_was_promised_is_lost_or_doubled(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, kept_in: Callable[[str], Any], place: str
 ) -> None:
     cycles, seed = request.config.getoption("--cycles"), request.config.getoption("--seed")
     chance = random.Random(seed)
     # Without a wish for more, each program dies once.
     plan: list[str | None] = [None] * cycles or list(chance.sample(VICTIMS, len(VICTIMS)))
-    with raised(tmp_path / "home") as house:
+    with kept_in(place) as settings, raised(tmp_path / "home", settings=settings) as house:
         async with opened(house) as shop:
             await shop.greeted(20)
             async with busy(shop):

@@ -77,12 +77,12 @@ async def test_the_trouble_of_one_number_is_no_other_number_s_and_passes_without
         assert sum(message["phase"] == "sending" for message in hanging) == 2
         assert {(await barred.talk.message(told.message_id))["attempts"] for told in barred.told} <= {0, 1}
 
-        # A new token is stored, and the worker dies while two sends still hang.
+        # The worker dies while two sends still hang, and a new token is stored.
+        await worker.kill()
         await well.talk.control("DELETE", "/faults")
         [number] = (await barred.talk.api("GET", "/v1/whatsapp/senders")).document
         assert number["state"] == "token_refused"
         assert (await barred.talk.api("POST", f"/v1/whatsapp/senders/{number['id']}/resume")).status == 200
-        await worker.kill()
         await fleet.end_leases()
         await fleet.start("worker")
 
@@ -90,7 +90,9 @@ async def test_the_trouble_of_one_number_is_no_other_number_s_and_passes_without
         books = await settled(fleet, well.talk, told, within_s=WITHIN_S)
         assert complaints(books) == {}
         unknown = {row["caption"] for row in books.messages if row["phase"] == "unknown"}
-        assert unknown == {message["content"]["caption"] for message in hanging if message["phase"] == "sending"}
+        # One of the number that Meta throttles may have been on its way, too.
+        storming = {one.body["caption"] for one in storm.told}
+        assert unknown - storming == {one["content"]["caption"] for one in hanging if one["phase"] == "sending"}
         assert api.is_alive
 
 

@@ -60,6 +60,9 @@ class Door:
     async def take(self, most: int) -> list[Lease]:
         return await self._ask(self.model.take, most)
 
+    async def is_wanted(self) -> bool:
+        return await self._ask(self.model.is_wanted)
+
     async def renew(self, leases: Sequence[Lease]) -> set[Lease]:
         return await self._ask(self.model.renew, leases)
 

@@ -23,6 +23,7 @@ class Effect:
     at: float
     wamid: str
     attempt: UUID
+    number: str
     person: str
     is_void: bool
 
@@ -54,18 +55,23 @@ _FATES = (
 
 @dataclass
 class Meta:
-    """Takes messages for one number. `tell` hears its webhooks: (wamid, status, code, token)."""
+    """Takes messages of any number. `tell` hears its webhooks: (number, wamid, status, code, token).
+
+    Numbers in `spared` have no trouble even while others have.
+    """
 
     chance: Random
-    tell: Callable[[str, str, int, UUID | None], None]
+    tell: Callable[[str, str, str, int, UUID | None], None]
     is_well: bool = False
+    spared: set[str] = field(default_factory=set)
     effects: list[Effect] = field(default_factory=list)
 
     async def send(
-        self, message: ImageSend, *, on_left: Callable[[], None], alive: Callable[[], Awaitable[None]]
+        self, number: str, message: ImageSend, *, on_left: Callable[[], None], alive: Callable[[], Awaitable[None]]
     ) -> Outcome:
         """Take one request, or not; a worker that is dead by then does not even begin it."""
-        loop, fate = asyncio.get_running_loop(), self._fate()
+        is_troubled = not self.is_well and number not in self.spared
+        loop, fate = asyncio.get_running_loop(), self._fate() if is_troubled else _FATES[0][1]
         token, person = message.biz_opaque_callback_data or "", message.to or ""
         await asyncio.sleep(self.chance.uniform(0, 0.05))
         await alive()
@@ -78,20 +84,18 @@ class Meta:
         wamid = f"wamid.{len(self.effects)}.{attempt.int}"
         if fate.is_taken:
             # What has left arrives, whether or not the one who sent it lives on.
-            loop.call_later(reached, self._take, wamid, attempt, person)
+            loop.call_later(reached, self._take, wamid, attempt, number, person)
         await asyncio.sleep(reached + self.chance.uniform(0, fate.seconds))
         return fate.answer or Accepted(wamid)
 
     def _fate(self) -> Fate:
-        if self.is_well:
-            return _FATES[0][1]
         return self.chance.choices([fate for _, fate in _FATES], [weight for weight, _ in _FATES])[0]
 
-    def _take(self, wamid: str, attempt: UUID, person: str) -> None:
-        loop, troubled = asyncio.get_running_loop(), not self.is_well
+    def _take(self, wamid: str, attempt: UUID, number: str, person: str) -> None:
+        loop, troubled = asyncio.get_running_loop(), not self.is_well and number not in self.spared
         # 131053 heals by another attempt, 131026 is final; both reached nobody.
         failure = self.chance.choice([131053, 131026]) if troubled and self.chance.random() < 0.08 else 0
-        self.effects.append(Effect(loop.time(), wamid, attempt, person, is_void=failure == 131053))
+        self.effects.append(Effect(loop.time(), wamid, attempt, number, person, is_void=failure == 131053))
         silence = 0.0
         if troubled and self.chance.random() < 0.15:
             # Told when it is too late, or never.
@@ -103,7 +107,7 @@ class Meta:
         for word, code in words:
             for _ in range(2 if self.chance.random() < 0.15 else 1):
                 delay = silence + self.chance.uniform(0.01, 8 if troubled else 1)
-                loop.call_later(delay, self.tell, wamid, word, code, None if code else shown)
+                loop.call_later(delay, self.tell, number, wamid, word, code, None if code else shown)
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,9 @@ class Line:
     meta: Meta
     alive: Callable[[], Awaitable[None]]
 
-    async def send(self, _account: object, _number: str, message: ImageSend, *, on_left: Callable[[], None]) -> Outcome:
+    async def send(self, _account: object, number: str, message: ImageSend, *, on_left: Callable[[], None]) -> Outcome:
         """Hand one message to Meta."""
-        return await self.meta.send(message, on_left=on_left, alive=self.alive)
+        return await self.meta.send(number, message, on_left=on_left, alive=self.alive)
 
 
 class NoUploads:

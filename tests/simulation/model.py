@@ -96,6 +96,7 @@ class Lane:
 
     fence: int = 0
     until: float = -NEVER
+    left_at: float = -NEVER
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,15 @@ class Model:
 
     def take(self, most: int) -> list[Lease]:
         taken: list[Lease] = []
-        for key, lane in self.lanes.items():
+        for key, lane in sorted(self.lanes.items(), key=lambda one: one[1].left_at):
             if len(taken) < most and lane.until < self.now() and self._has_work(key):
                 lane.fence += 1
                 lane.until = self.now() + LEASE_SECONDS
                 taken.append(Lease(SEND, key, lane.fence))
         return taken
+
+    def is_wanted(self) -> bool:
+        return any(lane.until < self.now() and self._has_work(key) for key, lane in self.lanes.items())
 
     def _has_work(self, sender: UUID) -> bool:
         has_due = sender not in self.paused and any(
@@ -165,7 +169,7 @@ class Model:
 
     def release(self, lease: Lease) -> None:
         if self.lanes[lease.key].fence == lease.fence:
-            self.lanes[lease.key].until = -NEVER
+            self.lanes[lease.key].until, self.lanes[lease.key].left_at = -NEVER, self.now()
 
     def _holds(self, lease: Lease, margin: float) -> bool:
         lane = self.lanes[lease.key]

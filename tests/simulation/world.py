@@ -1,5 +1,7 @@
 """One seeded story: customers' sends, workers that die and lose the database, a Meta in trouble, and then peace.
 
+It is of one number or of a few, which share two workers.
+
 The workers are the gateway's own: `Keeper`, `Dispatch`, `Lane` and all that they decide with. Only the ledger, Meta and
 the time are models. The same seed tells the same story.
 """
@@ -25,7 +27,7 @@ from picha.gateway.lanes.keeper import Keeper
 from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
 
-NUMBER, ACCOUNT = UUID(int=10), UUID(int=11)
+NUMBERS, ACCOUNT = [UUID(int=10 + n) for n in range(7)], UUID(int=20)
 PER_SECOND = 20
 PACE = PairPace(timedelta(seconds=6), timedelta(seconds=12))
 TROUBLE_S, AFTERMATH_S, PEACE_S = 60.0, 45.0, 200.0
@@ -89,17 +91,26 @@ class Story:
 class World:
     """Tells the story of one seed."""
 
+    slots, most = 512, 256
+
     def __init__(self, loop: VirtualLoop, seed: int, *, model: type[Model] = Model, meta: type[Meta] = Meta) -> None:
         self.loop, self.chance, self.clock, self.ids = loop, Random(seed), VirtualClock(loop), _Ids()
         self.model = model(loop.time, PACE)
-        self.model.add_number(
-            Sender(NUMBER, ACCOUNT, "test", "1", "1", is_active=True, image_policy="auto"), PER_SECOND
-        )
+        self.numbers = NUMBERS[: self._count()]
+        for number in self.numbers:
+            name = str(number.int)
+            self.model.add_number(
+                Sender(number, ACCOUNT, "test", name, name, is_active=True, image_policy="auto"), PER_SECOND
+            )
         self.meta = meta(Random(seed + 1), self._hear)
         self.story = Story(seed, self.model, self.meta)
         self.bells: list[Doorbell] = []
         self.workers: list[Worker] = []
         self.watch()
+
+    def _count(self) -> int:
+        """Return how many numbers there are."""
+        return self.chance.choice([1, 1, 2, 3])
 
     def watch(self) -> None:
         """Look at every attempt that begins: alone for its message, and in its turn."""
@@ -130,39 +141,40 @@ class World:
         since = one.admitted_at if one.had_no_picture else one.begun_at
         return since is not None and now - since >= 30
 
-    def _hear(self, wamid: str, status: str, code: int, token: UUID | None) -> None:
-        self.model.tell(NUMBER, wamid, status, self.loop.time(), code=code, token=token)
+    def _hear(self, number: str, wamid: str, status: str, code: int, token: UUID | None) -> None:
+        self.model.tell(UUID(int=int(number)), wamid, status, self.loop.time(), code=code, token=token)
 
     async def tell(self) -> Story:
         """Run the story to its end."""
         workers = [self._start() for _ in range(2)]
-        customers = asyncio.create_task(self._customers())
+        customers = [asyncio.create_task(self._customers(number)) for number in self.numbers]
         upkeep = asyncio.create_task(self._upkeep())
         end = self.loop.time() + TROUBLE_S
         while self.loop.time() < end:
             await asyncio.sleep(self.chance.uniform(1, 12))
             await self._strike(workers)
-        await customers
+        await asyncio.gather(*customers)
         self.meta.is_well = True
         for worker in workers:
             worker.door.is_broken = worker.door.is_slow = False
         # What was still on its way may pause the number once more; then its operator resumes it for good.
         await asyncio.sleep(HANGS_S + 1)
-        self.model.resume(NUMBER)
+        self._resume()
         await asyncio.sleep(AFTERMATH_S)
         await self._rest()
         await self._stop(workers)
         # Nothing is left but what nobody knows about; it is given up in time.
         await asyncio.sleep(GIVE_UP_AFTER.total_seconds())
         self.model.confirm()
-        if self.model.take(1):
+        if self.model.take(len(self.numbers)):
             await self._finish()
         upkeep.cancel()
         return self.story
 
     async def _finish(self) -> None:
         """Let a last worker do what the last conclusions asked for."""
-        self.model.lanes[NUMBER].until = -1.0
+        for lane in self.model.lanes.values():
+            lane.until = -1.0
         workers = [self._start()]
         await self._rest()
         await self._stop(workers)
@@ -194,6 +206,8 @@ class World:
             self.clock,
             work=lambda lease: Dispatch(lease, desk),
             room=8,
+            slots=self.slots,
+            most=self.most,
             chance=self.chance.random,
         )
         self.bells.append(bell)
@@ -227,16 +241,20 @@ class World:
             case _:
                 for worker in workers:
                     worker.door.is_broken = worker.door.is_slow = False
-                self.model.resume(NUMBER)
+                self._resume()
 
-    async def _customers(self) -> None:
-        people = [UUID(int=100 + n) for n in range(self.chance.randint(2, 5))]
+    def _resume(self) -> None:
+        for number in self.numbers:
+            self.model.resume(number)
+
+    async def _customers(self, number: UUID) -> None:
+        people = [UUID(int=100 * number.int + n) for n in range(self.chance.randint(2, 5))]
         for _ in range(self.chance.randint(6, 20)):
             message, has_picture = self.ids.uuid(), self.chance.random() < 0.85
             self.model.admit(
                 message,
                 self.chance.choice(people),
-                NUMBER,
+                number,
                 has_picture=has_picture,
                 priority=int(self.chance.random() < 0.2),
                 resends=self.chance.random() < 0.3,
@@ -274,6 +292,8 @@ def faults(story: Story) -> list[str]:
             found.append(f"{name} ended as {message.phase}")
         if effects > (1 + ambiguous if message.resends else 1):
             found.append(f"{name} reached its customer {effects} times")
+        if any(e.number != str(message.sender.int) for one in mine for e in story.meta.effects if e.attempt == one.id):
+            found.append(f"{name} left from another number")
         if message.status in {"sent", "delivered", "read"} and not any(
             effect.attempt == one.id for one in mine for effect in story.meta.effects
         ):

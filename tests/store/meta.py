@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,8 +17,8 @@ class Meta:
     """Serves media by id: first at the webhook's own URL, `/bytes/ID`, else where a description says, `/fresh/ID`.
 
     `media` are pictures, or how many times `BLOCK` is to be repeated. `broken` are paths whose connection is cut in the
-    middle, `gone` paths that answer 404. While it `refuses_tokens` every token has expired. `uploads` are the digest of
-    each file that came and its Content-Length.
+    middle, `gone` paths that answer 404. While `is_barred` the token is refused. `uploads` are the digest of each file
+    that came and its Content-Length.
     """
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class Meta:
         self.media: dict[str, bytes | int] = {}
         self.broken: set[str] = set()
         self.gone: set[str] = set()
-        self.refuses_tokens = False
+        self.is_barred = False
         self.visits: Counter[str] = Counter()
         self.uploads: list[tuple[bytes, int | None]] = []
 
@@ -90,6 +89,5 @@ class Meta:
     def _visited(self, request: web.Request) -> None:
         assert request.headers["Authorization"] == TOKEN
         self.visits[request.path] += 1
-        if self.refuses_tokens:
-            error = {"message": "Error validating access token", "type": "OAuthException", "code": 190}
-            raise web.HTTPUnauthorized(text=json.dumps({"error": error}), content_type="application/json")
+        if self.is_barred:
+            raise web.HTTPUnauthorized(text='{"error": {"message": "expired", "code": 190}}')

@@ -139,11 +139,19 @@ class Endless:
 
 
 @asynccontextmanager
-async def endless(ground: Ground, database: str, owner: UUID) -> AsyncIterator[None]:
-    """Keep lanes of received pictures, in which the work never ends."""
+async def endless(
+    ground: Ground, database: str, owner: UUID, *, most: int = 256, began: set[UUID] | None = None
+) -> AsyncIterator[None]:
+    """Keep lanes of received pictures, in which the work never ends; note in `began` whose were worked on."""
+
+    def work(lease: Lease) -> Endless:
+        if began is not None:
+            began.add(lease.key)
+        return Endless(ground.ids)
+
     async with doorbell(database, lanes.CHANNELS.values()) as bell:
         leases = Leases(ground.pool, lanes.HEAR, owner)
-        keeper = Keeper(leases, bell, SystemClock(), work=lambda _: Endless(ground.ids))
+        keeper = Keeper(leases, bell, SystemClock(), work=work, most=most)
         running = asyncio.create_task(keeper.run())
         try:
             yield
@@ -172,6 +180,26 @@ async def test_a_keeper_that_comes_later_gets_its_share_of_busy_lanes_and_leaves
         async with endless(ground, database, second):
             await come_to(2, 2)
         await come_to(4, 0)
+
+
+async def test_lanes_whose_work_never_ends_let_others_have_a_turn(ground: Ground, database: str) -> None:
+    numbers = [ground, *[await ground.another_number(f"10654035224293{number}") for number in range(3)]]
+    for place, number in enumerate(numbers):
+        await number.customer_writes(wamid=f"wamid.{place}")
+    began: set[UUID] = set()
+
+    async with endless(ground, database, ground.ids.uuid(), most=2, began=began), asyncio.timeout(CAP):
+        while began != {number.sender for number in numbers}:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def test_a_lease_tells_whose_its_lane_is(ground: Ground) -> None:
+    await ground.customer_writes()
+    await ground.send(media_url="https://shop.example/a.jpg")
+
+    leases = [await ground.lease(kind) for kind in (lanes.HEAR, lanes.PREPARE)]
+
+    assert [one.workspace for one in leases] == [ground.app.workspace_id] * 2
 
 
 async def test_a_stopped_keeper_gives_its_lane_back_at_once(ground: Ground, database: str) -> None:

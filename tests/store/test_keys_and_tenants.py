@@ -153,3 +153,17 @@ async def test_only_the_first_number_of_a_workspace_is_its_default_and_one_may_m
         (PNID, True, ACCOUNT.waba_id),
         ("222", False, "333"),
     ]
+
+
+async def test_a_new_number_has_the_pace_it_is_set_up_with_and_a_known_one_keeps_its_own(ground: Ground) -> None:
+    async def put(per_second: float) -> float:
+        await tenants.put_account(
+            ground.pool, VAULT, ground.ids, ground.app, ACCOUNT, phone_number_id="106540352242931",
+            display_number="+1 555-1", per_second=per_second,
+        )  # fmt: skip
+        query = "SELECT per_second FROM sender WHERE phone_number_id = '106540352242931'"
+        return float(await ground.pool.fetchval(query))
+
+    assert await put(20) == 20
+    await ground.pool.execute("UPDATE sender SET per_second = 33 WHERE phone_number_id = '106540352242931'")
+    assert await put(20) == 33

@@ -255,3 +255,29 @@ async def test_the_turn_is_found_without_looking_at_all_that_waits_for_one_perso
     assert "message_waiting" in plan
     assert not any(f"rows={count}" in plan for count in range(100, 3000))
     assert PAIR_PACE.credit == timedelta(seconds=264)
+
+
+async def test_how_long_a_message_holds_the_next_up_is_a_setting(ground: Ground) -> None:
+    await ground.customer_writes(image_state=None)
+    first, second = await ground.send(), await ground.send()
+    beginning = Beginning(await ground.lease(), first, ground.ids.uuid())
+    assert await begin(ground.pool, [beginning], hold=timedelta(seconds=4)) == [True]
+
+    await ground.time_passes(timedelta(seconds=3))
+    assert await ground.may_go() == []
+
+    await ground.time_passes(timedelta(seconds=1))
+    assert await ground.may_go() == [second]
+
+
+async def test_it_is_so_for_what_waits_for_its_picture_too(ground: Ground) -> None:
+    await ground.customer_writes(image_state=None)
+    fetched = await ground.new_send(media_url="https://shop.example/a.jpg")
+    await admit(ground.pool, [fetched], hold=timedelta(seconds=4))
+    second = await ground.send()
+
+    await ground.time_passes(timedelta(seconds=3))
+    assert await ground.may_go() == []
+
+    await ground.time_passes(timedelta(seconds=1))
+    assert await ground.may_go() == [second]

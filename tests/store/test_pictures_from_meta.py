@@ -6,7 +6,7 @@ import hashlib
 import io
 import tracemalloc
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tests.store.meta import BLOCK, Meta
 from picha.gateway.blobs import Blobs
 from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.blobs.s3 import S3Blobs
-from picha.gateway.hearing.fetch import Fetching
+from picha.gateway.hearing.fetch import Budgets, Fetching, budgets
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph, open_graph
 from picha.gateway.pictures.intake import Album
@@ -59,6 +59,7 @@ class Shop:
     graph: Graph
     blobs: Blobs
     home: Path
+    budgets: Budgets = field(default_factory=budgets)
 
     async def hears(self, **media: str) -> None:
         """Let a customer send a picture with a caption."""
@@ -72,7 +73,7 @@ class Shop:
         for _ in range(times):
             await self.ground.pool.execute("UPDATE message SET due_at = now() WHERE due_at IS NOT NULL")
             lease = await self.ground.lease(lanes.HEAR)
-            work = Fetching(lease, album, self.graph, book)
+            work = Fetching(lease, album, self.graph, book, self.budgets)
             for piece in await work.due(()):
                 await work.perform(piece)
             await lanes.release(self.ground.pool, lease)
@@ -225,23 +226,6 @@ async def test_a_picture_that_never_comes_is_unavailable_after_ten_tries_and_its
     assert ten.error_detail
 
 
-@pytest.mark.parametrize(("age", "state"), [(71, "pending"), (73, "unavailable")])
-@local
-async def test_a_picture_waits_three_days_for_a_token_that_whatsapp_takes(shop: Shop, age: int, state: str) -> None:
-    shop.meta.media[ID] = picture()
-    shop.meta.refuses_tokens = True
-    await shop.hears(url=f"{shop.meta.url}/bytes/{ID}", sha256=based(picture()))
-    await shop.ground.pool.execute("UPDATE message SET created_at = now() - $1 * interval '1 hour'", age)
-
-    refused = await shop.fetches(12 if state == "pending" else 1)
-
-    tries = await shop.ground.pool.fetchval("SELECT tries FROM message")
-    assert (refused.image_state, refused.caption, tries) == (state, CAPTION, 0)
-    shop.meta.refuses_tokens = False
-    if state == "pending":
-        assert (await shop.fetches()).image_state == "stored"
-
-
 @local
 async def test_more_than_any_medium_has_is_not_read_to_its_end_and_not_asked_for_again(shop: Shop) -> None:
     shop.meta.media[ID] = 1700
@@ -267,6 +251,58 @@ async def test_a_blob_store_that_is_away_is_no_try_of_the_picture(shop: Shop) ->
     assert 0 < seconds <= 300
     (shop.home / "away").rename(shop.home / "writing")
     assert (await shop.fetches()).image_state == "stored"
+
+
+@local
+async def test_a_refused_token_pauses_the_number_and_costs_no_picture(shop: Shop) -> None:
+    shop.meta.media[ID] = picture()
+    shop.meta.is_barred = True
+    await shop.hears(url=f"{shop.meta.url}/bytes/{ID}", sha256=based(picture()))
+    await shop.ground.pool.execute("UPDATE message SET created_at = now()")
+
+    refused = await shop.fetches(12)
+
+    tries, seconds = await shop.put_off()
+    assert (refused.image_state, tries) == ("pending", 0)
+    assert 0 < seconds <= 300
+    assert await shop.ground.pool.fetchval("SELECT paused_for FROM sender") == "token"
+    # A token that works again is stored.
+    shop.meta.is_barred = False
+    shop.budgets.clear()
+    assert (await shop.fetches()).image_state == "stored"
+
+
+@local
+async def test_a_token_that_nobody_mends_for_as_long_as_meta_keeps_a_picture_ends_it(shop: Shop) -> None:
+    shop.meta.is_barred = True
+    await shop.hears(sha256=based(picture()))
+    await shop.ground.pool.execute("UPDATE message SET created_at = now() - interval '7 days'")
+
+    assert (await shop.fetches()).image_state == "unavailable"
+
+
+@local
+async def test_no_more_errors_are_asked_for_than_meta_bears_and_what_waits_is_no_further_tried(shop: Shop) -> None:
+    for number in range(15):
+        await shop.ground.customer_writes(f"1650555{number:04}", f"wamid.{number}", id=f"90{number}")
+
+    await shop.fetches()
+
+    tries = [row[0] for row in await shop.ground.pool.fetch("SELECT tries FROM message")]
+    assert sorted(tries) == [0] * 5 + [1] * 10
+    assert shop.meta.visits.total() == 10
+
+
+@local
+async def test_pictures_that_are_there_are_asked_for_without_end(shop: Shop) -> None:
+    for number in range(25):
+        shop.meta.media[f"90{number}"] = picture()
+        await shop.ground.customer_writes(f"1650555{number:04}", f"wamid.{number}", id=f"90{number}")
+
+    await shop.fetches()
+
+    states = {row[0] for row in await shop.ground.pool.fetch("SELECT image_state FROM message")}
+    assert states == {"stored"}
 
 
 @local

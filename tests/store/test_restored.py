@@ -1,7 +1,10 @@
 """A database that was put back to an earlier state is seen, whoever runs, and nothing is sent until it is confirmed."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
@@ -12,7 +15,8 @@ from tests.store.test_doctor_looks import Doctor
 from picha.gateway.blobs import Blobs, BlobsUnreachable
 from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.domain.outcomes import Accepted, Ambiguous
-from picha.gateway.store import epochs
+from picha.gateway.store import epochs, outbox
+from picha.gateway.store.ledger import decide, equip
 from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.upkeep import restored
 from picha.gateway.upkeep.restored import Watch, watching
@@ -224,6 +228,63 @@ async def test_a_late_answer_counts_more_than_the_doubt(ground: Ground, blobs: L
     assert (await ground.see(message)).phase == "unknown"
     await ground.settle(message, attempt, Accepted("wamid.OUT1"))
     assert (await ground.see(message)).phase == "submitted"
+
+
+async def doubted(ground: Ground, blobs: LocalBlobs, **wish: Any) -> UUID:
+    """Let a send wait in a database that is put back then, and the soft wait of its doubt pass."""
+    await ground.customer_writes()
+    await ground.meta_is_heard()
+    message = await ground.send(**wish)
+    await restored.hold(ground.pool, SystemClock())
+    await restored.confirm(ground.pool, blobs, sends_waiting=False)
+    await ground.time_passes(timedelta(seconds=121))
+    return message
+
+
+async def test_what_waited_unsent_is_sent_under_resend_once_meta_is_heard_again(
+    ground: Ground, blobs: LocalBlobs
+) -> None:
+    message = await doubted(ground, blobs, on_unknown="resend")
+    # What was heard before the doubt says nothing.
+    await ground.pool.execute("UPDATE sender SET heard_at = (SELECT at FROM decision)")
+    assert await decide.resend(ground.pool) == 0
+    await ground.meta_is_heard()
+
+    assert await decide.resend(ground.pool) == 1
+
+    assert (await ground.see(message)).phase == "queued"
+    assert await ground.may_go() == [message]
+    assert await ground.story(message) == ["doubted", "resent"]
+
+
+async def test_what_waited_for_its_picture_waits_for_it_again_before_it_is_resent(
+    ground: Ground, blobs: LocalBlobs
+) -> None:
+    url = "https://shop.example/a.jpg"
+    message = await doubted(ground, blobs, on_unknown="resend", media_url=url)
+    await ground.meta_is_heard()
+
+    assert await decide.resend(ground.pool) == 1
+
+    [picture] = await outbox.to_prepare(ground.pool, ground.app.workspace_id, busy=[], most=10)
+    assert (picture.id, picture.media_url) == (message, url)
+    assert await ground.may_go() == []
+    await equip.ready(ground.pool, message, await ground.picture())
+    assert await ground.may_go() == [message]
+
+
+async def test_under_hold_it_is_given_up_until_a_person_sends_it(ground: Ground, blobs: LocalBlobs) -> None:
+    message = await doubted(ground, blobs)
+    await ground.meta_is_heard()
+    assert await decide.resend(ground.pool) == 0
+    await ground.time_passes(timedelta(minutes=15))
+    assert await decide.give_up(ground.pool) == 1
+
+    assert await decide.send_again(ground.pool, message)
+
+    view = await ground.see(message)
+    assert (view.phase, view.status, view.error_code) == ("queued", "pending", None)
+    assert await ground.may_go() == [message]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from tests.simulation.flood import Flood, flooded, unfair
 from tests.simulation.meta import Fate, Meta
 from tests.simulation.model import Message, Model, Ready
 from tests.simulation.world import Story, faults, told
@@ -139,3 +140,45 @@ def test_a_seeded_bug_is_found(bug: type) -> None:
     part = "meta" if issubclass(bug, Meta) else "model"
 
     assert any(faults(told(seed, **{part: bug})) for seed in range(WITHIN))
+
+
+@pytest.mark.timeout(3600)
+def test_no_number_in_trouble_keeps_quiet_ones_or_what_is_urgent_waiting() -> None:
+    """A seed that fails is told again alike by `tests.simulation.flood.flooded(seed)`."""
+    for seed in range(SEEDS // 20):
+        assert not (found := unfair(flooded(seed))), (seed, found)
+
+
+def test_the_floods_are_floods() -> None:
+    stories = [flooded(seed) for seed in range(10)]
+
+    for story in stories:
+        flooding, *quiet = story.model.lanes
+        waiting = [one for one in story.model.messages.values() if one.phase == "queued"]
+        assert {one.sender for one in waiting} <= {flooding}
+        assert quiet
+    assert sum(any(one.phase == "queued" for one in story.model.messages.values()) for story in stories) > 5
+
+
+class OneLaneAtATime(Flood):
+    """A worker that may hold one lane only."""
+
+    most = 1
+
+
+class NoTurns(Model):
+    """Bug: nobody sees that another lane waits for its turn."""
+
+    def is_wanted(self) -> bool:
+        return False
+
+
+def test_a_worker_that_drains_one_number_before_it_takes_the_next_is_found_out() -> None:
+    assert any("quiet" in one for seed in range(20) for one in unfair(flooded(seed, OneLaneAtATime, model=NoTurns)))
+    assert not any(unfair(flooded(seed, OneLaneAtATime)) for seed in range(20))
+
+
+def test_a_lane_that_looks_only_when_it_is_hungry_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("picha.gateway.lanes.keeper._FRESH_SECONDS", float("inf"))
+
+    assert any("urgent" in one for seed in range(20) for one in unfair(flooded(seed)))

@@ -40,6 +40,13 @@ def test_a_decision_that_ends_a_message_is_its_failure(kind: Kind, phase: str) -
     assert ground(Answered("ambiguous", NOON), decision) == Ground(phase, failure=decision)
 
 
+def test_what_was_doubted_is_unknown_whatever_is_known_of_its_attempts() -> None:
+    for answer in (Answered(None, None), Answered("ambiguous", NOON), REJECTED):
+        expected = Ground("unknown", NOON + timedelta(minutes=25))
+
+        assert ground(answer, Answered(Kind.DOUBTED, NOON + timedelta(minutes=10))) == expected
+
+
 @pytest.mark.parametrize(
     ("code", "media_id", "was_healed", "heals"),
     [

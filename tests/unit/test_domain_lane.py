@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picha.gateway.domain.lane import Due, Lane
+from picha.gateway.domain.lane import Due, Lane, share
 from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing
 
@@ -173,3 +173,22 @@ def test_whatever_happens_each_thread_keeps_its_order_and_its_single_flight(
     for thread in set(threads):
         order = [one.id for one in started if one.thread == UUID(int=1000 + thread)]
         assert order == sorted(order, key=lambda id_: id_.int)
+
+
+ONE, OTHER = UUID(int=1), UUID(int=2)
+
+
+@pytest.mark.parametrize(
+    ("parties", "mine", "expected"),
+    [
+        ([ONE], ONE, 512),
+        ([ONE, OTHER], ONE, 256),
+        ([ONE] * 50 + [OTHER], OTHER, 256),
+        ([ONE] * 50 + [OTHER], ONE, 5),
+        ([ONE] * 400 + [OTHER], ONE, 1),
+    ],
+)
+def test_each_workspace_has_an_equal_share_however_many_numbers_it_has(
+    parties: list[UUID], mine: UUID, expected: int
+) -> None:
+    assert share(512, parties, mine) == expected

@@ -25,6 +25,11 @@ CALLBACK_OVERRIDE_MAX_CHARS = 200
 
 SERVICE_WINDOW = timedelta(hours=24)
 
+# Error answers to GET /<media id> that a number may get in so long a time before that call is blocked for half an hour.
+# Meta names no figure; a partner of Meta's does: docs.360dialog.com, "Upload, retrieve or delete media", Constraints.
+MEDIA_ERRORS_MAX = 20
+MEDIA_ERRORS_WITHIN = timedelta(minutes=60)
+
 MEDIA_URL_LIFE = timedelta(minutes=5)
 UPLOADED_MEDIA_LIFE = timedelta(days=30)
 INBOUND_MEDIA_LIFE = timedelta(days=7)
@@ -39,6 +44,8 @@ READ_MARK_LIFE = timedelta(days=30)
 
 # Per business number, in and out together; a number may be raised to 1,000.
 MESSAGES_PER_SECOND = 80
+# Of a number that its phone app uses, too (coexistence).
+COEXISTING_MESSAGES_PER_SECOND = 20
 # One message to one person every six seconds; a burst is borrowed and paid back.
 PAIR_INTERVAL = timedelta(seconds=6)
 PAIR_BURST = 45

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import prometheus_client
 import uvicorn
@@ -23,7 +24,7 @@ from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.domain.pace import Allowance
 from picha.gateway.hearing.digest import Digest
-from picha.gateway.hearing.fetch import Fetching
+from picha.gateway.hearing.fetch import Fetching, budgets
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
@@ -171,8 +172,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_services(ground: Ground, settings: Settings, *, write: Write = admit) -> AsyncIterator[Services]:
-    """Open what the API's handlers work with; their group commits run inside."""
+async def open_services(ground: Ground, settings: Settings, *, write: Write | None = None) -> AsyncIterator[Services]:
+    """Open what the API's handlers work with; their group commits run inside.
+
+    `write` stands in for the ledger's door.
+    """
+    write = write or partial(admit, hold=settings.order_hold)
     turnstile = Turnstile(ground.clock, _allowance(settings))
     backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
     accept = Accept(
@@ -190,7 +195,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write = ad
         accept.group,
         intake.group,
         Fetcher(at_once=32) as fetcher,
-        open_graph() as graph,
+        open_graph(idle_s=settings.meta_idle_seconds) as graph,
         listening as bell,
     ):
         yield Services(
@@ -261,13 +266,14 @@ async def _worker(settings: Settings) -> None:
         bell = await stack.enter_async_context(
             doorbell(settings.database_url, [*lanes.CHANNELS.values(), "picha_digest"])
         )
-        graph = await stack.enter_async_context(open_graph(doubted=ground.doubted))
+        opening = open_graph(doubted=ground.doubted, idle_s=settings.meta_idle_seconds)
+        graph = await stack.enter_async_context(opening)
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
         token_key = ground.vault.derive("callback tokens")
         watch = await stack.enter_async_context(_watching(ground, settings, is_beating=True))
         desk = Desk(
-            Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known),
+            Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known, hold=settings.order_hold),
             graph=graph,
             accounts=ground.book,
             times=ground.times,
@@ -279,6 +285,7 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(desk.beginnings)
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
+        errors = budgets()
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         workers: list[Keeper | Digest] = [
             _keeper(
@@ -294,7 +301,7 @@ async def _worker(settings: Settings) -> None:
                 ground,
                 bell,
                 lanes.PREPARE,
-                lambda lease: Preparing(lease, bringer),
+                lambda lease: Preparing(lease, bringer, settings.order_hold),
                 room=16,
                 slots=_FETCHES,
                 may_work=watch.may_send,
@@ -303,7 +310,7 @@ async def _worker(settings: Settings) -> None:
                 ground,
                 bell,
                 lanes.HEAR,
-                lambda lease: Fetching(lease, ground.album, graph, ground.book),
+                lambda lease: Fetching(lease, ground.album, graph, ground.book, errors),
                 room=8,
                 slots=_FETCHES,
             ),

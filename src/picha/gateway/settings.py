@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -177,6 +178,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["200"],
         ),
     ] = 2000
+    order_hold_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="A message that was begun, or waits for its picture, holds up what follows it in its "
+            "conversation for so many seconds at most. The same for every api and worker.",
+            examples=["10"],
+        ),
+    ] = 30.0
+    meta_idle_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="A connection to Meta that is idle for so many seconds is closed: a send on one that Meta has "
+            "just closed leaves nobody knowing what became of it.",
+            examples=["4"],
+        ),
+    ] = 10.0
     keys: Annotated[
         str, Meta(description="The master key ring itself, one `<id>:<base64>` a line; wins over keys_file.")
     ] = ""
@@ -213,6 +234,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     log_json: Annotated[bool, Meta(description="Log one JSON object a line.")] = False
     parent_pid: Annotated[int, Meta(ge=0, description="Stop when this process is gone; set by `picha up`.")] = 0
+
+    @property
+    def order_hold(self) -> timedelta:
+        """How long a message holds up what follows it in its conversation."""
+        return timedelta(seconds=self.order_hold_seconds)
 
     @property
     def base_url(self) -> str:

@@ -105,7 +105,14 @@ async def put_number(pool: Pool, vault: Vault, ids: Ids, app: App, account: NewA
         NumberTakenError: another workspace has it.
     """
     async with open_graph() as graph:
-        display_number = await graph.display_number(account, phone_number_id)
+        number = await graph.number(account, phone_number_id)
     return await tenants.put_account(
-        pool, vault, ids, app, account, phone_number_id=phone_number_id, display_number=display_number
+        pool,
+        vault,
+        ids,
+        app,
+        account,
+        phone_number_id=phone_number_id,
+        display_number=number.display_phone_number,
+        per_second=number.messages_per_second,
     )

@@ -37,18 +37,28 @@ class Ground:
 def ground(answer: Answered, decision: Answered | None) -> Ground:
     """Return the ground under a message whose newest attempt got `answer`, and about which `decision` came last."""
     if decision is not None:
-        if decision.name in ANOTHER:
-            return Ground("queued")
-        return Ground("cancelled" if decision.name == Kind.CANCELLED else "failed", failure=decision)
+        return _decided(decision)
     match answer.name:
         case None:
             return Ground("sending")
         case "rejected":
             return Ground("failed", failure=answer)
         case "ambiguous":
-            return Ground("unknown", answer.at + GIVE_UP_AFTER if answer.at else None)
+            return _unknown(answer)
         case _:
             return Ground("queued")
+
+
+def _decided(decision: Answered) -> Ground:
+    if decision.name in ANOTHER:
+        return Ground("queued")
+    if decision.name == Kind.DOUBTED:
+        return _unknown(decision)
+    return Ground("cancelled" if decision.name == Kind.CANCELLED else "failed", failure=decision)
+
+
+def _unknown(since: Answered) -> Ground:
+    return Ground("unknown", since.at + GIVE_UP_AFTER if since.at else None)
 
 
 def is_healable(code: int, media_id: str | None, *, was_healed: bool) -> bool:

@@ -6,7 +6,7 @@ priorities the higher goes first, but every fifth start belongs to the lower one
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,14 @@ from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing, Rest
 
 _HIGH_IN_A_ROW = 4
+
+
+def share(slots: int, parties: Sequence[UUID], mine: UUID) -> int:
+    """Return how many of a process's slots a lane of `mine` has, where `parties` names the party of every lane held.
+
+    Each party has as much as any other, however many lanes it has, and divides it evenly among them; a lane has one.
+    """
+    return max(1, slots // len(set(parties)) // parties.count(mine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,14 @@ class Lane:
         return len(self._flying)
 
     @property
+    def has_room(self) -> bool:
+        """Whether one more may be in flight."""
+        return self.in_flight < (1 if self._rest.is_probing else self.room)
+
+    @property
     def is_hungry(self) -> bool:
         """Whether another look at the store could start something: there is room and nothing startable is known."""
-        return self._has_room and not self._knows_any
+        return self.has_room and not self._knows_any
 
     @property
     def busy_threads(self) -> frozenset[UUID]:
@@ -65,7 +78,7 @@ class Lane:
     @property
     def opens_at(self) -> float | None:
         """The moment from which on something that is known could start; None when nothing is, or there is no room."""
-        if not self._has_room or not self._knows_any:
+        if not self.has_room or not self._knows_any:
             return None
         return max(self._rest.until, self._pace.opens_at if self._pace else self._rest.until)
 
@@ -96,10 +109,6 @@ class Lane:
         """Land one piece, so that the next of its thread may start; how it landed may send the lane to rest."""
         self._busy.discard(self._flying.pop(work))
         self._rest.land(landing, now, chance=chance)
-
-    @property
-    def _has_room(self) -> bool:
-        return self.in_flight < (1 if self._rest.is_probing else self.room)
 
     @property
     def _knows_any(self) -> bool:

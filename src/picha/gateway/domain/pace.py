@@ -71,3 +71,27 @@ class Allowance:
     def span_s(self) -> float:
         """How many seconds it takes until all is paid back of what may be borrowed."""
         return self.burst / self.per_second
+
+
+class ErrorBudget:
+    """At most `most` errors in any time `within`, of which half may come at once.
+
+    Whoever asks for something that may fail spends first, and is refunded when it did not fail. Moments are seconds of
+    a steady clock.
+    """
+
+    def __init__(self, most: int, within: timedelta) -> None:
+        self._interval = within.total_seconds() / (most / 2)
+        self._credit = self._interval * (most / 2 - 1)
+        self._paid_back_at = float("-inf")
+
+    def spend(self, now: float) -> bool:
+        """Take one error into account if there is one left; tell if there was."""
+        if now < self._paid_back_at - self._credit:
+            return False
+        self._paid_back_at = max(self._paid_back_at, now) + self._interval
+        return True
+
+    def refund(self) -> None:
+        """Give back what was spent on something that did not fail."""
+        self._paid_back_at -= self._interval

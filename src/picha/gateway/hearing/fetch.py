@@ -1,36 +1,39 @@
 """The hear lane: fetch the pictures that customers sent, check them, keep them. The caption is never lost."""
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import msgspec
 
 from picha.cloudapi.media import digest_of
 from picha.gateway.domain.lane import Due
+from picha.gateway.domain.pace import ErrorBudget
 from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta.accounts import AccountBook
+from picha.gateway.meta.barring import bar
 from picha.gateway.meta.graph import Graph, GraphCallError
+from picha.gateway.meta.limits import INBOUND_MEDIA_LIFE, MEDIA_ERRORS_MAX, MEDIA_ERRORS_WITHIN
 from picha.gateway.metrics import PICTURES
 from picha.gateway.pictures.intake import Album
-from picha.gateway.store import outbox, tenants
+from picha.gateway.store import numbers, outbox, tenants
 from picha.gateway.store.files import File
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import equip
 from picha.gateway.store.outbox import Picture
+from picha.gateway.store.tenants import Account
 from picha.kit.crashpoints import crashpoint
 from picha.kit.ids import chance
-from picha.kit.logs import logger
 
 _MOST = 64
 # With pauses that double up to five minutes, ten tries take about twenty minutes.
 TRIES = 10
 _LONGEST_WAIT = timedelta(minutes=5)
-# How long a picture waits for somebody to store another token. Meta keeps it for seven days.
-TOKEN_WAIT = timedelta(days=3)
 
 
 class _Media(msgspec.Struct):
@@ -40,14 +43,27 @@ class _Media(msgspec.Struct):
     sha256: str | None = None
 
 
+class _SpentError(Exception):
+    """One more error of Meta's, and it would answer nobody who asks for a picture of this number."""
+
+
+Budgets = defaultdict[UUID, ErrorBudget]
+
+
+def budgets() -> Budgets:
+    """Return the budgets of a process, by number: a lane has one owner, so that each can count for itself."""
+    return defaultdict(lambda: ErrorBudget(MEDIA_ERRORS_MAX, MEDIA_ERRORS_WITHIN))
+
+
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """The work of one number's hear lane."""
+    """The work of one number's hear lane. `budgets` are those of all numbers' errors, which outlive the lane."""
 
     lease: Lease
     album: Album
     graph: Graph
     book: AccountBook
+    budgets: Budgets = field(default_factory=budgets)
 
     async def opened(self) -> None:
         """Nothing to clean up: a fetch that was cut off is simply made again."""
@@ -64,9 +80,10 @@ class Fetching:
         try:
             file = await self._kept(picture, media)
         except GraphCallError as error:
-            await self._failed(picture, error)
-        except OSError:
-            # The store of the bytes does not serve: no fault of Meta's, which is not asked once a second meanwhile.
+            await self._put_off(picture, error)
+        except (OSError, _SpentError):
+            # The store of the bytes does not serve, or Meta is not to be asked: no fault of the picture, and neither is
+            # asked once a second meanwhile.
             await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
         else:
             state, detail = _compare(media.sha256, file.digest)
@@ -76,21 +93,18 @@ class Fetching:
             crashpoint("fetch_after_commit")
         return Landing.MUTE
 
-    async def _failed(self, picture: Picture, error: GraphCallError) -> None:
-        pool = self.album.pool
-        if error.bars and self.album.clock.now() - picture.created_at < TOKEN_WAIT:
-            # No fault of the picture's: all of the number's are refused until its token is put right.
-            logger("hearing").warning(
-                "WhatsApp refuses the number's token, so a customer's picture waits: store a new token, then it comes",
-                sender=str(picture.sender_id),
-                code=error.code,
-            )
-            await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+    async def _put_off(self, picture: Picture, error: GraphCallError) -> None:
+        """Look for a picture later, or say that it will not come."""
+        if error.bars:
+            await bar(partial(numbers.pause, self.album.pool), self.lease.key, error.code)
+        if error.bars and picture.age < INBOUND_MEDIA_LIFE:
+            # Whatever becomes of the token, Meta keeps the picture for so long.
+            await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
         elif error.again and picture.tries + 1 < TRIES:
-            await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+            await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
         else:
             PICTURES.labels("meta", "unavailable").inc()
-            await equip.received(pool, picture.id, state="unavailable", file=None, detail=error.detail)
+            await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
 
     async def _kept(self, picture: Picture, media: _Media) -> File:
         """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""
@@ -101,8 +115,22 @@ class Fetching:
         if media.url and not picture.tries:
             with suppress(GraphCallError):
                 return await self._keep(picture, media, self.graph.download(account, media.url))
-        described = await self.graph.describe(account, sender.phone_number_id, media.id)
-        return await self._keep(picture, media, self.graph.download(account, described.url))
+        url = await self._fresh_url(account, sender.phone_number_id, media.id)
+        return await self._keep(picture, media, self.graph.download(account, url))
+
+    async def _fresh_url(self, account: Account, phone_number_id: str, media_id: str) -> str:
+        budget = self.budgets[self.lease.key]
+        if not budget.spend(self.album.clock.monotonic()):
+            raise _SpentError
+        has_failed = False
+        try:
+            return (await self.graph.describe(account, phone_number_id, media_id)).url
+        except GraphCallError as error:
+            has_failed = error.is_answer
+            raise
+        finally:
+            if not has_failed:
+                budget.refund()
 
     async def _keep(self, picture: Picture, media: _Media, pieces: AsyncGenerator[bytes, None]) -> File:
         announced_type = media.mime_type or "application/octet-stream"

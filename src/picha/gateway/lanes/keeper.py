@@ -1,12 +1,13 @@
 """Holds leases on one kind of lane and drains each of them until it is empty, lost, or the process stops."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
-from picha.gateway.domain.lane import Due, Lane
+from picha.gateway.domain.lane import Due, Lane, share
 from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing
 from picha.gateway.lanes.doorbell import POLL_SECONDS, Doorbell, pause
@@ -19,6 +20,9 @@ from picha.kit.logs import logger
 
 _IDLE_SECONDS = 1.0
 _REST_SECONDS = 1.0
+# For how long what is known to be due is believed to be all: of a slow lane it may last for minutes, and something more
+# urgent may have come since.
+_FRESH_SECONDS = 1.0
 # Pieces started between two looks at the lease; for sends, attempts committed before their sockets open.
 _BATCH = 16
 
@@ -42,8 +46,8 @@ class Keeper:
     """One process's share of the lanes of one kind.
 
     `most` bounds the lanes held, `room` what flies in each, and `slots` what flies in all of them: when lanes are many
-    each has an equal share, so that no busy one takes what the quiet ones need. While `may_work` says no, nothing is
-    taken or begun.
+    each workspace has an equal share, and divides it evenly among its own, so that no busy one takes what the quiet
+    ones need. While `may_work` says no, nothing is taken or begun.
     """
 
     def __init__(
@@ -95,9 +99,12 @@ class Keeper:
 
     async def _take(self) -> list[Lease]:
         asked_at = self._clock.monotonic()
-        if len(self._held) >= self._most or asked_at < self._modest_until or not self._may_work():
+        if asked_at < self._modest_until or not self._may_work():
             return []
         try:
+            if len(self._held) >= self._most:
+                await self._make_room()
+                return []
             leases = await self._leases.take(self._most - len(self._held))
         except Exception as error:  # noqa: BLE001 - what flies must not be cancelled for a look that failed
             self._log.warning("no lanes taken, trying again", error=str(error))
@@ -129,6 +136,16 @@ class Keeper:
             self._leaving.update(list(self._held)[-surplus:])
             self._bell.ring(self._channel)
 
+    async def _make_room(self) -> None:
+        """Give one lane up, of the party that has most, the one held for longest, if another waits for its turn."""
+        if not self._leaving and await self._leases.is_wanted():
+            parties = Counter(map(_party, self._held))
+            self._leaving.add(max(self._held, key=lambda lease: parties[_party(lease)]))
+            self._bell.ring(self._channel)
+
+    def _room_of(self, lease: Lease) -> int:
+        return min(self._room, share(self._slots, [_party(one) for one in self._held], _party(lease)))
+
     def _may_begin(self, lease: Lease) -> bool:
         if self._stopping or lease in self._leaving or not self._may_work():
             return False
@@ -155,12 +172,13 @@ class Keeper:
         lane = Lane(room=self._room, pace=await work.opened())
         with self._bell.waiter(self._channel) as wake:
             async with asyncio.TaskGroup() as flights:
-                woken = True
+                woken, fresh_until = True, float("-inf")
                 while self._may_begin(lease) and (woken or lane.in_flight or lane.opens_at is not None):
                     wake.clear()
-                    lane.room = max(1, min(self._room, self._slots // len(self._held)))
-                    if lane.is_hungry:
+                    lane.room = self._room_of(lease)
+                    if lane.is_hungry or (lane.has_room and fresh_until <= self._clock.monotonic()):
                         lane.offer(await self._look(work, lane))
+                        fresh_until = self._clock.monotonic() + _FRESH_SECONDS
                     started = lane.start(_BATCH, self._clock.monotonic())
                     for piece in started:
                         flights.create_task(self._fly(work, lane, piece, wake))
@@ -195,3 +213,7 @@ class Keeper:
         finally:
             lane.done(piece.id, self._clock.monotonic(), landing, chance=self._chance())
             wake.set()
+
+
+def _party(lease: Lease) -> UUID:
+    return lease.workspace or lease.key

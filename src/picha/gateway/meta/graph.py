@@ -14,7 +14,12 @@ from aiohttp.payload import AsyncIterablePayload, BytesPayload
 
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import decode_error, lookup
-from picha.cloudapi.limits import MEDIA_MAX_BYTES, READ_MARK_LIFE
+from picha.cloudapi.limits import (
+    COEXISTING_MESSAGES_PER_SECOND,
+    MEDIA_MAX_BYTES,
+    MESSAGES_PER_SECOND,
+    READ_MARK_LIFE,
+)
 from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
 from picha.cloudapi.messages import MessageSend, ReadMark, encode_read_mark, encode_send
 from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
@@ -44,16 +49,27 @@ Credentials = Account | NewAccount
 class GraphCallError(Exception):
     """An upload, a description or a download failed; `again` tells whether another try may help.
 
-    With `bars` Meta refuses all of the number's calls until somebody puts something right: its token.
+    With `bars` Meta refuses all of the number's calls until somebody puts something right: its token. `is_answer`
+    tells that Meta answered at all.
     """
 
-    def __init__(self, detail: str, *, again: bool, code: int | None = None, bars: bool = False) -> None:
+    def __init__(
+        self, detail: str, *, again: bool, code: int | None = None, bars: bool = False, is_answer: bool = False
+    ) -> None:
         super().__init__(detail)
-        self.detail, self.again, self.code, self.bars = detail, again, code, bars
+        self.detail, self.again, self.code, self.bars, self.is_answer = detail, again, code, bars, is_answer
 
 
-class _Number(msgspec.Struct):
+class Number(msgspec.Struct, frozen=True):
+    """Which phone number a phone_number_id is, and whether its phone app uses it, too (coexistence)."""
+
     display_phone_number: str
+    is_on_biz_app: bool = False
+
+    @property
+    def messages_per_second(self) -> float:
+        """How many messages a second Meta lets it send."""
+        return COEXISTING_MESSAGES_PER_SECOND if self.is_on_biz_app else MESSAGES_PER_SECOND
 
 
 def _nothing() -> None:
@@ -140,12 +156,12 @@ class Graph:
             detail = f"It knows no such message of the last {READ_MARK_LIFE.days} days."
             raise GraphCallError(detail, again=False, code=error.code) from error
 
-    async def display_number(self, account: Credentials, phone_number_id: str) -> str:
+    async def number(self, account: Credentials, phone_number_id: str) -> Number:
         """Ask which phone number a phone_number_id is; raises `GraphCallError`."""
-        params = {"fields": "display_phone_number"}
+        params = {"fields": ",".join(Number.__struct_fields__)}
         body = await self._ask("GET", f"{account.graph_url}/{phone_number_id}", account, params=params)
         try:
-            return msgspec.json.decode(body, type=_Number).display_phone_number
+            return msgspec.json.decode(body, type=Number)
         except msgspec.DecodeError as error:
             raise GraphCallError("WhatsApp does not tell the number's digits.", again=True) from error
 
@@ -289,13 +305,14 @@ def _may_see_token(account: Credentials, url: str) -> bool:
 def _refusal(status: int, body: bytes) -> GraphCallError:
     error = decode_error(body)
     if error is None:
-        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True)
+        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True, is_answer=True)
     # Which media failures pass by themselves is not documented; all but a refused token or permission are tried again.
     return GraphCallError(
         explain(error.code, error.details or error.message),
         again=status not in {401, 403},
         code=error.code,
         bars=lookup(error.code).outcome is OutcomeClass.BARRED,
+        is_answer=True,
     )
 
 
@@ -312,12 +329,15 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 @asynccontextmanager
 async def open_graph(
-    *, patience: aiohttp.ClientTimeout = _TIMEOUT, doubted: frozenset[int] = frozenset()
+    *,
+    patience: aiohttp.ClientTimeout = _TIMEOUT,
+    doubted: frozenset[int] = frozenset(),
+    idle_s: float = _IDLE_SECONDS,
 ) -> AsyncIterator[Graph]:
     """Open the process's client: no proxy from the environment, no redirects, no cookies, no retries.
 
-    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise. For
-    `doubted` see `classify`.
+    A connection must stand within 5 seconds and a call be over within 30, unless `patience` says otherwise; one that
+    is idle for `idle_s` is closed. For `doubted` see `classify`.
     """
 
     async def left(_session: object, context: Any, _params: object) -> None:
@@ -329,7 +349,7 @@ async def open_graph(
     # Headers are written first: before this signal not one byte of the request has left.
     trace.on_request_headers_sent.append(left)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=idle_s),
         timeout=patience,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,

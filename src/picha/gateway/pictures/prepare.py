@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.domain.lane import Due
+from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.metrics import PICTURES
@@ -29,10 +30,11 @@ _TITLES = {NOT_FETCHED: "Media download error", NOT_USABLE: "Media upload error"
 
 @dataclass(frozen=True, slots=True)
 class Preparing:
-    """The work of one workspace's prepare lane."""
+    """The work of one workspace's prepare lane; `hold` is how long a send holds up what follows it."""
 
     lease: Lease
     bringer: Bringer
+    hold: timedelta = HOLD
 
     async def opened(self) -> None:
         """Nothing to clean up: a fetch that was cut off is simply made again."""
@@ -54,14 +56,14 @@ class Preparing:
                 policy=picture.image_policy or "auto",
             )
         except CrowdedError:
-            await equip.wait(pool, picture.id, longest=_CROWD_LASTS, chance=chance())
+            await equip.wait(pool, picture.id, longest=_CROWD_LASTS, chance=chance(), hold=self.hold)
         except OSError:
             # The store of the bytes does not serve. The picture's host is not to pay for that with a visit a second.
-            await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+            await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance(), hold=self.hold)
         except BringError as error:
             logger("pictures").info("a picture was not brought in", id=str(picture.id), code=error.code)
             if error.again and picture.tries + 1 < TRIES:
-                await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+                await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()), hold=self.hold)
             else:
                 await self._fail(picture, error)
         else:

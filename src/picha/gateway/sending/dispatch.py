@@ -30,10 +30,11 @@ from picha.gateway.domain.pace import Pace
 from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta import tokens
+from picha.gateway.meta.barring import bar
 from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.compose import compose
 from picha.gateway.meta.graph import GraphCallError
-from picha.gateway.metrics import AGAIN, OUTCOMES, PAUSES
+from picha.gateway.metrics import AGAIN, OUTCOMES
 from picha.gateway.sending.desk import Berths, Desk
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.lanes import Lease
@@ -110,7 +111,7 @@ class Dispatch:
             await asyncio.sleep(_PAUSE)
             return Landing.MUTE
         if isinstance(outcome, Barred):
-            await self._bar(outcome)
+            await bar(self.desk.book.pause, self._sender.id, outcome.code)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         if isinstance(outcome, Rejected | Barred | Ambiguous):
             name = NAMES[type(outcome)]
@@ -144,7 +145,7 @@ class Dispatch:
 
     async def _picture(self, send: Outgoing, account: Account) -> _Picture | None:
         """Return the picture as Meta knows it; None when that failed, and the message was put off or failed."""
-        if send.file_id is None:
+        if send.file_id is None and (send.media_url is not None or send.message_type != "image"):
             return _Picture(link=send.media_url)
         detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
         try:
@@ -158,7 +159,7 @@ class Dispatch:
             pass
         except GraphCallError as error:
             if error.bars:
-                await self._bar(Barred(str(error.code), error.detail))
+                await bar(self.desk.book.pause, self._sender.id, error.code)
                 return None
             detail, code, again = error.detail, error.code, error.again
         logger("sending").info("a picture was not uploaded", id=str(send.id), code=code, why=detail)
@@ -197,16 +198,6 @@ class Dispatch:
         token = tokens.make(self.desk.token_key, attempt)
         message = compose(send, media_id=picture.media_id, link=picture.link, token=token)
         return await self.desk.graph.send(account, self._sender.phone_number_id, message, on_left=leave)
-
-    async def _bar(self, outcome: Barred) -> None:
-        """Pause the number: until somebody puts its token right, all else would be refused too."""
-        if await self.desk.book.pause(self._sender.id, "token"):
-            PAUSES.labels("token").inc()
-            logger("sending").error(
-                "WhatsApp refuses the number's token, so the number is paused: store a new token, then it goes on",
-                sender=str(self._sender.id),
-                code=outcome.code,
-            )
 
     async def _settle(self, settlement: Settlement) -> None:
         """Record an outcome, however long the database is away: it is all that is known of the send."""

@@ -1,7 +1,7 @@
 """Leases on lanes: who works on what, for how long, and whether there is anything to do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from picha.gateway.store.pool import Pool
@@ -27,16 +27,19 @@ _WORK = {
     HEAR: f"SELECT 1 FROM message WHERE sender_id = lane.key AND {IS_TO_FETCH} AND due_at <= now()",  # noqa: S608
 }
 
-_TAKE = """
+_IS_FREE = "kind = $1 AND (leased_until IS NULL OR leased_until < clock_timestamp()) AND EXISTS ({work})"
+# Who was left alone for the longest comes first.
+_TAKE = f"""
 WITH free AS (
-    SELECT kind, key FROM lane
-    WHERE kind = $1 AND (leased_until IS NULL OR leased_until < clock_timestamp()) AND EXISTS ({work})
-    ORDER BY key LIMIT $3 FOR UPDATE SKIP LOCKED
+    SELECT kind, key FROM lane WHERE {_IS_FREE}
+    ORDER BY greatest(left_at, leased_until) NULLS FIRST, key LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE lane SET owner = $2, fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => $4)
 FROM free WHERE lane.kind = free.kind AND lane.key = free.key
-RETURNING lane.key, lane.fence
-"""
+RETURNING lane.key, lane.fence,
+    coalesce((SELECT workspace_id FROM sender WHERE sender.id = lane.key), lane.key) AS workspace
+"""  # noqa: S608 - constants of this module only
+_IS_WANTED = f"SELECT EXISTS (SELECT FROM lane WHERE {_IS_FREE})"  # noqa: S608 - constants of this module only
 
 _RENEW = """
 UPDATE lane SET leased_until = clock_timestamp() + make_interval(secs => $4)
@@ -45,7 +48,10 @@ WHERE kind = $1 AND lane.key = held.key AND lane.fence = held.fence AND leased_u
 RETURNING lane.key, lane.fence
 """
 
-_RELEASE = "UPDATE lane SET owner = NULL, leased_until = NULL WHERE kind = $1 AND key = $2 AND fence = $3"
+_RELEASE = """
+UPDATE lane SET owner = NULL, leased_until = NULL, left_at = clock_timestamp()
+WHERE kind = $1 AND key = $2 AND fence = $3
+"""
 
 _PRESENT = """
 INSERT INTO keeper (kind, owner, seen_at) VALUES ($1, $2, clock_timestamp())
@@ -60,17 +66,26 @@ FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one lane. `key` is a sender's id, or a workspace's for prepare."""
+    """The right to work on one lane, of `workspace` where that is known.
+
+    `key` is a sender's id, or a workspace's for prepare.
+    """
 
     kind: str
     key: UUID
     fence: int
+    workspace: UUID | None = field(default=None, compare=False)
 
 
 async def take(pool: Pool, kind: str, owner: UUID, *, most: int) -> list[Lease]:
     """Lease up to `most` lanes of `kind` that have due work and no living owner."""
     rows = await pool.fetch(_TAKE.format(work=_WORK[kind]), kind, owner, most, float(LEASE_SECONDS))
-    return [Lease(kind, row["key"], row["fence"]) for row in rows]
+    return [Lease(kind, row["key"], row["fence"], row["workspace"]) for row in rows]
+
+
+async def is_wanted(pool: Pool, kind: str) -> bool:
+    """Tell whether a lane of `kind` has due work and no living owner."""
+    return bool(await pool.fetchval(_IS_WANTED.format(work=_WORK[kind]), kind))
 
 
 async def renew(pool: Pool, kind: str, leases: Sequence[Lease]) -> set[Lease]:
@@ -96,6 +111,10 @@ class Leases:
     async def take(self, most: int) -> list[Lease]:
         """Lease up to `most` lanes that have due work and no living owner."""
         return await take(self._pool, self.kind, self._owner, most=most)
+
+    async def is_wanted(self) -> bool:
+        """Tell whether a lane has due work and no living owner."""
+        return await is_wanted(self._pool, self.kind)
 
     async def renew(self, leases: Sequence[Lease]) -> set[Lease]:
         """Prolong `leases` and return those that still hold."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +44,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A message that waits for its picture: by URL for a send, by Meta's media for one received."""
+    """A message that waits for its picture: by URL for a send, by Meta's media for one received; `age` is how long."""
 
     id: UUID
     workspace_id: UUID
@@ -54,7 +54,7 @@ class Picture:
     image_policy: Policy | None
     facts: dict[str, Any]
     environment: str
-    created_at: datetime
+    age: timedelta
 
 
 # A user id serves where no phone is known.
@@ -83,7 +83,7 @@ ORDER BY next_due
 
 _PICTURES = """
 SELECT message.id, message.workspace_id, sender_id, tries, media_url, message.image_policy,
-    coalesce(facts, '{{}}') AS facts, environment, message.created_at
+    coalesce(facts, '{{}}') AS facts, environment, now() - message.created_at AS age
 FROM message JOIN sender ON sender.id = sender_id
 WHERE {where} AND due_at <= now() AND message.id <> ALL($2::uuid[]) ORDER BY due_at, message.id LIMIT $3
 """

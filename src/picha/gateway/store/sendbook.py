@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.domain.pace import PairPace
 from picha.gateway.store import numbers, outbox, tenants
 from picha.gateway.store.lanes import Lease
@@ -19,11 +20,11 @@ from picha.gateway.store.pool import Pool
 class Sendbook:
     """What waits to be sent, and what became of it. `pace` is that of every pair of a number and a person.
 
-    `epoch` tells the database's epoch as this process knows it.
+    `epoch` tells the database's epoch as this process knows it, `hold` how long a message holds up what follows it.
     """
 
-    def __init__(self, pool: Pool, pace: PairPace, *, epoch: Callable[[], int]) -> None:
-        self._pool, self._pace, self._epoch = pool, pace, epoch
+    def __init__(self, pool: Pool, pace: PairPace, *, epoch: Callable[[], int], hold: timedelta = HOLD) -> None:
+        self._pool, self._pace, self._epoch, self._hold = pool, pace, epoch, hold
 
     async def sender(self, sender: UUID) -> Sender | None:
         """Return one sender."""
@@ -54,11 +55,11 @@ class Sendbook:
 
     async def later(self, message: UUID, after: timedelta) -> None:
         """Put a message off whose picture could not be uploaded."""
-        await equip.later(self._pool, message, after)
+        await equip.later(self._pool, message, after, hold=self._hold)
 
     async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:
         """Commit attempts; tell which ones may be made."""
-        return await begin(self._pool, beginnings, epoch=self._epoch())
+        return await begin(self._pool, beginnings, epoch=self._epoch(), hold=self._hold)
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Record outcomes; tell of which messages it turned out that Meta took them twice."""

@@ -198,8 +198,8 @@ ON CONFLICT (id) DO UPDATE SET meta_app_id = excluded.meta_app_id, graph_url = e
 """
 
 _PUT_SENDER = """
-INSERT INTO sender (id, workspace_id, account_id, environment, phone_number_id, display_number, is_default)
-VALUES ($1, $2, $3, $4, $5, $6,
+INSERT INTO sender (id, workspace_id, account_id, environment, phone_number_id, display_number, per_second, is_default)
+VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, 80),
     NOT EXISTS (SELECT FROM sender WHERE workspace_id = $2 AND environment = $4 AND is_default))
 ON CONFLICT (environment, phone_number_id) DO UPDATE
     SET display_number = excluded.display_number, account_id = excluded.account_id
@@ -228,10 +228,19 @@ async def _keep_previous(connection: Connection, vault: Vault, known: asyncpg.Re
 
 
 async def put_account(
-    pool: Pool, vault: Vault, ids: Ids, app: App, account: NewAccount, *, phone_number_id: str, display_number: str
+    pool: Pool,
+    vault: Vault,
+    ids: Ids,
+    app: App,
+    account: NewAccount,
+    *,
+    phone_number_id: str,
+    display_number: str,
+    per_second: float | None = None,
 ) -> str:
     """Set up an account with one number and that number's lanes, or renew its secrets; return the number's digits.
 
+    `per_second` is a new number's pace, 80 unless told; one that is known keeps the pace that its operator chose.
     An app secret that is replaced goes on verifying webhooks for seven days, as long as Meta tries again.
 
     Raises:
@@ -267,6 +276,7 @@ async def put_account(
             account.environment,
             phone_number_id,
             "".join(filter(str.isdigit, display_number)),
+            per_second,
         )
         if row is None:
             raise NumberTakenError("Another workspace of this gateway has that number; it can be in one only.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.domain.outcomes import HOLD, OnUnknown
@@ -126,8 +126,10 @@ _COLUMNS = (
 )
 
 
-async def admit(pool: Pool, sends: Sequence[NewSend]) -> Collection[UUID]:
+async def admit(pool: Pool, sends: Sequence[NewSend], *, hold: timedelta = HOLD) -> Collection[UUID]:
     """Write a batch of sends in one statement and so one fsynced transaction; then they may be answered.
+
+    One that waits for its picture holds up what follows it in its conversation for so long as `hold`.
 
     Returns the ids of those that were not written, because another request had taken their idempotency key.
     """
@@ -138,7 +140,7 @@ async def admit(pool: Pool, sends: Sequence[NewSend]) -> Collection[UUID]:
         late = {id_ for (id_, _), is_free in zip(keyed, free, strict=True) if not is_free}
         if new := [send for send in sends if send.id not in late]:
             columns = [[getattr(send, name) for send in new] for name in _COLUMNS]
-            await connection.execute(_ADMIT, *columns, HOLD)
+            await connection.execute(_ADMIT, *columns, hold)
             await _note_templates(connection, [send for send in new if send.template_id])
         crashpoint("accept_before_commit")
         return late

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from picha.gateway.domain.outcomes import HOLD
@@ -50,11 +51,12 @@ class Beginning:
     media_id: str | None = None
 
 
-async def begin(pool: Pool, beginnings: Sequence[Beginning], *, epoch: int = 0) -> list[bool]:
+async def begin(pool: Pool, beginnings: Sequence[Beginning], *, epoch: int = 0, hold: timedelta = HOLD) -> list[bool]:
     """Commit one attempt for each message that still is queued; answer in order which ones may be sent now.
 
     None may whose lease was lost or has under five seconds left, or whose number is paused; none at all in a database
-    that was put back to an earlier state, which one with a lower epoch than `epoch` was.
+    that was put back to an earlier state, which one with a lower epoch than `epoch` was. A message that begins holds up
+    what follows it in its conversation for so long as `hold`.
     """
 
     async def work(connection: Connection) -> list[bool]:
@@ -71,7 +73,7 @@ async def begin(pool: Pool, beginnings: Sequence[Beginning], *, epoch: int = 0) 
             [one.lease.key for one in lawful],
             [one.lease.fence for one in lawful],
             [one.media_id for one in lawful],
-            HOLD,
+            hold,
         )
         attempts = {row["id"] for row in begun}
         crashpoint("begin_before_commit")

@@ -67,13 +67,16 @@ RETURNING message_id
 """
 
 # Silence means something only while WhatsApp is heard and what it says is read: a status of another message of this
-# number came in after the attempt began. The database's clock counts both.
+# number came in after the attempt began. The database's clock counts both. What waited in a database that was put back
+# may have no attempt; of it silence tells least, but who asked for `resend` wants it rather twice than never.
 _RESEND = """
 WITH silent AS (
     SELECT message.id, attempts FROM message
-    JOIN attempt ON attempt.message_id = message.id AND number = attempts JOIN sender ON sender.id = message.sender_id
+    LEFT JOIN attempt ON attempt.message_id = message.id AND number = attempts
+    JOIN sender ON sender.id = message.sender_id
     WHERE phase = 'unknown' AND on_unknown = 'resend' AND due_at <= clock_timestamp() + $1::interval
-        AND due_at > clock_timestamp() AND heard_at > started_at
+        AND due_at > clock_timestamp() AND heard_at > greatest(started_at,
+            (SELECT max(at) FROM decision WHERE message_id = message.id AND decision.kind = 'doubted'))
         AND NOT EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'resent')
         AND NOT EXISTS (SELECT FROM raw_webhook WHERE digested_at IS NULL
             AND received_at < clock_timestamp() - $2::interval)
@@ -134,9 +137,14 @@ async def resend(pool: Pool) -> int:
     async def work(connection: Connection) -> int:
         decided = [row[0] for row in await connection.fetch(_RESEND, _SILENT_FOR, _READ_WITHIN)]
         await standing.ground(connection, decided)
+        if decided:
+            crashpoint("resend_before_commit")
         return len(decided)
 
-    return await in_transaction(pool, work)
+    count = await in_transaction(pool, work)
+    if count:
+        crashpoint("resend_after_commit")
+    return count
 
 
 async def send_again(pool: Pool, message: UUID) -> bool:

@@ -12,7 +12,7 @@ from picha.gateway.store.pool import Connection, Pool, in_transaction
 _MOST = 500
 _DETAIL = (
     "The database was put back to an earlier state in which this message waited. It may have been sent since, so it is "
-    "not sent again."
+    "not sent again unless its on_unknown asks for that."
 )
 
 _WAITED = f"SELECT id FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND id < $1 ORDER BY id"  # noqa: S608 - constants

@@ -67,18 +67,18 @@ async def _move(pool: Pool, statement: str, *arguments: object) -> None:
     await in_transaction(pool, work)
 
 
-async def later(pool: Pool, message: UUID, after: timedelta) -> None:
+async def later(pool: Pool, message: UUID, after: timedelta, *, hold: timedelta = HOLD) -> None:
     """Count one more fruitless look for a picture, either way, and look again `after` that long."""
-    await pool.execute(_LATER, message, after, HOLD)
+    await pool.execute(_LATER, message, after, hold)
 
 
-async def wait(pool: Pool, message: UUID, *, longest: timedelta, chance: float) -> None:
+async def wait(pool: Pool, message: UUID, *, longest: timedelta, chance: float, hold: timedelta = HOLD) -> None:
     """Look for a picture again later because of trouble of our own, which is no try of it.
 
     The pause is as long as the message has waited already, so that it doubles, from a second up to `longest`. `chance`
     in [0, 1) spreads it over the upper half.
     """
-    await pool.execute(_WAIT, message, longest, 0.5 + chance / 2, HOLD)
+    await pool.execute(_WAIT, message, longest, 0.5 + chance / 2, hold)
 
 
 async def received(pool: Pool, message: UUID, *, state: str, file: UUID | None, detail: str | None = None) -> None:

@@ -73,7 +73,8 @@ SELECT message.id, provider_message_id, tried.media_id, tried.outcome, tried.fin
     EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'healing') AS was_healed
 FROM unnest($1::uuid[]) AS asked (id)
 CROSS JOIN LATERAL (SELECT * FROM message WHERE id = asked.id OFFSET 0) AS message
-CROSS JOIN LATERAL (SELECT * FROM attempt WHERE message_id = message.id AND number = message.attempts OFFSET 0) AS tried
+LEFT JOIN LATERAL
+    (SELECT * FROM attempt WHERE message_id = message.id AND number = message.attempts OFFSET 0) AS tried ON true
 LEFT JOIN LATERAL (
     SELECT * FROM decision WHERE decision.message_id = message.id AND decision.attempt = message.attempts
     ORDER BY decision.at DESC LIMIT 1
@@ -89,9 +90,14 @@ WITH spoilt AS (
 INSERT INTO decision (message_id, kind, attempt, code, detail) SELECT id, 'healing', attempts, code, detail FROM spoilt
 """
 
+# What is to be sent once more may have lost the wait for its picture, or was never fetched: it waits for it again.
 _GROUND = """
 WITH grounded AS (
-    UPDATE message SET phase = new.phase,
+    UPDATE message SET
+        phase = CASE WHEN new.phase = 'queued' AND image_state = 'unavailable' AND media_url IS NOT NULL
+            THEN 'image_wait' ELSE new.phase END,
+        image_state = CASE WHEN new.phase = 'queued' AND image_state = 'unavailable' AND media_url IS NOT NULL
+            THEN 'pending' ELSE image_state END,
         status = CASE WHEN new.phase IN ('failed', 'cancelled') THEN 'failed' ELSE 'pending' END,
         due_at = CASE new.phase WHEN 'queued' THEN clock_timestamp() ELSE new.due_at END,
         tries = CASE new.phase WHEN 'queued' THEN 0 ELSE tries END,

@@ -453,6 +453,7 @@ CREATE TABLE lane (
     fence bigint NOT NULL DEFAULT 0,
     owner uuid,
     leased_until timestamptz,
+    left_at timestamptz,
     PRIMARY KEY (kind, key)
 );
 
