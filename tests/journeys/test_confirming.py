@@ -5,13 +5,15 @@ import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 from tests.journeys.running import Talk, picture, until
 
 from picha.gateway.store.embedded import EmbeddedPostgres
-from picha.gateway.store.pool import Pool, open_pool
+from picha.gateway.store.ledger import forget
+from picha.gateway.store.pool import Pool, in_transaction, open_pool
 
 PAST_ITS_WAIT = "UPDATE message SET due_at = due_at - interval '150 seconds' WHERE id = $1"
 GIVEN_UP = "UPDATE message SET due_at = due_at - interval '15 minutes' WHERE id = $1"
@@ -216,6 +218,23 @@ async def test_what_is_sent_again_when_its_picture_is_no_longer_kept_fails_in_wo
     message = await picha.becomes(message_id, "failed")
 
     assert message["error_code"] == "131053"
+    assert "no longer kept" in message["error_detail"]
+    assert await effects(picha, customer) == []
+
+
+async def test_what_is_sent_again_when_its_words_are_no_longer_kept_fails_in_words(
+    picha: Talk, pool: Pool, customer: str
+) -> None:
+    message_id = await lost_for_good(picha, pool, customer, {"drop": "before"})
+    await pool.execute(GIVEN_UP, message_id)
+    await picha.becomes(message_id, "failed")
+    await pool.execute("UPDATE message SET caption = 'Your receipt' WHERE id = $1", message_id)
+    await in_transaction(pool, lambda connection: forget._words(connection, [UUID(message_id)]))
+
+    assert (await resend(picha, message_id)).status == 202
+    message = await picha.becomes(message_id, "failed")
+
+    assert (message["error_code"], message["content"]["facts"]) == ("EXPIRED", {})
     assert "no longer kept" in message["error_detail"]
     assert await effects(picha, customer) == []
 

@@ -11,7 +11,7 @@ from picha.karibu.media import Note
 from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral, Warned
 
 # What a message carries that has fields of its own.
-_SHOWN = frozenset({"context", "referral", "text", "group_id"})
+_SHOWN = frozenset({"context", "referral", "text", "group_id", "let_go"})
 
 
 def show(view: MessageView, links: Links, workspace: UUID) -> Message:

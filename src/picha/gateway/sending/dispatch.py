@@ -131,6 +131,10 @@ class Dispatch:
             code, title, detail = EXPIRED
             await self.desk.book.refuse(send.id, code=code, title=title, detail=detail)
             return False
+        if (send.facts or {}).get("let_go"):
+            detail = "What the message said is no longer kept here. Send it anew."
+            await self.desk.book.refuse(send.id, code=EXPIRED[0], title="No longer kept", detail=detail)
+            return False
         # Meta takes a template at any time.
         if send.message_type != "template" and not window.is_open(send.window_until, now, margin=_WINDOW_MARGIN):
             await self.desk.book.refuse(

@@ -20,16 +20,19 @@ ORDER BY id FOR UPDATE
 """  # noqa: S608 - constants
 _THERE = "SELECT id FROM message WHERE id = ANY($1)"
 
-# Of what came with a received message stays of what kind it was, and not what was said.
+# Of what came with a message stays of what kind it was, and not what was said. A send is marked, so that nobody sends
+# again what is left of it.
 _WORDS = """
-UPDATE message SET caption = NULL, facts = (SELECT jsonb_object_agg(key, value) FROM jsonb_each(facts)
-    WHERE key IN ('media', 'context', 'group_id'))
+UPDATE message SET caption = NULL, facts = nullif(coalesce(
+    (SELECT jsonb_object_agg(key, value) FROM jsonb_each(facts) WHERE key IN ('media', 'context', 'group_id')), '{}')
+    || CASE WHEN is_outbound AND NOT is_echo THEN '{"let_go": true}'::jsonb ELSE '{}' END, '{}')
 WHERE id = ANY($1) AND (caption IS NOT NULL OR facts IS NOT NULL)
 """
 
 _PICTURES = """
 WITH had AS (SELECT id, file_id FROM message WHERE id = ANY($1) AND num_nonnulls(file_id, media_url, facts) > 0)
-UPDATE message SET file_id = NULL, media_url = NULL, facts = facts #- '{media,id}' #- '{media,url}',
+UPDATE message SET file_id = NULL, media_url = NULL, facts = facts #- '{media,id}' #- '{media,url}'
+        || CASE WHEN message_type = 'template' THEN '{"let_go": true}'::jsonb ELSE '{}' END,
     image_state = CASE WHEN image_state IS NOT NULL THEN 'unavailable' END
 FROM had WHERE message.id = had.id
 RETURNING had.file_id
