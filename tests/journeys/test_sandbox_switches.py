@@ -150,6 +150,17 @@ async def test_bare_digits_are_taken_as_they_are_or_get_the_business_numbers_cou
     assert (await sandbox.line(prefixed))["to"] == PERSON
 
 
+async def test_a_brazilian_number_is_known_as_it_was_sent_to_or_without_its_ninth_digit(
+    sandbox: SandboxProgram,
+) -> None:
+    _, as_sent = await send(sandbox, to="+5511987654321")
+    await turn(sandbox, wa_id="normalised")
+    _, normalised = await send(sandbox, to="+5511987654321")
+
+    assert as_sent["contacts"] == [{"input": "+5511987654321", "wa_id": "5511987654321"}]
+    assert normalised["contacts"] == [{"input": "+5511987654321", "wa_id": "551187654321"}]
+
+
 async def test_message_status_is_left_out_or_accepted(sandbox: SandboxProgram) -> None:
     _, omitted = await send(sandbox)
     await turn(sandbox, message_status="accepted")

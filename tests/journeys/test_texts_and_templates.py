@@ -1,11 +1,13 @@
 """Text holds a conversation and a template opens one: to somebody who never wrote, with a picture in its header."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import briq
 import pytest
-from tests.journeys.running import Talk, Told, picture, until
+from tests.journeys.running import House, Talk, Told, picture, talking, until
 from tests.journeys.test_bad_input import NOWHERE, is_refused
 
 MESSAGES = "/v1/whatsapp/messages"
@@ -195,3 +197,28 @@ async def test_the_briq_client_sends_texts_and_templates_and_lists_them(picha: T
     assert text["data"]["status"] == "pending"
     await picha.becomes(text["data"]["message_id"], "read")
     assert one == known
+
+
+async def test_what_a_brazilian_answers_comes_into_the_thread_that_a_template_began(
+    raise_house: Callable[..., AbstractContextManager[House]],
+) -> None:
+    as_written, as_known = "5511987654321", "551187654321"
+    with raise_house() as house:
+        async with talking(house) as picha:
+
+            async def is_known() -> bool:
+                return bool((await picha.api("GET", TEMPLATES)).document["items"])
+
+            await until(is_known)
+            await picha.control("POST", "/switches", json={"wa_id": "normalised"})
+            header = {"file_id": (await picha.upload(picture())).data["file_id"]}
+            sent = (await post(picha, "template", to=as_written, template_name=NAME, header=header)).data
+            await picha.becomes(sent["message_id"], "read")
+
+            answer = await picha.hear(as_known, type="text", text="Obrigada")
+            replies = [await post(picha, "text", to=to, body="De nada") for to in (as_written, as_known)]
+
+            threads = [answer["conversation_id"], *(one.data["conversation_id"] for one in replies)]
+            assert threads == [sent["conversation_id"]] * 3
+            for one in replies:
+                await picha.becomes(one.data["message_id"], "read")

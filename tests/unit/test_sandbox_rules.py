@@ -106,6 +106,24 @@ def test_a_number_begins_with_its_country_code(number: str, code: str) -> None:
     assert country_code_of(number) == code
 
 
+@pytest.mark.parametrize(
+    ("to", "known"),
+    [
+        ("+5511987654321", "551187654321"),
+        ("551187654321", "551187654321"),
+        ("5511912345678", "5511912345678"),
+        ("525512345678", "5215512345678"),
+        ("5215512345678", "5215512345678"),
+        ("16505551234", "16505551234"),
+    ],
+)
+def test_a_number_is_known_as_brazil_and_mexico_have_it_by_switch(to: str, known: str) -> None:
+    wish = read(IMAGE | {"to": to}, wa_id="normalised")
+
+    assert isinstance(wish, Wish)
+    assert (wish.to, wish.to_as_given) == (known, to)
+
+
 @pytest.mark.parametrize("to", ["", "0", "1234567890123456", "+", "65o5551234", "\uff11650555123456", "16505551234\n"])
 def test_what_is_no_phone_number_is_refused(to: str) -> None:
     with pytest.raises(Refusal):

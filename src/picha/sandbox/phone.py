@@ -18,6 +18,19 @@ def is_phone(digits: str) -> bool:
     return _PHONE.match(digits) is not None
 
 
+# A Brazilian mobile with the ninth digit that was put before the others, and a Mexican number without the 1 of mobiles.
+_BRAZILIAN = re.compile(r"(55[1-9]\d)9([6-9]\d{7})\Z")
+_MEXICAN = re.compile(r"52([2-9]\d{9})\Z")
+
+
+def wa_id_of(number: str) -> str:
+    """Return what WhatsApp knows a number by: in Brazil without the ninth digit, in Mexico with a 1.
+
+    Source: Meta's page on sending messages says that both happen; the forms are as observed.
+    """
+    return _MEXICAN.sub(r"521\1", _BRAZILIAN.sub(r"\1\2", number))
+
+
 def country_code_of(number: str) -> str:
     """Return the country code that a phone number in international digits begins with."""
     match = _COUNTRY.match(number)

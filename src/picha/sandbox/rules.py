@@ -13,7 +13,7 @@ import msgspec
 from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
 from picha.sandbox import refusals, templates
 from picha.sandbox.person import is_group_id, is_user_id
-from picha.sandbox.phone import bare, country_code_of, is_phone
+from picha.sandbox.phone import bare, country_code_of, is_phone, wa_id_of
 from picha.sandbox.switches import Switches
 
 TEXT_MAX_CHARS = 4096
@@ -90,6 +90,8 @@ def _wish(body: Document, switches: Switches, phone: str) -> Wish:
     if switches.recipient_type == "required" and body.get("recipient_type") is None:
         raise refusals.missing("recipient_type")
     target = _target(body, country_code_of(phone) if switches.country_code == "prefix" else "")
+    if switches.wa_id == "normalised" and target.get("to") is not None:
+        target["to"] = wa_id_of(target["to"])
     kind = _type(body, switches)
     content = _CONTENTS[kind](body)
     context = _object(body, "context", frozenset({"message_id"}))

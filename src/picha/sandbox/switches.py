@@ -53,6 +53,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
         Literal["off", "prefix"],
         _says("`prefix` puts the business number's country code before a `to` without `+`, as Meta documents it."),
     ] = "off"
+    wa_id: Annotated[
+        Literal["as_sent", "normalised"],
+        _says("`normalised` knows Brazilian mobiles without their ninth digit and Mexican ones with a 1."),
+    ] = "as_sent"
     message_status: Annotated[
         Literal["omit", "accepted"],
         _says("`message_status` in the answer to an image or text; templates always have it."),

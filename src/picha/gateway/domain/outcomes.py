@@ -1,6 +1,6 @@
 """The six outcomes of handing a message to Meta. Outcomes are values that must be matched on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Literal
@@ -8,9 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Meta took the message and named it."""
+    """Meta took the message and named it; `wa_id` is what the recipient is known by there, if that was told."""
 
     wamid: str
+    wa_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

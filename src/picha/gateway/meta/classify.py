@@ -1,10 +1,12 @@
 """What an answer to a send means. Ambiguous is the default: only what is certain is called so."""
 
+import re
+
 import msgspec
 
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import TABLE, GraphError, decode_error, lookup
-from picha.cloudapi.messages import decode_send_answer
+from picha.cloudapi.messages import SendAnswer, decode_send_answer
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, Outcome, Rejected, Scope, Throttled
 
 _OK = range(200, 300)
@@ -14,6 +16,7 @@ _PAIR_LIMIT = 131056
 _UNKNOWN_MEDIA = "media attachment ID"
 # A wamid has about 60 characters; one that is far longer could not be looked up again.
 _WAMID_MAX_CHARS = 512
+_WA_ID = re.compile(r"[1-9][0-9]{6,17}")
 
 
 def read_doubted(codes: str) -> frozenset[int]:
@@ -47,7 +50,13 @@ def classify(status: int, body: bytes, *, doubted: frozenset[int] = frozenset())
     wamid = answer.messages[0].id
     if len(wamid) > _WAMID_MAX_CHARS or not wamid.isprintable():
         return Ambiguous(f"WhatsApp answered HTTP {status}, but gave the message a name that cannot be one.")
-    return Accepted(wamid)
+    return Accepted(wamid, _wa_id(answer))
+
+
+def _wa_id(answer: SendAnswer) -> str | None:
+    """Return what the one recipient is known by, if it is digits."""
+    known = answer.contacts[0].wa_id if len(answer.contacts) == 1 else None
+    return known if known and _WA_ID.fullmatch(known) else None
 
 
 def is_unknown_media(outcome: Outcome) -> bool:

@@ -117,6 +117,9 @@ class Dispatch:
             name = NAMES[type(outcome)]
             logger("sending").info("a send was not accepted", id=str(send.id), outcome=name, code=outcome.code)
         await self._settle(Settlement(send.id, attempt, outcome, again_after=_again(send, outcome, self.desk.chance())))
+        if isinstance(outcome, Accepted) and outcome.wa_id and send.phone and outcome.wa_id != send.phone:
+            # What they answer comes from there.
+            await self.desk.book.learn(self._sender, send, outcome.wa_id, self.desk.times.now(account.id))
         return _landing(outcome)
 
     async def _look_at_number(self) -> bool:

@@ -1,20 +1,23 @@
 """All that the send lanes ask of the store, in one place: what the simulation replaces by a model."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.domain.pace import PairPace
+from picha.gateway.domain.people import Met
 from picha.gateway.store import numbers, outbox, tenants
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import decide, equip, turns
+from picha.gateway.store.ledger.acquaint import acquaint
 from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.store.ledger.settle import Settlement, settle
 from picha.gateway.store.numbers import Number, PausedFor
 from picha.gateway.store.outbox import Outgoing
-from picha.gateway.store.pool import Pool
+from picha.gateway.store.pool import Pool, in_transaction
+from picha.kit.ids import Ids
 
 
 class Sendbook:
@@ -60,6 +63,16 @@ class Sendbook:
     async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:
         """Commit attempts; tell which ones may be made."""
         return await begin(self._pool, beginnings, epoch=self._epoch(), hold=self._hold)
+
+    async def learn(self, sender: Sender, send: Outgoing, wa_id: str, at: datetime) -> None:
+        """Note that Meta knows a send's recipient as `wa_id`: sends to either number find one thread from then on.
+
+        Whoever wrote from there before is the same person.
+        """
+        phone = send.phone or ""
+        addresses = {"wa_id": wa_id, "phone": phone}
+        met = Met(send.workspace_id, sender.account_id, at, addresses, former={"wa_id": phone})
+        await in_transaction(self._pool, lambda connection: acquaint(connection, [met], Ids()))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Record outcomes; tell of which messages it turned out that Meta took them twice."""
