@@ -1,11 +1,11 @@
-"""The guarded way out: fetch what a customer's address names, and nothing that is not theirs to name.
+"""The guarded way out: to what a customer's address names, and to nothing that is not theirs to name.
 
 `check_url` refuses what needs no DNS, `Fetcher` does the rest. Which addresses may be reached is an argument: a
 `Policy`.
 """
 
 from picha.egress.errors import EgressError, Refused, TooLarge, Unreachable
-from picha.egress.fetch import Fetched, Fetcher
+from picha.egress.fetch import Answered, Fetched, Fetcher
 from picha.egress.policy import LIVE, POLICIES, TEST, Policies, Policy
 from picha.egress.target import Target, check_url
 
@@ -13,6 +13,7 @@ __all__ = [
     "LIVE",
     "POLICIES",
     "TEST",
+    "Answered",
     "EgressError",
     "Fetched",
     "Fetcher",

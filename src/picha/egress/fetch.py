@@ -1,9 +1,13 @@
-"""Fetch one URL: check, resolve, pin, connect, check again, read with a cap; every redirect from the start."""
+"""Fetch one URL: check, resolve, pin, connect, check again, read with a cap; every redirect from the start.
+
+Post to one URL in the same way, except that redirects are not followed and what is answered is not much looked at.
+"""
 
 import asyncio
 import re
 import ssl
-from collections.abc import Hashable
+from collections.abc import AsyncGenerator, Hashable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -23,6 +27,8 @@ from picha.egress.target import Target, check_url
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _LOOP_JOINS_BYTES = 1024 * 1024
+# A post's answer is read up to its cap and no further; one read of the socket may bring more.
+_POST_WIRE_BYTES = 1024 * 1024
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HEADERS = {hdrs.ACCEPT_ENCODING: "identity", hdrs.ACCEPT: "*/*", hdrs.USER_AGENT: "picha"}
 
@@ -38,8 +44,17 @@ class Fetched:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a post was answered with: any status, `Retry-After` as written, and what came of the body up to a cap."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+
+
 class Fetcher:
-    """Fetches under a policy; an asynchronous context that lets `at_once` fetches run side by side.
+    """Fetches and posts under a policy; an asynchronous context that lets `at_once` fetches run side by side.
 
     No more than `per_host` of them go to one host, or one port of it where a policy admits every port, and `per_party`
     are for one party, such as a workspace; the others wait. `resolve` turns a name into addresses; it is the system's
@@ -90,21 +105,58 @@ class Fetcher:
                 target = _next(target, answer, policy)
         raise Unreachable("redirects", f"The server redirected more than {policy.max_redirects} times")
 
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], policy: Policy | None = None, *, party: Hashable = None
+    ) -> Answered:
+        """Post `body` to `url` and return the answer, whatever its status; its body is cut at `policy.max_bytes`.
+
+        All of it takes `policy.total_s` at most. The answer counts from its headers on: a body that is too long, too
+        slow or broken is kept as far as it came.
+
+        Raises:
+            Refused: the policy forbids the URL, or one of its addresses.
+            TooLarge: the headers alone are longer than anything honest.
+            Unreachable: no answer came in time.
+        """
+        policy = policy or self._policy
+        target = check_url(url, policy)
+        async with (
+            self._places.of_party(party),
+            Patience(policy) as patience,
+            self._places.at_host(target.host),
+            self._session(target, policy, patience, [], wire_bytes=_POST_WIRE_BYTES) as (session, tls),
+            session.post(target.url, data=body, headers=headers, allow_redirects=False, ssl=tls) as response,
+        ):
+            patience.resting()
+            kept = await _kept(response, policy.max_bytes, patience.left_s)
+            return Answered(response.status, response.headers.get(hdrs.RETRY_AFTER), kept)
+
     async def _hop(self, target: Target, policy: Policy, patience: Patience) -> Fetched | str:
+        peers: list[str] = []
+        async with (
+            self._session(target, policy, patience, peers) as (session, tls),
+            _get(session, target.url, tls) as response,
+        ):
+            return await _answer(response, policy, patience, peers)
+
+    @asynccontextmanager
+    async def _session(
+        self, target: Target, policy: Policy, patience: Patience, peers: list[str], *, wire_bytes: int = 0
+    ) -> AsyncGenerator[tuple[aiohttp.ClientSession, ssl.SSLContext]]:
+        """Open a session that reaches `target` and nothing else; whom it connected to is added to `peers`."""
         if self._tls is None:
             raise RuntimeError("a Fetcher is used inside `async with`")
         patience.connecting()
-        peers: list[str] = []
 
         def connected(peer: str) -> None:
             peers.append(peer)
             patience.answering()
 
-        meter = Meter(policy.max_bytes)
+        meter = Meter(max(policy.max_bytes, wire_bytes))
         connector = PinnedConnector(await pin(target, policy, self._resolve), connected, meter)
         try:
-            async with _session(connector) as session, _get(session, target.url, self._tls) as response:
-                return await _answer(response, policy, patience, peers)
+            async with _session(connector) as session:
+                yield session, self._tls
         except aiohttp.ClientError as error:
             raise (TooLarge(policy.max_bytes) if meter.is_spent else _told(error)) from error
 
@@ -162,6 +214,18 @@ async def _body(response: aiohttp.ClientResponse, policy: Policy, patience: Pati
         patience.reading(size)
     # Copying tens of megabytes would hold the loop up; joining them holds up nobody while another thread does it.
     return b"".join(chunks) if size < _LOOP_JOINS_BYTES else await asyncio.to_thread(b"".join, chunks)
+
+
+async def _kept(response: aiohttp.ClientResponse, most: int, patience_s: float) -> bytes:
+    """Return what comes of a body, at most so many bytes, for at most so many seconds."""
+    kept = bytearray()
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with asyncio.timeout(patience_s):
+            async for chunk in response.content.iter_any():
+                kept += chunk
+                if len(kept) >= most:
+                    break
+    return bytes(kept[:most])
 
 
 def _next(here: Target, location: str, policy: Policy) -> Target:

@@ -36,6 +36,11 @@ class Patience:
         except TimeoutError:
             raise self._verdict from None
 
+    @property
+    def left_s(self) -> float:
+        """How many seconds the whole may still take, while it rests."""
+        return self._left
+
     def resting(self) -> None:
         """A hop is over, or none has begun: the wait for a place here is nobody's fault, and is not counted."""
         if self._end:
