@@ -20,7 +20,6 @@ from picha.gateway.api.bringing import PATIENCE_S
 from picha.gateway.api.calls import JSON_MAX_BYTES
 from picha.gateway.api.feed import STREAMS_MAX
 from picha.gateway.api.keys import FRESH_S
-from picha.gateway.api.links import LINK_LIFE
 from picha.gateway.api.manual.openapi import document
 from picha.gateway.api.routes import ROUTES, Route
 from picha.gateway.api.turnstile import STRANGERS
@@ -36,6 +35,7 @@ from picha.gateway.store import lanes, replays
 from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.gateway.store.views import COUNT_TO
+from picha.gateway.telling.links import LINK_LIFE
 from picha.images.child import CPU_MAX_S, MEMORY_MAX_BYTES
 from picha.images.findings import PARTS_MAX
 from picha.images.plan import AUTO_MAX_BYTES, PIXELS_MAX, SIDE_MAX

@@ -1,14 +1,17 @@
 """Briq's own client, as it comes from its makers, works against the gateway with nothing but another base URL."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import Iterator
 from typing import Any
 
 import briq
 import pytest
 from briq.exceptions import BriqAPIError, BriqAuthError, BriqValidationError
+from tests.hooks import Call, Hook
 from tests.journeys.hosting import PictureHost
-from tests.journeys.running import Talk, picture
+from tests.journeys.running import Talk, picture, until
 
 
 def open_client(url: str, key: str) -> briq.Client:
@@ -159,3 +162,42 @@ async def test_a_wrong_key_is_the_clients_auth_error(picha: Talk) -> None:
                 await asyncio.to_thread(call)
     finally:
         client.session.close()
+
+
+async def test_webhooks_are_made_listed_changed_called_and_deleted(picha: Talk, client: briq.Client) -> None:
+    customer = picha.stranger()
+    api: Any = client.webhooks  # its hints say that lists are objects
+    async with Hook().listening() as hook:
+        made = await asyncio.to_thread(api.create, picha.ready.app_id, "whatsapp", hook.url, "at least sixteen")
+        webhook = made["webhook_id"]
+        assert set(made) >= {
+            "webhook_id", "app_id", "service_type", "url", "created_at", "updated_at", "secret_token",
+        }  # fmt: skip
+        assert "at least" not in str(made)
+        assert await asyncio.to_thread(api.get, webhook) == made
+        assert made in await asyncio.to_thread(api.list)
+        assert await asyncio.to_thread(api.list_by_app, picha.ready.app_id) == [made]
+        with pytest.raises(BriqAPIError) as twice:
+            await asyncio.to_thread(api.create, picha.ready.app_id, "whatsapp", hook.url)
+        assert twice.value.status_code == 400
+        changed = await asyncio.to_thread(
+            api.update, webhook, service_type="whatsapp", url=f"{hook.url}/moved", secret_token="sixteen at least"
+        )
+        assert changed["url"] == f"{hook.url}/moved"
+
+        await picha.hear(customer, type="text", text="Habari")
+
+        async def told() -> Call | None:
+            calls = [one for one in hook.of("/moved") if one.document["data"].get("recipient") == customer]
+            return calls[0] if calls else None
+
+        call = await until(told)
+        right = hmac.new(b"sixteen at least", call.body, hashlib.sha256).hexdigest()
+        assert call.headers["X-Briq-Signature"] == f"sha256={right}"
+        assert await asyncio.to_thread(api.delete, webhook) == {}
+        assert await asyncio.to_thread(api.list_by_app, picha.ready.app_id) == []
+        with pytest.raises(BriqAPIError) as gone:
+            await asyncio.to_thread(api.get, webhook)
+        assert gone.value.status_code == 404
+        with pytest.raises(BriqValidationError):
+            await asyncio.to_thread(api.create, picha.ready.app_id, "fax", hook.url)

@@ -14,8 +14,8 @@ import pytest
 from tests.journeys.hosting import PictureHost
 from tests.journeys.running import House, Talk, picture, talking, until
 
-from picha.gateway.api.links import LINK_LIFE, Links
 from picha.gateway.store.vault import Vault, read_ring
+from picha.gateway.telling.links import LINK_LIFE, Links
 from picha.kit.clock import ManualClock, SystemClock
 
 pytestmark = pytest.mark.timeout(180)

@@ -298,7 +298,7 @@ async def test_who_reads_while_many_write_reads_everything_once(ground: Ground) 
         is_over = was_written and not part.events
     await writing
 
-    assert sorted(one.message_id for one in found) == sorted(messages)
+    assert sorted(str(one.message_id) for one in found) == sorted(map(str, messages))
 
 
 async def test_events_go_after_thirty_days_and_who_comes_with_an_older_cursor_is_told_of_the_gap(

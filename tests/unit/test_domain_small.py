@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from picha.gateway.domain import keys, window
 from picha.gateway.domain.pace import ErrorBudget
-from picha.gateway.domain.retry import backoff
+from picha.gateway.domain.retry import ASKED_FOR_MAX, TELL_AFTER, backoff, tell_again
+from picha.gateway.settings import EVENTS_DAYS_MIN
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
@@ -61,6 +62,25 @@ def test_half_of_the_budget_may_be_spent_at_once_and_what_did_not_fail_costs_not
         budget.refund()
     assert [budget.spend(5.0) for _ in range(11)] == [True] * 10 + [False]
     assert [budget.spend(364.0), budget.spend(365.0), budget.spend(365.0)] == [False, True, False]
+
+
+@given(st.integers(1, 9), st.floats(0, 1, exclude_max=True))
+def test_a_webhook_is_tried_again_at_the_steps_of_the_table_give_or_take_a_tenth(tries: int, chance: float) -> None:
+    pause = tell_again(tries, chance=chance)
+
+    assert pause is not None
+    assert TELL_AFTER[tries - 1] * 0.9 <= pause <= TELL_AFTER[tries - 1] * 1.1
+    assert tell_again(tries, chance=chance, asked_for=timedelta()) == pause
+    assert tell_again(tries, chance=chance, asked_for=timedelta(days=9)) == max(pause, ASKED_FOR_MAX)
+
+
+def test_ten_tries_are_made_and_all_are_over_before_events_may_go() -> None:
+    assert len(TELL_AFTER) == 9
+    assert tell_again(10, chance=0.5, asked_for=timedelta(hours=1)) is None
+
+    longest = sum((max(step * 1.1, ASKED_FOR_MAX) for step in TELL_AFTER), timedelta())
+
+    assert longest < timedelta(days=EVENTS_DAYS_MIN)
 
 
 base62 = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", min_size=1)

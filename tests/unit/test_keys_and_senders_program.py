@@ -17,7 +17,7 @@ from picha.gateway.domain.keys import OVERLAP_MAX, Scope
 from picha.gateway.setup import fresh_key
 
 ANY_KEY = {("GET", "/karibu/x-api-key")}
-MANAGED = "/v1/whatsapp/senders/"
+MANAGED = ("/v1/whatsapp/senders/", "/v1/webhooks")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,8 @@ def test_every_route_that_takes_a_key_names_the_scope_it_needs(route: Route) -> 
 
     if (route.method, route.path) in ANY_KEY or not takes_keys:
         assert route.scope is None
+    elif route.path.endswith("/secret"):
+        assert route.scope is Scope.MANAGE
     elif route.method == "GET":
         assert route.scope is Scope.READ
     else:

@@ -22,6 +22,16 @@ AGAIN = Counter(
 DUPLICATES = Counter(
     "picha_duplicates_confirmed_total", "Messages that evidence shows to have been taken by WhatsApp more than once."
 )
+DELIVERIES = Counter(
+    "picha_deliveries_total",
+    "Tries to deliver an event to a customer's webhook: delivered, to be made again, or failed for good.",
+    ["result"],
+)
+ENDPOINTS_DISABLED = Counter(
+    "picha_customer_webhooks_disabled_total",
+    "Customers' webhooks that are not called any more: gone (410), or failing for days.",
+    ["why"],
+)
 SWEPT = Counter(
     "picha_storage_swept_total", "What nobody refers to any more: files and blobs let go, and failures.", ["what"]
 )
@@ -33,6 +43,9 @@ REQUESTS = Histogram(
     "202, for a webhook the time until it is kept.",
     ["method", "route", "answer"],
     buckets=_QUICK,
+)
+DELIVERY_SECONDS = Histogram(
+    "picha_delivery_seconds", "How long a try to deliver an event took, whatever came back.", buckets=_QUICK
 )
 DIGESTED = Histogram(
     "picha_webhook_digested_seconds",
@@ -67,6 +80,14 @@ WAITING = Gauge(
 )
 WEBHOOKS_WAITING = Gauge("picha_webhooks_waiting", "Webhooks kept and not yet understood. Counted to 10,000.")
 WEBHOOKS_OLDEST = Gauge("picha_webhooks_oldest_seconds", "How long the oldest of them waits.")
+DELIVERIES_WAITING = Gauge(
+    "picha_deliveries_waiting", "Deliveries to customers' webhooks that are not over. Counted to 10,000."
+)
+DELIVERIES_OLDEST = Gauge(
+    "picha_deliveries_oldest_seconds", "For how long a delivery is due to a webhook that is not disabled."
+)
+ENDPOINTS_FAILING = Gauge("picha_customer_webhooks_failing", "Customers' webhooks from which only failures come back.")
+ENDPOINTS_OFF = Gauge("picha_customer_webhooks_off", "Customers' webhooks that were disabled for their failures.")
 PARKED = Gauge("picha_statuses_parked", "Statuses of messages that nobody here knows. Counted to 10,000.")
 QUARANTINED = Gauge("picha_webhook_items_quarantined", "Webhook items kept aside for a person. Counted to 10,000.")
 SENDER_WAITING = Gauge(

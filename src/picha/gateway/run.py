@@ -19,7 +19,6 @@ from picha.gateway.api.app import create_app
 from picha.gateway.api.calls import Services
 from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import KeyDesk
-from picha.gateway.api.links import Links
 from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.domain.pace import Allowance
@@ -52,6 +51,8 @@ from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
+from picha.gateway.telling.deliver import Delivering, Mailroom, settlements
+from picha.gateway.telling.links import Links
 from picha.gateway.upkeep import catalogue
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.gateway.upkeep.pulse import pulse
@@ -73,6 +74,8 @@ _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 # What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
 _SENDS, _FETCHES = 512, 64
+# Webhooks are called from lanes that share these evenly, so the way out makes nobody wait for another beside that.
+_TELLS, _TELLS_EACH = 512, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,10 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
                 keeps_originals=settings.keep_originals,
             )
             yield Ground(pool, vault, clock, ids, book, times, album, policies, doubted)
+
+
+def _links(ground: Ground, settings: Settings) -> Links:
+    return Links(ground.vault.derive("media links"), ground.clock, settings.base_url)
 
 
 def _policies(settings: Settings) -> Policies:
@@ -200,8 +207,10 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
     ):
         yield Services(
             pool=ground.pool,
+            vault=ground.vault,
             clock=ground.clock,
             ids=ground.ids,
+            policies=ground.policies,
             times=ground.times,
             book=ground.book,
             graph=graph,
@@ -212,7 +221,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
             intake=intake,
             album=ground.album,
             bringer=Bringer(ground.album, fetcher, ground.policies),
-            links=Links(ground.vault.derive("media links"), ground.clock, settings.base_url),
+            links=_links(ground, settings),
             feed=Feed(bell),
         )
 
@@ -283,6 +292,7 @@ async def _worker(settings: Settings) -> None:
         )
         await stack.enter_async_context(desk.settlements)
         await stack.enter_async_context(desk.beginnings)
+        mailroom = await stack.enter_async_context(_open_mailroom(ground, settings))
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         errors = budgets()
@@ -314,6 +324,15 @@ async def _worker(settings: Settings) -> None:
                 room=8,
                 slots=_FETCHES,
             ),
+            _keeper(
+                ground,
+                bell,
+                lanes.TELL,
+                lambda lease: Delivering(lease, mailroom),
+                room=_TELLS_EACH,
+                slots=_TELLS,
+                most=_TELLS,
+            ),
             digest,
         ]
         logger("run").info("working")
@@ -336,10 +355,28 @@ def _keeper(
     *,
     room: int,
     slots: int,
+    most: int = 256,
     may_work: Callable[[], bool] = lambda: True,
 ) -> Keeper:
     leases = Leases(ground.pool, kind, ground.ids.uuid())
-    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots, may_work=may_work)
+    return Keeper(leases, bell, ground.clock, work=work, room=room, slots=slots, most=most, may_work=may_work)
+
+
+@asynccontextmanager
+async def _open_mailroom(ground: Ground, settings: Settings) -> AsyncIterator[Mailroom]:
+    async with (
+        Fetcher(at_once=_TELLS, per_host=_TELLS, per_party=_TELLS_EACH) as fetcher,
+        settlements(ground.pool) as settled,
+    ):
+        yield Mailroom(
+            pool=ground.pool,
+            vault=ground.vault,
+            clock=ground.clock,
+            fetcher=fetcher,
+            policies=ground.policies,
+            links=_links(ground, settings),
+            settlements=settled,
+        )
 
 
 def _watching(ground: Ground, settings: Settings, *, is_beating: bool) -> AbstractAsyncContextManager[Watch]:

@@ -17,6 +17,8 @@ API_KEY_FILE = "api-key"
 _PREFIX = "PICHA_"
 # A hundred years: for ever, for whoever wants that.
 _DAYS_MAX = 36_525
+# An event is there for as long as it is tried to deliver it.
+EVENTS_DAYS_MIN = 4
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
@@ -129,9 +131,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_events_days: Annotated[
         int,
         Meta(
-            ge=1,
+            ge=EVENTS_DAYS_MIN,
             le=_DAYS_MAX,
-            description="Days for which events can be read at /v1/events, but no longer than their message is kept.",
+            description="Days for which events can be read at /v1/events and delivered to webhooks anew, but no longer "
+            "than their message is kept: more than the three and a half for which a webhook is tried.",
             examples=["90"],
         ),
     ] = 30

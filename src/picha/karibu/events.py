@@ -13,12 +13,14 @@ from msgspec import Meta
 
 StatusKind = Literal["sent", "delivered", "read", "failed"]
 EventName = Literal[
-    "whatsapp.sent", "whatsapp.delivered", "whatsapp.read", "whatsapp.failed", "whatsapp.received"
+    "whatsapp.sent", "whatsapp.delivered", "whatsapp.read", "whatsapp.failed", "whatsapp.received", "webhook.disabled",
+    "webhook.test",
 ]  # fmt: skip
 
 
 _STATUS = {"$ref": "#/components/schemas/StatusData"}
 _RECEIVED = {"$ref": "#/components/schemas/Message"}
+_NEWS = {"$ref": "#/components/schemas/WebhookNews"}
 
 
 class StatusData(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +44,20 @@ class StatusData(msgspec.Struct, frozen=True, kw_only=True):
     error_detail: str | None = None
 
 
+class WebhookNews(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of a webhook itself: it was disabled, for a `reason` (gone or failing), or somebody tests it."""
+
+    webhook_id: UUID
+    reason: str | None = None
+    detail: str | None = None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event: of a send of `app_id`, or something that a person wrote, told to every app of the workspace.
 
     `event_id` is unique to the event and the same each time it is told; `timestamp` is when it was written down. The
     data of `whatsapp.received` is the message as lists show it: there `id` is ours and `message_id` the provider's.
+    What is told of webhooks has data of its own; `webhook.test` is told to the webhook alone.
     """
 
     event: EventName
@@ -55,7 +66,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     service_type: Literal["whatsapp"] = "whatsapp"
     timestamp: datetime
     # msgspec describes no choice between structs that are told apart by what stands beside them.
-    data: Annotated[Any, Meta(extra_json_schema={"anyOf": [_STATUS, _RECEIVED]})]
+    data: Annotated[Any, Meta(extra_json_schema={"anyOf": [_STATUS, _RECEIVED, _NEWS]})]
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +80,9 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     has_gap: bool = False
 
 
-def event_id(message: UUID, sequence: int, kind: str) -> str:
-    """Return the id of an event: `wa_` and 32 hexadecimal digits, the same wherever and whenever it is told."""
-    return f"wa_{uuid5(message, f'{sequence} {kind}').hex}"
+def event_id(about: UUID, sequence: int, kind: str) -> str:
+    """Return the id of an event about a message, or a webhook: `wa_` and 32 hexadecimal digits.
+
+    It is the same wherever and whenever the event is told.
+    """
+    return f"wa_{uuid5(about, f'{sequence} {kind}').hex}"

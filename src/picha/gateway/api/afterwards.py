@@ -5,13 +5,13 @@ from datetime import timedelta
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
 from picha.gateway.api.messages import find
 from picha.gateway.api.once import only_once
-from picha.gateway.api.showing import show
 from picha.gateway.domain import window
 from picha.gateway.domain.outcomes import SOFT_WAIT, UNKNOWN
 from picha.gateway.metrics import AGAIN
 from picha.gateway.store import threads
 from picha.gateway.store.ledger import decide, withdraw
 from picha.gateway.store.views import MessageView
+from picha.gateway.telling.showing import show
 from picha.karibu.errors import Code
 from picha.karibu.resend import decode_resend
 from picha.karibu.shape import Malformed

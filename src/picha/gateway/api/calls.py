@@ -7,9 +7,9 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from picha.egress import Policies
 from picha.gateway.api.feed import Feed
 from picha.gateway.api.keys import Caller, KeyDesk
-from picha.gateway.api.links import Links
 from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.domain.keys import Scope
 from picha.gateway.hearing.intake import Intake
@@ -21,6 +21,8 @@ from picha.gateway.pictures.intake import Album
 from picha.gateway.sending.accept import Accept
 from picha.gateway.sending.backlog import Backlog
 from picha.gateway.store.pool import Pool
+from picha.gateway.store.vault import Vault
+from picha.gateway.telling.links import Links
 from picha.karibu.errors import Code, ErrorItem
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
@@ -33,8 +35,10 @@ class Services:
     """What the handlers work with."""
 
     pool: Pool
+    vault: Vault
     clock: Clock
     ids: Ids
+    policies: Policies
     times: Times
     book: AccountBook
     graph: Graph

@@ -10,16 +10,15 @@ from picha.gateway.api import queries
 from picha.gateway.api.calls import Answer, Call, RefusedError
 from picha.gateway.api.feed import STREAMS_MAX, Feed
 from picha.gateway.api.keys import Caller
-from picha.gateway.api.showing import show
 from picha.gateway.api.turnstile import TooOftenError
 from picha.gateway.lanes.doorbell import pause
 from picha.gateway.store import events
-from picha.gateway.store.events import CHANNEL, Cursor, EventView, Part
+from picha.gateway.store.events import CHANNEL, Cursor, Part
 from picha.gateway.store.pool import UNREACHABLE
+from picha.gateway.telling.composing import compose
 from picha.karibu.errors import Code
-from picha.karibu.events import Event, EventPage, StatusData, event_id
+from picha.karibu.events import Event, EventPage
 from picha.karibu.queries import EVENTS_MAX
-from picha.karibu.reads import Message
 from picha.kit.logs import logger
 
 HEARTBEAT_S = 15.0
@@ -121,33 +120,6 @@ async def _part(call: Call, caller: Caller, cursor: Cursor | None, limit: int) -
 def _documents(call: Call, caller: Caller, part: Part) -> Iterator[tuple[Cursor, Event]]:
     """Return each event with its place; a message that was let go of in this very moment is told no more."""
     for one in part.events:
-        if (data := _data(call, caller, one)) is not None:
-            yield (
-                one.cursor,
-                Event(
-                    event=f"whatsapp.{one.kind}",  # type: ignore[arg-type] # the table checks the kind
-                    event_id=event_id(one.message_id, one.sequence, one.kind),
-                    app_id=one.app_id or caller.app_id,
-                    timestamp=one.told_at,
-                    data=data,
-                ),
-            )
-
-
-def _data(call: Call, caller: Caller, one: EventView) -> StatusData | Message | None:
-    if one.kind == "received":
-        return show(one.heard, call.services.links, caller.workspace_id) if one.heard else None
-    return StatusData(
-        message_id=one.message_id,
-        conversation_id=one.conversation_id,
-        sender=one.sender,
-        recipient=one.recipient,
-        status=one.kind,  # type: ignore[arg-type] # the table checks the kind
-        provider_message_id=one.provider_message_id,
-        timestamp=one.occurred_at,
-        sequence=one.sequence,
-        client_reference=one.client_reference,
-        error_code=one.error_code,
-        error_message=one.error_message,
-        error_detail=one.error_detail,
-    )
+        event = compose(one, call.services.links, workspace=caller.workspace_id, app=caller.app_id)
+        if event is not None:
+            yield one.cursor, event

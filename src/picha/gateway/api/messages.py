@@ -9,10 +9,10 @@ from starlette.datastructures import QueryParams
 
 from picha.gateway.api import queries
 from picha.gateway.api.calls import Answer, Call, RefusedError
-from picha.gateway.api.showing import show
 from picha.gateway.domain.decisions import Kind
 from picha.gateway.store import views
 from picha.gateway.store.views import COUNT_TO, Filter, MessageView, Moment
+from picha.gateway.telling.showing import show
 from picha.karibu.errors import Code
 from picha.karibu.reads import Message, Page, Timeline, TimelineItem
 

@@ -4,6 +4,7 @@ from picha.gateway.api import (
     about,
     afterwards,
     conversations,
+    endpoints,
     events,
     media,
     messages,
@@ -48,12 +49,26 @@ from picha.karibu.resend import Resend
 from picha.karibu.senders import Sender, SenderChange, SenderState
 from picha.karibu.sends import SendAccepted, SendImageBody, SendTemplateBody, SendTextBody
 from picha.karibu.templates import Template, TemplatePage
+from picha.karibu.webhooks import (
+    Delivery,
+    DeliveryDetail,
+    NewWebhook,
+    RetriedRange,
+    RetryRange,
+    Webhook,
+    WebhookChange,
+    WebhookRotation,
+    WebhookSecret,
+    WebhookStats,
+)
 
 __all__ = ["FORMER_SENDS", "OTHER_SENDS", "ROUTES", "Route"]
 
 _MESSAGES = "/v1/whatsapp/messages"
 _CONVERSATIONS = "/v1/whatsapp/conversations"
 _MEDIA = "/v1/whatsapp/media"
+_WEBHOOKS = "/v1/webhooks"
+_WEBHOOK = f"{_WEBHOOKS}/{{webhook_id}}"
 # Sends as earlier generations of Karibu's API had them, and the kinds of message that are not sent yet.
 FORMER_SENDS = frozenset(
     {_MESSAGES, *(f"{_MESSAGES}/send-{kind}" for kind in ("text", "template", "media", "interactive"))}
@@ -367,6 +382,129 @@ _SERVED = (
         scope=_READ,
         codes=(Code.MEDIA_NOT_FOUND, Code.IMAGE_UNREADABLE, Code.IMAGE_NOT_SUPPORTED),
         needs_key=False,
+    ),
+    Route(
+        "POST",
+        _WEBHOOKS,
+        endpoints.create,
+        body=NewWebhook,
+        answer=Webhook,
+        scope=_MANAGE,
+        codes=(*_JSON, *_ONCE[1:], Code.APP_NOT_FOUND, Code.WEBHOOK_EXISTS),
+        is_enveloped=False,
+    ),
+    # Before the one by id, which would take it for one.
+    Route("GET", f"{_WEBHOOKS}/all", endpoints.list_all, answer=list[Webhook], scope=_READ, is_enveloped=False),
+    Route(
+        "GET",
+        f"{_WEBHOOKS}/app/{{app_id}}",
+        endpoints.list_of_app,
+        answer=list[Webhook],
+        scope=_READ,
+        codes=(Code.APP_NOT_FOUND,),
+        is_enveloped=False,
+    ),
+    Route(
+        "GET",
+        _WEBHOOK,
+        endpoints.get,
+        answer=Webhook,
+        scope=_READ,
+        codes=(Code.WEBHOOK_NOT_FOUND,),
+        is_enveloped=False,
+    ),
+    Route(
+        "PATCH",
+        _WEBHOOK,
+        endpoints.change,
+        body=WebhookChange,
+        answer=Webhook,
+        scope=_MANAGE,
+        codes=(*_JSON, Code.WEBHOOK_NOT_FOUND, Code.WEBHOOK_EXISTS),
+        is_enveloped=False,
+    ),
+    Route(
+        "DELETE",
+        _WEBHOOK,
+        endpoints.delete,
+        scope=_MANAGE,
+        codes=(Code.WEBHOOK_NOT_FOUND,),
+        is_enveloped=False,
+    ),
+    # It tells what signs: who may only read does not learn it.
+    Route(
+        "GET",
+        f"{_WEBHOOK}/secret",
+        endpoints.get_secret,
+        answer=WebhookSecret,
+        scope=_MANAGE,
+        codes=(Code.WEBHOOK_NOT_FOUND,),
+        is_enveloped=False,
+    ),
+    Route(
+        "POST",
+        f"{_WEBHOOK}/secret/rotate",
+        endpoints.rotate_secret,
+        body=WebhookRotation,
+        answer=Webhook,
+        scope=_MANAGE,
+        codes=(*_JSON, *_ONCE[1:], Code.WEBHOOK_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
+        "GET",
+        f"{_WEBHOOK}/stats",
+        endpoints.get_stats,
+        answer=WebhookStats,
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR, Code.WEBHOOK_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
+        "POST",
+        f"{_WEBHOOK}/test",
+        without_body(endpoints.send_test),
+        answer=DeliveryDetail,
+        scope=_MANAGE,
+        codes=(*_ONCE, Code.WEBHOOK_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
+        "POST",
+        f"{_WEBHOOK}/retry",
+        endpoints.retry_range,
+        body=RetryRange,
+        answer=RetriedRange,
+        scope=_MANAGE,
+        codes=(*_JSON, *_ONCE[1:], Code.WEBHOOK_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
+        "GET",
+        f"{_WEBHOOK}/deliveries",
+        endpoints.list_deliveries,
+        answer=Page[Delivery],
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR, Code.WEBHOOK_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
+        "GET",
+        f"{_WEBHOOK}/deliveries/{{delivery_id}}",
+        endpoints.get_delivery,
+        answer=DeliveryDetail,
+        scope=_READ,
+        codes=(Code.WEBHOOK_NOT_FOUND, Code.DELIVERY_NOT_FOUND),
+        is_enveloped=False,
+    ),
+    Route(
+        "POST",
+        f"{_WEBHOOK}/deliveries/{{delivery_id}}/retry",
+        without_body(endpoints.retry),
+        answer=DeliveryDetail,
+        scope=_MANAGE,
+        codes=(*_ONCE, Code.WEBHOOK_NOT_FOUND, Code.DELIVERY_NOT_FOUND),
+        is_enveloped=False,
     ),
     Route(
         "GET",

@@ -4,10 +4,12 @@ A cursor is a place in the order of (transaction, number). Only what is below th
 nothing can be committed there any more: so a reader passes over nothing, however late something is committed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import asyncpg
 
 from picha.gateway.store import views
 from picha.gateway.store.pool import Pool
@@ -42,15 +44,16 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One thing that a customer is told: `kind` is sent, delivered, read, failed or received.
+    """One thing that a customer is told: `kind` is sent, delivered, read, failed or received, of a message.
 
-    `heard` is the message itself, of what people wrote.
+    `heard` is the message itself, of what people wrote. Of a webhook it is `disabled`, or `test`.
     """
 
     cursor: Cursor
     kind: str
     app_id: UUID | None
-    message_id: UUID
+    message_id: UUID | None
+    webhook_id: UUID | None
     sequence: int
     occurred_at: datetime
     told_at: datetime
@@ -58,8 +61,8 @@ class EventView:
     error_code: str | None
     error_message: str | None
     error_detail: str | None
-    conversation_id: UUID
-    sender: str
+    conversation_id: UUID | None
+    sender: str | None
     recipient: str | None
     client_reference: str | None
     heard: MessageView | None = None
@@ -87,22 +90,30 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon,
 FROM event_gone
 """
 
-# What is for one app and what is for all of them are two ranges of one index, each read in its order.
-_NEXT = """
-SELECT event.*, message.conversation_id, sender.display_number AS sender, contact.phone AS recipient,
-    message.client_reference
+SHOWN = """
+event.*, message.conversation_id, sender.display_number AS sender, contact.phone AS recipient, message.client_reference
+"""
+"""What `view` needs of a row that joins `event` with `ABOUT`."""
+
+ABOUT = """
+LEFT JOIN message ON message.id = event.message_id LEFT JOIN sender ON sender.id = message.sender_id
+LEFT JOIN contact ON contact.id = message.contact_id
+"""
+
+# What is for one app and what is for all of them are two ranges of one index, each read in its order. What is sent by
+# hand, and what is told to a webhook alone, is not in the feed.
+_NEXT = f"""
+SELECT {SHOWN}
 FROM (
-    (SELECT * FROM event WHERE workspace_id = $1 AND environment = $2 AND app_id = $3
+    (SELECT * FROM event WHERE workspace_id = $1 AND environment = $2 AND app_id = $3 AND kind <> 'test'
         AND (tx, seq) > ($4::text::xid8, $5::bigint) AND tx < $6::text::xid8 ORDER BY app_id, tx, seq LIMIT $7)
     UNION ALL
-    (SELECT * FROM event WHERE workspace_id = $1 AND environment = $2 AND app_id IS NULL
+    (SELECT * FROM event WHERE workspace_id = $1 AND environment = $2 AND app_id IS NULL AND NOT is_inbox
         AND (tx, seq) > ($4::text::xid8, $5::bigint) AND tx < $6::text::xid8 ORDER BY app_id, tx, seq LIMIT $7)
     ORDER BY tx, seq LIMIT $7
-) AS event
-JOIN message ON message.id = event.message_id JOIN sender ON sender.id = message.sender_id
-JOIN contact ON contact.id = message.contact_id
+) AS event {ABOUT}
 ORDER BY tx, seq
-"""
+"""  # noqa: S608 - constants of this module only
 
 
 async def after(pool: Pool, workspace: UUID, environment: str, *, app: UUID, cursor: Cursor | None, limit: int) -> Part:
@@ -117,13 +128,25 @@ async def after(pool: Pool, workspace: UUID, environment: str, *, app: UUID, cur
         horizon, has_gap = now["horizon"], cursor is not None and now["has_gap"]
         start = Cursor() if has_gap else asked
         rows = await connection.fetch(_NEXT, workspace, environment, app, str(start.tx), start.seq, horizon, limit)
-    heard = await views.some(pool, workspace, environment, [row["message_id"] for row in rows if not row["app_id"]])
-    events = [
+    events = await viewed(pool, workspace, environment, rows)
+    is_full = len(rows) == limit
+    # Whoever has read everything goes on from where it ended, and so is never behind what is let go of.
+    end = events[-1].cursor if is_full else max(start, Cursor(int(horizon), 0))
+    return Part(events, end, has_gap, is_full)
+
+
+async def viewed(pool: Pool, workspace: UUID, environment: str, rows: Iterable[asyncpg.Record]) -> list[EventView]:
+    """Return the events that rows of `SHOWN` are, each with what people wrote, as it is shown now."""
+    rows = list(rows)
+    spoken = [row["message_id"] for row in rows if row["kind"] == "received"]
+    heard = await views.some(pool, workspace, environment, spoken)
+    return [
         EventView(
             cursor=Cursor(row["tx"], row["seq"]),
             kind=row["kind"],
             app_id=row["app_id"],
             message_id=row["message_id"],
+            webhook_id=row["webhook_id"],
             sequence=row["sequence"],
             occurred_at=row["occurred_at"],
             told_at=row["told_at"],
@@ -139,7 +162,3 @@ async def after(pool: Pool, workspace: UUID, environment: str, *, app: UUID, cur
         )
         for row in rows
     ]
-    is_full = len(rows) == limit
-    # Whoever has read everything goes on from where it ended, and so is never behind what is let go of.
-    end = events[-1].cursor if is_full else max(start, Cursor(int(horizon), 0))
-    return Part(events, end, has_gap, is_full)

@@ -11,8 +11,8 @@ LEASE_SECONDS = 15
 MARGIN_SECONDS = 5
 RENEW_SECONDS = 5
 
-PREPARE, SEND, HEAR = "prepare", "send", "hear"
-CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear"}
+PREPARE, SEND, HEAR, TELL = "prepare", "send", "hear", "tell"
+CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear", TELL: "picha_tell"}
 
 # A picture that is to be fetched from Meta; the words are those of the index `message_to_fetch`.
 IS_TO_FETCH = "image_state = 'pending' AND (NOT is_outbound OR is_echo)"
@@ -25,6 +25,8 @@ _WORK = {
     " WHERE sender_id = lane.key AND next_due <= now() AND paused_at IS NULL"
     " UNION ALL SELECT 1 FROM attempt WHERE sender_id = lane.key AND outcome IS NULL",
     HEAR: f"SELECT 1 FROM message WHERE sender_id = lane.key AND {IS_TO_FETCH} AND due_at <= now()",  # noqa: S608
+    TELL: "SELECT 1 FROM delivery JOIN webhook ON webhook.id = lane.key"
+    " WHERE webhook_id = lane.key AND status = 'pending' AND due_at <= now() AND disabled_at IS NULL",
 }
 
 _IS_FREE = "kind = $1 AND (leased_until IS NULL OR leased_until < clock_timestamp()) AND EXISTS ({work})"
@@ -68,7 +70,7 @@ FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs
 class Lease:
     """The right to work on one lane, of `workspace` where that is known.
 
-    `key` is a sender's id, or a workspace's for prepare.
+    `key` is a sender's id, a workspace's for prepare, a webhook's for tell.
     """
 
     kind: str

@@ -47,6 +47,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     senders: tuple[SenderReading, ...]
     orphaned: Mapping[str, int]
+    deliveries: int
+    deliveries_oldest_s: float
+    endpoints_failing: int
+    endpoints_off: int
 
 
 _PHASES = ("image_wait", "queued", "sending", "unknown")
@@ -61,12 +65,21 @@ _WAITING = f"""
 SELECT phase, count(*) FROM (SELECT phase FROM message WHERE {IS_WAITING} LIMIT {COUNT_TO}) AS counted GROUP BY phase
 """  # noqa: S608 - constants
 _OLDEST_WEBHOOK = "SELECT received_at FROM raw_webhook WHERE digested_at IS NULL ORDER BY id LIMIT 1"
+_OLDEST_DELIVERY = """
+SELECT min(oldest.due_at) FROM webhook CROSS JOIN LATERAL (
+    SELECT due_at FROM delivery WHERE webhook_id = webhook.id AND status = 'pending' ORDER BY due_at LIMIT 1
+) AS oldest WHERE disabled_at IS NULL
+"""
 _REST = f"""
 SELECT {_counted(f"message WHERE {lanes.IS_TO_FETCH}")} AS fetch,
     {_counted("raw_webhook WHERE digested_at IS NULL")} AS webhooks,
     greatest(extract(epoch FROM now() - ({_OLDEST_WEBHOOK})), 0)::float8 AS webhooks_oldest_s,
     {_counted("evidence WHERE attempt_id IS NULL")} AS parked,
-    {_counted("quarantine")} AS quarantined
+    {_counted("quarantine")} AS quarantined,
+    {_counted("delivery WHERE status = 'pending'")} AS deliveries,
+    greatest(extract(epoch FROM now() - ({_OLDEST_DELIVERY})), 0)::float8 AS deliveries_oldest_s,
+    {_counted("webhook WHERE failing_since IS NOT NULL AND disabled_at IS NULL")} AS endpoints_failing,
+    {_counted("webhook WHERE disabled_for IN ('gone', 'failing')")} AS endpoints_off
 """  # noqa: S608 - constants
 
 # A thread that has been due for a while could have been looked at; what its pace or order holds up is due later.
@@ -91,6 +104,8 @@ WHERE (leased_until IS NULL OR leased_until < now()) AND CASE kind
     ) <= now() - late
     WHEN 'hear' THEN EXISTS
         (SELECT FROM message WHERE sender_id = lane.key AND {lanes.IS_TO_FETCH} AND due_at <= now() - late)
+    WHEN 'tell' THEN EXISTS (SELECT FROM webhook WHERE id = lane.key AND disabled_at IS NULL) AND EXISTS
+        (SELECT FROM delivery WHERE webhook_id = lane.key AND status = 'pending' AND due_at <= now() - late)
 END
 GROUP BY kind
 """  # noqa: S608 - constants
@@ -113,6 +128,10 @@ async def read(connection: Connection) -> Reading:
         quarantined=row["quarantined"],
         senders=tuple(senders),
         orphaned={kind: orphaned.get(kind, 0) for kind in lanes.CHANNELS},
+        deliveries=row["deliveries"],
+        deliveries_oldest_s=row["deliveries_oldest_s"] or 0.0,
+        endpoints_failing=row["endpoints_failing"],
+        endpoints_off=row["endpoints_off"],
     )
 
 

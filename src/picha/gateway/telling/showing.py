@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from picha.gateway.api.links import Links
 from picha.gateway.store.views import MessageView
+from picha.gateway.telling.links import Links
 from picha.karibu.media import Note
 from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral, Warned
 

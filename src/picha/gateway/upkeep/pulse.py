@@ -64,6 +64,10 @@ def show(read_at: datetime, told: Reading) -> None:
         metrics.LANES_ORPHANED.labels(kind).set(count)
     metrics.WEBHOOKS_WAITING.set(told.webhooks)
     metrics.WEBHOOKS_OLDEST.set(told.webhooks_oldest_s)
+    metrics.DELIVERIES_WAITING.set(told.deliveries)
+    metrics.DELIVERIES_OLDEST.set(told.deliveries_oldest_s)
+    metrics.ENDPOINTS_FAILING.set(told.endpoints_failing)
+    metrics.ENDPOINTS_OFF.set(told.endpoints_off)
     metrics.PARKED.set(told.parked)
     metrics.QUARANTINED.set(told.quarantined)
     for gauge in metrics.OF_SENDERS:

@@ -342,22 +342,27 @@ CREATE INDEX decision_of_message ON decision (message_id, at);
 
 -- What customers are told, append-only: statuses of what an app of theirs sent, and what people write (app_id is null,
 -- it is for every app). Read in the order of (tx, seq), and only below the oldest transaction that is still open: numbers
--- are given before they are committed, so by seq alone a reader would pass over a row that is committed late.
+-- are given before they are committed, so by seq alone a reader would pass over a row that is committed late. What
+-- people of the business send by hand has no app and is_inbox: only webhooks that ask for it are told. News of a webhook
+-- itself, that it was disabled or is tested, are events, too.
 CREATE TABLE event (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
     workspace_id uuid NOT NULL,
     environment text NOT NULL,
     app_id uuid,
-    message_id uuid NOT NULL,
+    is_inbox boolean NOT NULL DEFAULT false,
+    message_id uuid,
+    webhook_id uuid,
     sequence smallint NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('sent', 'delivered', 'read', 'failed', 'received')),
+    kind text NOT NULL CHECK (kind IN ('sent', 'delivered', 'read', 'failed', 'received', 'disabled', 'test')),
     occurred_at timestamptz NOT NULL,
     told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     provider_message_id text,
     error_code text,
     error_message text,
-    error_detail text
+    error_detail text,
+    CHECK (num_nonnulls(message_id, webhook_id) = 1)
 );
 CREATE UNIQUE INDEX event_of_message ON event (message_id, sequence);
 CREATE INDEX event_feed ON event (workspace_id, environment, app_id, tx, seq);
@@ -369,6 +374,77 @@ CREATE TABLE event_gone (
 );
 INSERT INTO event_gone VALUES ('0', 0);
 
+-- A program of a customer's that is told of events: one an app, environment and service. The secrets are sealed. While a
+-- secret is rotated, the previous one signs too, until its time. failing_since says since when nothing but failures came
+-- back; nothing is tried while disabled_at is set.
+CREATE TABLE webhook (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    environment text NOT NULL CHECK (environment IN ('test', 'live')),
+    app_id uuid NOT NULL REFERENCES app,
+    service_type text NOT NULL CHECK (service_type IN ('sms', 'voice', 'otp', 'whatsapp', 'email')),
+    url text NOT NULL,
+    include_inbox boolean NOT NULL DEFAULT false,
+    secret bytea NOT NULL,
+    previous_secret bytea,
+    previous_until timestamptz,
+    signing_key bytea NOT NULL,
+    failing_since timestamptz,
+    disabled_at timestamptz,
+    disabled_for text CHECK (disabled_for IN ('operator', 'gone', 'failing')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (app_id, environment, service_type)
+);
+CREATE INDEX webhook_of_workspace ON webhook (workspace_id, environment);
+
+-- One event on its way to one webhook; it goes with its event. step counts the tries since it was last begun anew,
+-- attempts all of them; answer_ and error are of the last. An id is a UUIDv7, as all are that programs make.
+CREATE TABLE delivery (
+    event_seq bigint NOT NULL REFERENCES event ON DELETE CASCADE,
+    webhook_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+        52, 1), 53, 1), 'hex')::uuid,
+    kind text NOT NULL,
+    status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'delivered', 'failed')),
+    due_at timestamptz DEFAULT clock_timestamp(),
+    step smallint NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    tried_at timestamptz,
+    delivered_at timestamptz,
+    took_ms integer,
+    answer_status smallint,
+    answer_body bytea,
+    error text,
+    PRIMARY KEY (event_seq, webhook_id),
+    UNIQUE (webhook_id, id)
+);
+CREATE INDEX delivery_due ON delivery (webhook_id, due_at) WHERE status = 'pending';
+
+-- Hands each event over to whom it is for, in the statement that writes it down, whichever that is.
+CREATE FUNCTION hand_over() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO delivery (event_seq, webhook_id, kind)
+    SELECT told.seq, webhook.id, told.kind
+    FROM told JOIN webhook USING (workspace_id, environment)
+    WHERE CASE
+        WHEN told.kind = 'disabled' THEN false
+        WHEN told.webhook_id IS NOT NULL THEN webhook.id = told.webhook_id
+        WHEN webhook.service_type <> 'whatsapp' THEN false
+        WHEN told.app_id IS NOT NULL THEN webhook.app_id = told.app_id
+        ELSE NOT told.is_inbox OR webhook.include_inbox
+    END
+    ORDER BY told.seq, webhook.id;
+    IF FOUND THEN
+        PERFORM pg_notify('picha_tell', '');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER hands_over AFTER INSERT ON event REFERENCING NEW TABLE AS told
+    FOR EACH STATEMENT EXECUTE FUNCTION hand_over();
+
 -- Tells what became of sends, in the statement that changes what they show, whichever deed that is. It sees both rows as
 -- they are under the lock, so what two workers do to one message at once is told once and in order, and one statement
 -- tells of its whole batch. What was told last decides: nothing comes after `read`, only `read` after `delivered`, and
@@ -376,15 +452,16 @@ INSERT INTO event_gone VALUES ('0', 0);
 -- hashed: a plan made for the first batch, of one row, would be kept for batches of a thousand.
 CREATE FUNCTION tell_statuses() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
 BEGIN
-    INSERT INTO event (workspace_id, environment, app_id, message_id, sequence, kind, occurred_at, provider_message_id,
-        error_code, error_message, error_detail)
-    SELECT workspace_id, (SELECT environment FROM sender WHERE sender.id = changed.sender_id), app_id, id,
-        coalesce(last.sequence, 0) + row_number() OVER (PARTITION BY id ORDER BY rank), stage.kind, at,
+    INSERT INTO event (workspace_id, environment, app_id, is_inbox, message_id, sequence, kind, occurred_at,
+        provider_message_id, error_code, error_message, error_detail)
+    SELECT workspace_id, (SELECT environment FROM sender WHERE sender.id = changed.sender_id), app_id, app_id IS NULL,
+        id, coalesce(last.sequence, 0) + row_number() OVER (PARTITION BY id ORDER BY rank), stage.kind, at,
         provider_message_id, CASE stage.kind WHEN 'failed' THEN error_code END,
         CASE stage.kind WHEN 'failed' THEN error_message END, CASE stage.kind WHEN 'failed' THEN error_detail END
     FROM (
         SELECT shown.*, was.status AS before FROM shown JOIN was USING (id)
-        WHERE shown.status <> was.status AND shown.status <> 'pending' AND shown.app_id IS NOT NULL
+        WHERE shown.status <> was.status AND shown.status <> 'pending'
+            AND shown.is_outbound AND NOT shown.is_echo
     ) AS changed
     LEFT JOIN LATERAL (
         SELECT event.sequence, event.kind FROM event WHERE message_id = changed.id ORDER BY sequence DESC LIMIT 1
@@ -448,7 +525,7 @@ CREATE INDEX notice_of_workspace ON notice (workspace_id, id DESC);
 
 -- Who works on what. A lane's fence grows with each new owner, so that an owner that lost it cannot act.
 CREATE TABLE lane (
-    kind text NOT NULL CHECK (kind IN ('prepare', 'send', 'hear')),
+    kind text NOT NULL CHECK (kind IN ('prepare', 'send', 'hear', 'tell')),
     key uuid NOT NULL,
     fence bigint NOT NULL DEFAULT 0,
     owner uuid,

@@ -16,6 +16,7 @@ from picha.kit.clock import Clock
 SKEW, SKEW_MAX = timedelta(seconds=2), timedelta(seconds=30)
 _BACKLOG, _BACKLOG_MAX = timedelta(minutes=5), timedelta(hours=4)
 _WEBHOOKS_MAX = timedelta(minutes=1)
+_DELIVERIES_MAX = timedelta(minutes=5)
 # A worker beats every ten seconds.
 _SILENT = timedelta(seconds=45)
 
@@ -71,7 +72,13 @@ async def queues(pool: Pool) -> AsyncIterator[Finding]:
     for one in told.senders:
         yield _backlog(one)
         yield _pause(one)
-    for finding in (_lanes(told, is_held=is_held), _unknown(told), _webhooks(told), _quarantine(told)):
+    for finding in (
+        _lanes(told, is_held=is_held),
+        _unknown(told),
+        _webhooks(told),
+        _customers(told),
+        _quarantine(told),
+    ):
         yield finding
 
 
@@ -133,6 +140,18 @@ def _webhooks(told: Reading) -> Finding:
         return ok("webhooks", "Webhooks are understood as they come.")
     what = f"{told.webhooks:,} webhooks wait to be understood, the oldest for {waits.total_seconds():,.0f} s."
     return problem("webhooks", what, "Start a worker (`picha worker`), or read the log of those that run.")
+
+
+def _customers(told: Reading) -> Finding:
+    waits = timedelta(seconds=told.deliveries_oldest_s)
+    if waits > _DELIVERIES_MAX:
+        what = f"A delivery to a customer's webhook has been due for {waits.total_seconds() / 60:,.0f} minutes."
+        return warning("deliveries", what, "See that workers run, and which webhook answers slowly.")
+    if not told.endpoints_failing and not told.endpoints_off:
+        return ok("deliveries", "Customers' webhooks are told what there is to tell.")
+    what = f"Customers' webhooks: {told.endpoints_failing:,} failing, {told.endpoints_off:,} disabled for that."
+    remedy = "GET /v1/webhooks/all tells which, and GET /v1/webhooks/{webhook_id}/deliveries what came back."
+    return warning("deliveries", what, remedy)
 
 
 def _quarantine(told: Reading) -> Finding:

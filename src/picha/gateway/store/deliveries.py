@@ -1,0 +1,305 @@
+"""Events on their way to webhooks: what is due, what became of each try, and what is begun anew.
+
+A row is written with its event, by a trigger of that table, and goes with it. What is tried and not settled, because a
+worker died, is due as it was: it is tried again, under the same id.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from picha.gateway.store.endpoints import Endpoint, Whose
+from picha.gateway.store.events import ABOUT, SHOWN, EventView, viewed
+from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.gateway.store.views import COUNT_TO
+from picha.kit.ids import earliest
+
+# How long nothing but failures may come back before a webhook is disabled.
+PATIENCE = timedelta(days=5)
+STATS_MOST = 100_000
+# How many are begun anew in one statement, and in one call.
+_CHUNK, RETRY_MOST = 1000, 50_000
+_LAST = UUID(int=2**128 - 1)
+
+Status = Literal["pending", "delivered", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tellable:
+    """One delivery that is due, with its event; `step` is how many of its tries failed since it was begun."""
+
+    event_seq: int
+    step: int
+    event: EventView
+
+    @property
+    def thread(self) -> UUID:
+        """What the event is about: as long as all goes well, what is about one thing is told in order."""
+        about = self.event.message_id or self.event.webhook_id
+        assert about is not None  # noqa: S101 - the table checks that one is there
+        return about
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one try to tell `endpoint`; with `again_after` a failed one is tried again, else it is given up.
+
+    `is_gone` says that the receiver wants no more of anything.
+    """
+
+    endpoint: UUID
+    url: str
+    event_seq: int
+    status: Status
+    step: int
+    took_ms: int
+    again_after: timedelta | None = None
+    answer_status: int | None = None
+    answer_body: bytes | None = None
+    error: str | None = None
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """A delivery as it is shown; `event` and `answer_body` are there where it is shown alone."""
+
+    id: UUID
+    endpoint: UUID
+    app_id: UUID
+    kind: str
+    about: UUID
+    sequence: int
+    event_seq: int
+    status: Status
+    due_at: datetime | None
+    attempts: int
+    created_at: datetime
+    tried_at: datetime | None
+    delivered_at: datetime | None
+    took_ms: int | None
+    answer_status: int | None
+    error: str | None
+    answer_body: bytes | None = None
+    event: EventView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How many deliveries there were, by status and kind, and whether all were counted."""
+
+    by_status: dict[str, int]
+    by_kind: dict[str, int]
+    is_exact: bool
+
+
+_DUE = f"""
+SELECT delivery.step, {SHOWN}
+FROM delivery JOIN event ON event.seq = delivery.event_seq {ABOUT}
+WHERE delivery.webhook_id = $1 AND delivery.status = 'pending' AND delivery.due_at <= now()
+    AND coalesce(event.message_id, event.webhook_id) <> ALL($2::uuid[])
+ORDER BY delivery.due_at, event.seq LIMIT $3
+"""  # noqa: S608 - constants of the store only
+
+# What was delivered meanwhile, by a worker whose lease had run out, stays that.
+_SETTLE = """
+UPDATE delivery SET status = told.status, step = told.step, attempts = attempts + 1, tried_at = clock_timestamp(),
+    due_at = clock_timestamp() + again_after,
+    delivered_at = CASE told.status WHEN 'delivered' THEN clock_timestamp() END,
+    took_ms = told.took_ms, answer_status = told.answer_status, answer_body = told.answer_body, error = told.error
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::smallint[], $5::integer[], $6::interval[], $7::smallint[],
+    $8::bytea[], $9::text[])
+    AS told (webhook_id, event_seq, status, step, took_ms, again_after, answer_status, answer_body, error)
+WHERE delivery.event_seq = told.event_seq AND delivery.webhook_id = told.webhook_id
+    AND (delivery.status <> 'delivered' OR told.status = 'delivered')
+"""
+# One success among them is enough. What was told by an address that is no longer the webhook's says nothing of it.
+_JUDGE = """
+WITH told AS (
+    SELECT id, url, bool_or(is_fine) AS is_fine, bool_or(is_gone) AS is_gone
+    FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[]) AS told (id, url, is_fine, is_gone) GROUP BY 1, 2
+), judged AS (
+    UPDATE webhook SET failing_since = CASE WHEN NOT told.is_fine THEN coalesce(failing_since, clock_timestamp()) END,
+        disabled_at = CASE WHEN {is_over} THEN clock_timestamp() END,
+        disabled_for = CASE WHEN told.is_gone THEN 'gone' WHEN {is_over} THEN 'failing' END
+    FROM told
+    WHERE webhook.id = told.id AND webhook.url = told.url AND disabled_at IS NULL
+        AND ((failing_since IS NULL) <> told.is_fine OR {is_over})
+    RETURNING webhook.*
+), noted AS (
+    INSERT INTO event (workspace_id, environment, app_id, webhook_id, sequence, kind, occurred_at, error_code)
+    SELECT workspace_id, environment, app_id, id, 1, 'disabled', disabled_at, disabled_for
+    FROM judged WHERE disabled_at IS NOT NULL RETURNING webhook_id, error_code
+)
+SELECT webhook_id, error_code, pg_notify('picha_event', '') FROM noted
+""".format(is_over="(told.is_gone OR NOT told.is_fine AND failing_since < clock_timestamp() - $5::interval)")  # noqa: S608 - as above
+
+_MINE = "FROM webhook WHERE workspace_id = $1 AND environment = $2 AND id = $3"
+_SHOWN = """
+delivery.id, delivery.webhook_id, of_app, delivery.kind, coalesce(event.message_id, event.webhook_id), event.sequence,
+delivery.event_seq, delivery.status, CASE WHEN disabled_at IS NULL THEN due_at END, attempts, delivery.created_at,
+tried_at, delivered_at, took_ms, answer_status, error
+"""
+_FROM = f"""
+FROM (SELECT id, app_id AS of_app, disabled_at {_MINE}) AS webhook JOIN delivery ON delivery.webhook_id = webhook.id
+WHERE ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR kind = $5)
+"""
+_LIST = f"""
+SELECT {_SHOWN}
+FROM (SELECT delivery.*, of_app, disabled_at {_FROM} ORDER BY delivery.id DESC LIMIT $6 OFFSET $7) AS delivery
+JOIN event ON event.seq = delivery.event_seq ORDER BY delivery.id DESC
+"""  # noqa: S608 - constants
+_COUNT = f"SELECT count(*) FROM (SELECT {_FROM} LIMIT {COUNT_TO + 1}) AS counted"  # noqa: S608 - constants
+_ONE = f"""
+SELECT {_SHOWN}, answer_body
+FROM (SELECT id, app_id AS of_app, disabled_at {_MINE}) AS webhook JOIN delivery ON delivery.webhook_id = webhook.id
+JOIN event ON event.seq = delivery.event_seq WHERE delivery.id = $4
+"""  # noqa: S608 - constants
+_EVENT = f"SELECT {SHOWN} FROM event {ABOUT} WHERE event.seq = $1"  # noqa: S608 - constants
+
+_STATS = f"""
+SELECT status, kind, count(*) FROM (
+    SELECT status, kind FROM (SELECT id AS webhook_id {_MINE}) AS webhook JOIN delivery USING (webhook_id)
+    WHERE id >= $4 AND created_at >= $5 ORDER BY id DESC LIMIT {STATS_MOST}
+) AS counted GROUP BY status, kind
+"""  # noqa: S608 - constants
+
+_AGAIN = "status = 'pending', due_at = clock_timestamp(), step = 0, delivered_at = NULL"
+_RETRY = f"""
+UPDATE delivery SET {_AGAIN}
+WHERE webhook_id = (SELECT id {_MINE}) AND id = $4 RETURNING id
+"""  # noqa: S608 - constants
+_RETRY_RANGE = f"""
+UPDATE delivery SET {_AGAIN} WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM delivery
+    WHERE webhook_id = (SELECT id {_MINE}) AND status = $4 AND (status <> 'pending' OR due_at > now())
+        AND id >= $5 AND id < $6 AND ($7::timestamptz IS NULL OR created_at >= $7)
+        AND ($8::timestamptz IS NULL OR created_at < $8) AND (tried_at IS NULL OR tried_at < $9)
+    LIMIT {_CHUNK} FOR NO KEY UPDATE SKIP LOCKED))
+"""  # noqa: S608 - constants
+_RING = "SELECT pg_notify('picha_tell', '')"
+
+_TEST = f"""
+INSERT INTO event (workspace_id, environment, app_id, webhook_id, sequence, kind, occurred_at)
+SELECT workspace_id, environment, app_id, id, 1, 'test', clock_timestamp() {_MINE} RETURNING seq
+"""
+_OF_EVENT = "SELECT id FROM delivery WHERE event_seq = $1 AND webhook_id = $2"
+
+
+async def due(pool: Pool, endpoint: Endpoint, *, busy: Iterable[UUID], most: int) -> list[Tellable]:
+    """Return up to `most` deliveries of a webhook that are due, the longest due first, of no thread in `busy`."""
+    rows = await pool.fetch(_DUE, endpoint.id, list(busy), most)
+    found = await viewed(pool, endpoint.workspace_id, endpoint.environment, rows)
+    return [Tellable(row["seq"], row["step"], event) for row, event in zip(rows, found, strict=True)]
+
+
+async def settle(pool: Pool, told: Sequence[Told]) -> dict[UUID, str]:
+    """Record what became of tries, and return which webhooks are disabled because of them, and why."""
+
+    async def work(connection: Connection) -> dict[UUID, str]:
+        rows = sorted(told, key=lambda one: (one.event_seq, one.endpoint))
+        await connection.execute(
+            _SETTLE,
+            [one.endpoint for one in rows],
+            [one.event_seq for one in rows],
+            [one.status for one in rows],
+            [one.step for one in rows],
+            [one.took_ms for one in rows],
+            [one.again_after for one in rows],
+            [one.answer_status for one in rows],
+            [one.answer_body for one in rows],
+            [one.error for one in rows],
+        )
+        disabled = await connection.fetch(
+            _JUDGE,
+            [one.endpoint for one in rows],
+            [one.url for one in rows],
+            [one.status == "delivered" for one in rows],
+            [one.is_gone for one in rows],
+            PATIENCE,
+        )
+        return {row["webhook_id"]: row["error_code"] for row in disabled}
+
+    return await in_transaction(pool, work)
+
+
+async def drop(pool: Pool, endpoint: UUID, event_seq: int) -> None:
+    """Let go of a delivery whose event tells nothing any more, because its message is gone."""
+    await pool.execute("DELETE FROM delivery WHERE webhook_id = $1 AND event_seq = $2", endpoint, event_seq)
+
+
+async def listed(
+    pool: Pool, whose: Whose, endpoint: UUID, *, status: str | None, kind: str | None, limit: int, offset: int
+) -> tuple[list[DeliveryView], int]:
+    """List a webhook's deliveries, newest first, with their number up to `COUNT_TO` + 1."""
+    asked = (whose.workspace_id, whose.environment, endpoint, status, kind)
+    rows = await pool.fetch(_LIST, *asked, limit, offset)
+    return [DeliveryView(*row) for row in rows], await pool.fetchval(_COUNT, *asked)
+
+
+async def find(pool: Pool, whose: Whose, endpoint: UUID, delivery: UUID) -> DeliveryView | None:
+    """Return one delivery of a webhook, with its event and the body of the last answer."""
+    row = await pool.fetchrow(_ONE, whose.workspace_id, whose.environment, endpoint, delivery)
+    if row is None:
+        return None
+    shown = await pool.fetch(_EVENT, row["event_seq"])
+    events = await viewed(pool, whose.workspace_id, whose.environment, shown)
+    return replace(DeliveryView(*row), event=events[0] if events else None)
+
+
+async def stats(pool: Pool, whose: Whose, endpoint: UUID, *, since: datetime) -> Stats:
+    """Count the newest deliveries of a webhook that were created since a moment, at most `STATS_MOST`."""
+    rows = await pool.fetch(_STATS, whose.workspace_id, whose.environment, endpoint, earliest(since), since)
+    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < STATS_MOST)
+    for row in rows:
+        counted.by_status[row["status"]] = counted.by_status.get(row["status"], 0) + row["count"]
+        counted.by_kind[row["kind"]] = counted.by_kind.get(row["kind"], 0) + row["count"]
+    return counted
+
+
+async def retry(pool: Pool, whose: Whose, endpoint: UUID, delivery: UUID) -> bool:
+    """Begin a delivery anew, now, in place of a try that it may wait for; tell whether there is such a one."""
+
+    async def work(connection: Connection) -> bool:
+        found = await connection.fetchval(_RETRY, whose.workspace_id, whose.environment, endpoint, delivery)
+        await connection.execute(_RING)
+        return found is not None
+
+    return await in_transaction(pool, work)
+
+
+async def retry_range(
+    pool: Pool, whose: Whose, endpoint: UUID, *, status: Status, since: datetime | None, until: datetime | None
+) -> tuple[int, bool]:
+    """Begin deliveries of a status anew, by when they were created; return how many, and whether those were all.
+
+    A thousand are begun at a time, each of them once, however fast they are tried again.
+    """
+    began_at = await pool.fetchval("SELECT clock_timestamp()")
+    first, end = (
+        earliest(since) if since else UUID(int=0),
+        earliest(until + timedelta(milliseconds=1)) if until else _LAST,
+    )
+    count = 0
+    while count < RETRY_MOST:
+        asked = (whose.workspace_id, whose.environment, endpoint, status, first, end, since, until, began_at)
+        begun = int((await pool.execute(_RETRY_RANGE, *asked)).rpartition(" ")[2])
+        count += begun
+        if begun:
+            await pool.execute(_RING)
+        if begun < _CHUNK:
+            return count, True
+    return count, False
+
+
+async def test(pool: Pool, whose: Whose, endpoint: UUID) -> UUID | None:
+    """Write down an event that tests one webhook, and return its delivery; None where there is no such webhook."""
+
+    async def work(connection: Connection) -> UUID | None:
+        event = await connection.fetchval(_TEST, whose.workspace_id, whose.environment, endpoint)
+        found: UUID | None = await connection.fetchval(_OF_EVENT, event, endpoint)
+        return found
+
+    return await in_transaction(pool, work)
