@@ -17,6 +17,8 @@ from tests.journeys.running import Talk
 AT_REST = frozenset({"submitted", "failed", "unknown", "cancelled"})
 ENDS = frozenset({"read", "failed"})
 _EVERYTHING = "1000000"
+HOOK_SECRET = "canary of the webhook"
+"""What signs for the webhooks of every shop."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Books:
     attempts: Sequence[Mapping[str, Any]]
     evidence: Sequence[Mapping[str, Any]]
     events: Sequence[Mapping[str, Any]]
+    owed: Sequence[Mapping[str, Any]]
     undigested: int
     aside: Sequence[str]
     effects: Sequence[Any]
@@ -186,6 +189,15 @@ def untold(books: Books) -> list[str]:
     return complaints
 
 
+def undelivered(books: Books) -> list[str]:
+    """I6: every event for a webhook is delivered to it, or known to have failed for good, unless it is disabled."""
+    return [
+        f"{row['kind']} of {row['about']} is {row['status'] or 'not handed over'} for a webhook"
+        for row in books.owed
+        if row["status"] is None or (row["status"] == "pending" and not row["is_disabled"])
+    ]
+
+
 _TOLD_IN = ("received", "sent", "failed", "delivered", "read")
 
 
@@ -216,7 +228,7 @@ INVARIANTS: Mapping[str, Callable[[Books], list[str]]] = {
     "I3": restless,
     "I4": misfolded,
     "I5": unheard,
-    "I6": untold,
+    "I6": lambda books: untold(books) + undelivered(books),
     "I8": blabbed,
     "I10": altered,
 }
@@ -242,6 +254,17 @@ SELECT id, app_id, is_outbound, on_unknown, phase, status, duplicates, caption, 
 FROM message
 """
 _ATTEMPTS = "SELECT message_id, number, outcome, wamid FROM attempt"
+# Whom each event is for, in words of our own; what was told while a webhook was being registered may have missed it.
+_OWED = """
+SELECT event.kind, coalesce(event.message_id, event.webhook_id) AS about, delivery.status,
+    webhook.disabled_at IS NOT NULL AS is_disabled
+FROM webhook JOIN event ON event.environment = webhook.environment AND event.workspace_id = webhook.workspace_id
+    AND event.kind IN ('sent', 'delivered', 'read', 'failed', 'received')
+    AND (event.app_id = webhook.app_id OR event.kind = 'received')
+    AND event.told_at > webhook.created_at + interval '2 seconds'
+LEFT JOIN delivery ON delivery.event_seq = event.seq AND delivery.webhook_id = webhook.id
+WHERE webhook.service_type = 'whatsapp'
+"""
 _NAMES = """
 SELECT value FROM contact_address UNION SELECT wamid FROM evidence UNION SELECT wamid FROM attempt WHERE wamid <> ''
 UNION SELECT provider_message_id FROM message WHERE provider_message_id <> '' UNION SELECT display_number FROM sender
@@ -262,6 +285,7 @@ async def read(watched: Watched, talk: Talk, told: Sequence[Told] = ()) -> Books
             attempts=[dict(row) for row in await connection.fetch(_ATTEMPTS)],
             evidence=[dict(row) for row in await connection.fetch("SELECT wamid, status FROM evidence")],
             events=[dict(row) for row in await connection.fetch("SELECT message_id, sequence, kind FROM event")],
+            owed=[dict(row) for row in await connection.fetch(_OWED)],
             undigested=await connection.fetchval("SELECT count(*) FROM raw_webhook WHERE digested_at IS NULL"),
             aside=[
                 bytes(row[0]).decode(errors="replace") for row in await connection.fetch("SELECT item FROM quarantine")
@@ -271,7 +295,7 @@ async def read(watched: Watched, talk: Talk, told: Sequence[Told] = ()) -> Books
             has_forgotten=bool(deliveries.document.get("forgotten")),
             secrets=[
                 *(row[0] for row in await connection.fetch(_NAMES)),
-                *(talk.ready.api_key, talk.ready.app_secret, "EAATest"),
+                *(talk.ready.api_key, talk.ready.app_secret, "EAATest", HOOK_SECRET),
             ],
             logs="".join(log.read_text(errors="replace") for log in watched.logs),
         )

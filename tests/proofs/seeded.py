@@ -19,7 +19,7 @@ from picha.gateway import run
 from picha.gateway.domain import rest
 from picha.gateway.domain.outcomes import NotSent
 from picha.gateway.meta import graph
-from picha.gateway.store import events, pool, raw, replays, views
+from picha.gateway.store import deliveries, events, pool, raw, replays, views
 from picha.gateway.store.ledger import decide, standing, witness
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.kit import addresses, clock, logs
@@ -85,6 +85,20 @@ def keeps_reads_to_itself() -> None:
         return doubled
 
     statuses = put(witness, "statuses", shy)
+
+
+def takes_deliveries_for_granted() -> None:
+    """Write down that an event was delivered when it is looked at, before it is posted."""
+
+    async def hasty(connections: pool.Pool, endpoint: Any, **more: Any) -> Any:
+        found = await due(connections, endpoint, **more)
+        granted = (
+            "UPDATE delivery SET status = 'delivered', due_at = NULL WHERE webhook_id = $1 AND event_seq = ANY($2)"
+        )
+        await connections.execute(granted, endpoint.id, [one.event_seq for one in found])
+        return found
+
+    due = put(deliveries, "due", hasty)
 
 
 def shows_everybody_everything() -> None:
@@ -169,7 +183,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
-        keeps_reads_to_itself,
+        keeps_reads_to_itself, takes_deliveries_for_granted,
         shows_everybody_everything, lets_keys_be_taken_twice, talks_in_its_logs, reaches_anything, uploads_other_bytes,
         never_rests, has_no_patience, clock_jumps,
     )

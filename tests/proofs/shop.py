@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import aiohttp
 from tests.journeys.running import House, Talk, picture, talking, until
-from tests.proofs.books import Told
+from tests.proofs.books import HOOK_SECRET, Told
 
 from picha.cli.welcome import Ready
 
@@ -84,6 +84,14 @@ class Shop:
             return None
         self.told.append(Told(answer.data["message_id"], self.talk, body, sha256))
         return self.told[-1]
+
+    async def listens(self, url: str) -> str:
+        """Have everything told to a program at `url`, and return the webhook's id."""
+        hook = {"service_type": "whatsapp", "url": url, "secret_token": HOOK_SECRET}
+        answer = await self.talk.api("POST", "/v1/webhooks/", json={"app_id": self.talk.ready.app_id, **hook})
+        assert answer.status == 201, answer.body
+        webhook: str = answer.document["webhook_id"]
+        return webhook
 
     async def sells(self, label: str, to: str) -> None:
         """Send a customer one picture by address, at least once, and one by upload, at most once, in turn."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.hooks import Hook
 from tests.journeys.running import until
 from tests.proofs.books import complaints, settled
 from tests.proofs.fleet import Fleet, Program, Role
@@ -33,6 +34,7 @@ WALKS: dict[Role, tuple[str, ...]] = {
         *("prepare_before_commit", "prepare_after_commit", "upload_after_answer", "upload_after_commit"),
         *("begin_before_commit", "begin_after_commit", "send_at_request", "send_after_answer"),
         *("settle_before_commit", "settle_after_commit", "orphan_before_commit", "orphan_after_commit"),
+        *("tell_after_answer", "tell_after_settle"),
     ),
 }
 # Where a picture's bytes are put and taken: these matter in a bucket, too.
@@ -66,19 +68,23 @@ async def test_a_process_that_dies_at_any_crash_point_loses_nothing_and_doubles_
 ) -> None:
     walk = (WALKS if place == "folder" else WITH_BYTES)[role]
     with kept_in(place) as settings:
-        async with sail("--limits", "off", settings=settings) as fleet, opened(fleet.tenant) as shop:
-            await _walked(fleet, shop, role, walk)
+        sailing = sail("--limits", "off", settings=settings)
+        async with sailing as fleet, opened(fleet.tenant) as shop, Hook().listening() as hook:
+            await _walked(fleet, shop, role, walk, hook.url)
             books = await settled(fleet, shop.talk, shop.told)
+            [delivered] = await fleet.sql("SELECT count(*) FROM delivery WHERE status = 'delivered'")
 
+    assert len({call.document["event_id"] for call in hook.calls}) == delivered["count"]
     assert complaints(books) == {}
     # Before each death something was promised, unless a webhook that was owed came before it.
     promised = {one.body["caption"].partition(" ")[0] for one in shop.told}
     assert [point for point in walk if point not in promised and "intake" not in point] == []
 
 
-async def _walked(fleet: Fleet, shop: Shop, role: Role, walk: Sequence[str]) -> None:
-    """Let a program die at each point of a walk, and run on at its end."""
+async def _walked(fleet: Fleet, shop: Shop, role: Role, walk: Sequence[str], hook: str) -> None:
+    """Let a program die at each point of a walk, and run on at its end; all is told to a webhook."""
     program = await _prepared(fleet, shop, role)
+    await shop.listens(hook)
     for point in walk:
         # Each life ends at its point, and the next one, which is to end at the next point, has to clean up.
         await program.stop()

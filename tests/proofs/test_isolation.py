@@ -17,7 +17,7 @@ from picha.gateway.api.routes import ROUTES
 pytestmark = pytest.mark.timeout(400)
 
 CAPTION = "Between the two of us"
-BODIES = {"PATCH": {"image_policy": "strict"}}
+BODIES: dict[str, Any] = {"PATCH": {"image_policy": "strict", "is_enabled": False}}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ async def belongings(shop: Shop) -> Belongings:
     ids = {name: message[name] for name in ("conversation_id", "sender_id")}
     ids |= {"message_id": message["id"], "file_id": message["content"]["file_id"]}
     ready = shop.talk.ready
+    ids |= {"webhook_id": await shop.listens("http://127.0.0.1:1/hook"), "app_id": ready.app_id}
+    tested = await shop.talk.api("POST", f"/v1/webhooks/{ids['webhook_id']}/test")
+    ids["delivery_id"] = tested.document["delivery_id"]
     return Belongings(
         ids, (CAPTION, customer, message["provider_message_id"], ready.sender, ready.phone_number_id, *ids.values())
     )
@@ -61,7 +64,7 @@ async def answers(stranger: Talk, friend: str, theirs: Belongings) -> dict[str, 
     for body in sends:
         asked[f"a send {body}"] = await stranger.send(**body)
     lists = ("/v1/whatsapp/messages", "/v1/whatsapp/conversations", "/v1/whatsapp/senders")
-    for path in (*lists, "/v1/whatsapp/conversations/summary", "/karibu/x-api-key", "/v1/events"):
+    for path in (*lists, "/v1/whatsapp/conversations/summary", "/karibu/x-api-key", "/v1/events", "/v1/webhooks/all"):
         asked[f"GET {path}"] = await stranger.api("GET", path)
     return asked
 
@@ -81,7 +84,9 @@ def leaks(asked: dict[str, Told], theirs: Belongings) -> list[str]:
 
 
 def _is_theirs(what: str) -> bool:
-    return not what.endswith(("/messages", "/conversations", "/senders", "/summary", "/x-api-key", "/events"))
+    return not what.endswith(
+        ("/messages", "/conversations", "/senders", "/summary", "/x-api-key", "/events", "/webhooks/all")
+    )
 
 
 @pytest.fixture
@@ -101,7 +106,8 @@ async def owned(shop: Shop, theirs: Belongings) -> list[str]:
     # Of the conversations only this one: the sandbox lets somebody write of its own accord, at a moment of its own.
     messages = f"/v1/whatsapp/messages?conversation_id={theirs.ids['conversation_id']}"
     thread = f"/v1/whatsapp/conversations/{theirs.ids['conversation_id']}"
-    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", messages, thread)
+    webhook = f"/v1/webhooks/{theirs.ids['webhook_id']}"
+    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", messages, thread, f"{webhook}/secret")
     told = [await shop.talk.api("GET", path) for path in paths]
     assert [one.status for one in told] == [200] * len(paths)
     # A link is signed anew each time it is shown.
