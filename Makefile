@@ -69,7 +69,7 @@ clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for re
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
 
 SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz \
-	store/test_simulation proofs/test_random_kills
+	store/test_simulation proofs/test_random_kills proofs/test_deliveries
 SEEDS ?= 50000
 CYCLES ?= 50
 MINUTES ?= 10

@@ -25,6 +25,7 @@ from picha.gateway.api.routes import ROUTES, Route
 from picha.gateway.api.turnstile import STRANGERS
 from picha.gateway.domain.keys import OVERLAP_MAX
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
+from picha.gateway.domain.retry import ASKED_FOR_MAX, TELL_AFTER
 from picha.gateway.hearing.fetch import TRIES as HEAR_TRIES
 from picha.gateway.pictures.hands import AT_ONCE as HANDS
 from picha.gateway.pictures.hands import PER_WORKSPACE as HANDS_PER_WORKSPACE
@@ -32,9 +33,12 @@ from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.pictures.prepare import TRIES as PREPARE_TRIES
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes, replays
+from picha.gateway.store.deliveries import PATIENCE, RETRY_MOST, STATS_MOST
 from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.gateway.store.views import COUNT_TO
+from picha.gateway.telling.deliver import ANSWER_MAX_BYTES as KEPT_MAX_BYTES
+from picha.gateway.telling.deliver import TELLS_EACH, TOTAL_S
 from picha.gateway.telling.links import LINK_LIFE
 from picha.images.child import CPU_MAX_S, MEMORY_MAX_BYTES
 from picha.images.findings import PARTS_MAX
@@ -43,6 +47,7 @@ from picha.images.workers import WALL_MAX_S
 from picha.karibu.errors import FAILURES, RETRYABLE, STATUS, WORDS, Code
 from picha.karibu.queries import CONVERSATIONS_MAX, EVENTS_MAX, LIMIT_MAX, OFFSET_MAX, SEARCH_MAX_CHARS
 from picha.karibu.shape import MAX_DEPTH
+from picha.karibu.webhooks import OVERLAP_MAX_HOURS, SECRET_MAX_CHARS, SECRET_MIN_CHARS, URL_MAX_CHARS
 from picha.sandbox import switches
 from picha.sandbox.manual.tables import span
 from picha.sdk.client import TIMEOUT_S, Client
@@ -231,6 +236,18 @@ def limits_page() -> str:
         ("Conversations that a search looks at", f"{COUNT_TO:,} of a number", "`total_is_exact` is false"),
         ("Page of events", f"{EVENTS_MAX:,}", "422 VALIDATION_ERROR"),
         ("Streams of events in each process", STREAMS_MAX, "429 RATE_LIMITED"),
+        ("Webhooks of an app", "one a service and environment", "400 WEBHOOK_EXISTS"),
+        ("Address of a webhook", f"{URL_MAX_CHARS:,} characters", "422 VALIDATION_ERROR"),
+        ("Secret of a webhook", f"{SECRET_MIN_CHARS} to {SECRET_MAX_CHARS} characters", "422 VALIDATION_ERROR"),
+        ("Two secrets of a webhook, after a rotation", f"{OVERLAP_MAX_HOURS} hours", "422 VALIDATION_ERROR"),
+        ("Delivering to a webhook: one try", f"{TOTAL_S:g} s", "tried again"),
+        ("Delivering to a webhook: tries", len(TELL_AFTER) + 1, "the delivery has failed"),
+        ("Delivering to a webhook: `Retry-After`", span(ASKED_FOR_MAX), "tried then"),
+        ("Delivering to a webhook: nothing but failures", span(PATIENCE), "the webhook is disabled"),
+        ("Delivering to a webhook: at once, in each process", TELLS_EACH, "wait"),
+        ("What is kept of a webhook's answer", f"{KEPT_MAX_BYTES:,} bytes", "cut"),
+        ("Deliveries that are told again in a call", f"{RETRY_MOST:,}", "`is_whole` is false"),
+        ("Deliveries that statistics count", f"{STATS_MOST:,}", "`total_is_exact` is false"),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),

@@ -4,8 +4,10 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +70,14 @@ async def owner(picha: Talk) -> Owner:
     return Owner(picha, app["app_id"], key["key"])
 
 
+def recipes() -> dict[str, Any]:
+    """Return the functions of the documentation, as a reader would paste them."""
+    text, made = Path(__file__).parents[2].joinpath("docs", "webhooks.md").read_text(encoding="utf-8"), dict[str, Any]()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, made)
+    return made
+
+
 def of_message(calls: list[Call], message: str) -> list[Call]:
     return [one for one in calls if one.document["data"].get("message_id") == message]
 
@@ -96,8 +106,12 @@ async def test_a_send_is_told_from_sent_to_read_and_every_recipe_of_verifying_ag
 
     assert secret.startswith("whsec_")
     assert len(secret) == len("whsec_") + 32
+    documented = recipes()
     for call in calls:
         event = standardwebhooks.Webhook(secret).verify(call.body, dict(call.headers))
+        assert documented["parse"](secret, call.body, dict(call.headers)) == event
+        assert documented["is_genuine"](secret, call.body, dict(call.headers))
+        assert not documented["is_genuine"](secret, call.body + b" ", dict(call.headers))
         assert event["event_id"] == call.headers["webhook-id"]
         assert (event["app_id"], event["service_type"]) == (owner.app_id, "whatsapp")
         right = hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()

@@ -8,14 +8,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from tests.store.ground import NOON, PNID, Ground
+from tests.store.ground import NOON, PNID, VAULT, Ground
 from tests.store.test_growth import execute
 
 from picha.cloudapi import onboarding
 from picha.gateway.domain.outcomes import Ambiguous
 from picha.gateway.settings import Settings
-from picha.gateway.store import numbers, quarantine, raw, tenants
+from picha.gateway.store import endpoints, numbers, quarantine, raw, tenants
 from picha.gateway.store.embedded import EmbeddedPostgres
+from picha.gateway.store.endpoints import NewEndpoint, Whose
 from picha.gateway.store.migrate import migrate
 from picha.gateway.store.pool import open_unchecked
 from picha.gateway.store.quarantine import Quarantined
@@ -169,6 +170,31 @@ async def test_webhooks_that_nobody_understands_are_found_waiting_and_put_aside(
     async with ground.pool.acquire() as connection:
         await quarantine.add(connection, [Quarantined(ground.ids.uuid(), ground.ids.uuid(), "$", "odd", b"{}")])
     assert "1 items" in await doctor.says("quarantine", level="warning")
+
+
+async def test_webhooks_of_customers_that_fail_or_wait_are_found(ground: Ground, doctor: Doctor) -> None:
+    whose = Whose(ground.app.workspace_id, "test")
+    for service in ("whatsapp", "sms"):
+        new = NewEndpoint(
+            ground.app.app_id,
+            service,
+            "http://127.0.0.1:9/",
+            include_inbox=False,
+            secret=Secret("s" * 16),
+            signing_key=Secret("k"),
+        )
+        assert await endpoints.add(ground.pool, VAULT, ground.ids, whose, new)
+    assert "what there is to tell" in await doctor.says("deliveries", level="ok")
+
+    await ground.pool.execute("UPDATE webhook SET failing_since = now() WHERE service_type = 'whatsapp'")
+    await ground.pool.execute(
+        "UPDATE webhook SET disabled_at = now(), disabled_for = 'gone' WHERE service_type = 'sms'"
+    )
+    assert "1 failing, 1 disabled" in await doctor.says("deliveries", level="warning")
+
+    await ground.customer_writes(image_state=None)
+    await ground.pool.execute("UPDATE delivery SET due_at = now() - interval '6 minutes'")
+    assert "due for 6 minutes" in await doctor.says("deliveries", level="warning")
 
 
 async def test_a_key_ring_that_others_may_read_is_found(doctor: Doctor) -> None:

@@ -51,7 +51,7 @@ from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
-from picha.gateway.telling.deliver import Delivering, Mailroom, settlements
+from picha.gateway.telling.deliver import TELLS_EACH, Delivering, Mailroom, settlements
 from picha.gateway.telling.links import Links
 from picha.gateway.upkeep import catalogue
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
@@ -75,7 +75,7 @@ _BACKLOG = 2048
 # What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
 _SENDS, _FETCHES = 512, 64
 # Webhooks are called from lanes that share these evenly, so the way out makes nobody wait for another beside that.
-_TELLS, _TELLS_EACH = 512, 16
+_TELLS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +329,7 @@ async def _worker(settings: Settings) -> None:
                 bell,
                 lanes.TELL,
                 lambda lease: Delivering(lease, mailroom),
-                room=_TELLS_EACH,
+                room=TELLS_EACH,
                 slots=_TELLS,
                 most=_TELLS,
             ),
@@ -365,7 +365,7 @@ def _keeper(
 @asynccontextmanager
 async def _open_mailroom(ground: Ground, settings: Settings) -> AsyncIterator[Mailroom]:
     async with (
-        Fetcher(at_once=_TELLS, per_host=_TELLS, per_party=_TELLS_EACH) as fetcher,
+        Fetcher(at_once=_TELLS, per_host=_TELLS, per_party=TELLS_EACH) as fetcher,
         settlements(ground.pool) as settled,
     ):
         yield Mailroom(

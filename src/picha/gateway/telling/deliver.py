@@ -30,6 +30,9 @@ from picha.kit.crashpoints import crashpoint
 from picha.kit.ids import chance
 from picha.kit.logs import logger
 
+TELLS_EACH = 16
+"""How many calls one webhook has under way in one process."""
+
 TOTAL_S = 15.0
 ANSWER_MAX_BYTES = 128 * 1024
 _MOST = 64
