@@ -33,7 +33,7 @@ from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.pictures.prepare import TRIES as PREPARE_TRIES
 from picha.gateway.settings import Settings
 from picha.gateway.store import lanes, replays
-from picha.gateway.store.deliveries import PATIENCE, RETRY_MOST, STATS_MOST
+from picha.gateway.store.deliveries import LOOKED_AT_MOST, PATIENCE, RETRY_MOST
 from picha.gateway.store.reading import READ_EVERY_S
 from picha.gateway.store.retention import GRACE
 from picha.gateway.store.views import COUNT_TO
@@ -247,7 +247,7 @@ def limits_page() -> str:
         ("Delivering to a webhook: at once, in each process", TELLS_EACH, "wait"),
         ("What is kept of a webhook's answer", f"{KEPT_MAX_BYTES:,} bytes", "cut"),
         ("Deliveries that are told again in a call", f"{RETRY_MOST:,}", "`is_whole` is false"),
-        ("Deliveries that statistics count", f"{STATS_MOST:,}", "`total_is_exact` is false"),
+        ("Deliveries that statistics count, or a filter by event looks at", f"the newest {LOOKED_AT_MOST:,}", ""),
         ("Customer service window", span(limits.SERVICE_WINDOW), "422 WINDOW_CLOSED, or failed 131047"),
         ("Life of an uploaded file", span(FILE_LIFE), "404 MEDIA_NOT_FOUND"),
         ("Bytes that nobody refers to any more", f"{span(GRACE)} more", "deleted"),

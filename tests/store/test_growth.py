@@ -7,13 +7,15 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from tests.store.ground import NOON, Ground, at, open_ground
+from tests.store.ground import NOON, VAULT, Ground, at, open_ground
 
 from picha.gateway.domain.admission import Send
 from picha.gateway.domain.facts import MessageReceived, Person, StatusSeen
 from picha.gateway.domain.outcomes import Accepted
 from picha.gateway.meta.limits import PAIR_PACE
-from picha.gateway.store import accepting, events, lanes, outbox, raw
+from picha.gateway.store import accepting, deliveries, endpoints, events, lanes, outbox, raw
+from picha.gateway.store.deliveries import Told
+from picha.gateway.store.endpoints import NewEndpoint, Whose
 from picha.gateway.store.events import Cursor
 from picha.gateway.store.ledger import receive, witness
 from picha.gateway.store.ledger.admit import admit
@@ -21,12 +23,23 @@ from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.store.ledger.settle import Settlement, settle
 from picha.gateway.store.pool import Connection, Pool
 from picha.gateway.store.raw import Raw, Verified
+from picha.kit.secrets import Secret
 
 FEW, MANY = 100, 20_000
 BATCH = 20
 # PostgreSQL plans a statement anew for its first five executions in a session, then keeps the plan.
 UNTIL_PLANS_ARE_KEPT = 8
-TABLES = ("contact", "contact_address", "conversation", "message", "attempt", "evidence", "event", "raw_webhook")
+TABLES = (
+    "contact",
+    "contact_address",
+    "conversation",
+    "message",
+    "attempt",
+    "evidence",
+    "event",
+    "delivery",
+    "raw_webhook",
+)
 
 # Five messages a person, in and out by turns. Each has its body kept; each that was sent has its attempt and statuses.
 FILL = """
@@ -49,9 +62,14 @@ SELECT attempt, w, message, s, 1, 1, now(), 'accepted', wamid FROM fill WHERE n 
 INSERT INTO evidence (wamid, status, provider_at, sender_id, workspace_id, attempt_id, received_at)
 SELECT wamid, status, now(), s, w, attempt, now()
 FROM fill, unnest(ARRAY['sent', 'delivered', 'read']) AS status WHERE n % 2 = 0;
+ALTER TABLE event DISABLE TRIGGER hands_over;
 INSERT INTO event (workspace_id, environment, app_id, message_id, sequence, kind, occurred_at)
 SELECT w, 'test', CASE WHEN kind <> 'received' THEN (SELECT id FROM app) END, message, place, kind, now()
 FROM fill, unnest(ARRAY['sent', 'delivered', 'read', 'received']) WITH ORDINALITY AS told (kind, place);
+ALTER TABLE event ENABLE TRIGGER hands_over;
+INSERT INTO delivery (event_seq, webhook_id, kind, status, due_at)
+SELECT seq, webhook.id, kind, 'delivered', NULL FROM event, webhook
+WHERE seq > coalesce((SELECT max(event_seq) FROM delivery), 0);
 INSERT INTO raw_webhook (id, meta_app_id, digest, body, received_at, digested_at)
 SELECT gen_random_uuid(), '670843887433847', sha256(wamid::bytea), '{{}}', now(), now() FROM fill;
 """
@@ -97,6 +115,7 @@ async def run_a_batch(ground: Ground, name: str) -> None:
     await lanes.release(ground.pool, lease)
     await tell(ground, name, wamids)
     await told(ground, cursor)
+    await deliver(ground)
     assert await outbox.to_fetch(ground.pool, ground.sender, busy=(), most=1)
     await ground.pool.execute(
         "UPDATE message SET image_state = 'stored' WHERE image_state = 'pending' AND NOT is_outbound"
@@ -110,6 +129,24 @@ async def told(ground: Ground, cursor: Cursor | None) -> Cursor:
     assert cursor is None or [one.kind for one in part.events[:3]] == ["sent", "delivered", "read"]
     end = await ground.pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())")
     return Cursor(end, 0)
+
+
+async def deliver(ground: Ground) -> None:
+    """Let all be delivered that was told, and look for what failed: a list of what did not counts to 10,000."""
+    whose = Whose(ground.app.workspace_id, "test")
+    [shown] = await endpoints.listed(ground.pool, whose)
+    assert len(await lanes.take(ground.pool, lanes.TELL, ground.ids.uuid(), most=10)) == 1
+    endpoint = await endpoints.opened(ground.pool, VAULT, shown.id)
+    assert endpoint is not None
+    due = await deliveries.due(ground.pool, endpoint, busy=[ground.ids.uuid()], most=200)
+    assert [one.event.kind for one in due].count("read") == BATCH
+    await deliveries.settle(
+        ground.pool, [Told(endpoint.id, endpoint.url, one.event_seq, "delivered", 1, 3) for one in due]
+    )
+    await deliveries.listed(ground.pool, whose, endpoint.id, status="failed", kind=None, limit=BATCH, offset=0)
+    await deliveries.retry_range(ground.pool, whose, endpoint.id, status="failed", since=None, until=None)
+    assert await deliveries.due(ground.pool, endpoint, busy=(), most=BATCH) == []
+    await ground.pool.execute("UPDATE lane SET leased_until = NULL WHERE kind = 'tell'")
 
 
 async def hear(ground: Ground, name: str, phones: Sequence[str]) -> None:
@@ -201,6 +238,15 @@ async def calm_ground(database: str) -> AsyncIterator[Ground]:
     """A ground whose statistics change only when a test says so."""
     await execute(database, "".join(f"ALTER TABLE {table} SET (autovacuum_enabled = false);" for table in TABLES))
     async with open_ground(database) as opened:
+        new = NewEndpoint(
+            opened.app.app_id,
+            "whatsapp",
+            "http://127.0.0.1:9/",
+            include_inbox=False,
+            secret=Secret("s" * 16),
+            signing_key=Secret("k"),
+        )
+        await endpoints.add(opened.pool, VAULT, opened.ids, Whose(opened.app.workspace_id, "test"), new)
         yield opened
 
 

@@ -187,7 +187,7 @@ async def list_deliveries(call: Call) -> Answer:
         call.services.pool,
         _whose(call),
         found.id,
-        status=queries.one_of(query, "status", _STATUSES),
+        status=queries.one_of(query, "status", _STATUSES),  # type: ignore[arg-type] # it is one of these
         kind=queries.parsed(query, "event", kind_of, event),
         limit=limit,
         offset=offset,

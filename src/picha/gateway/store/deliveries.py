@@ -7,7 +7,7 @@ worker died, is due as it was: it is tried again, under the same id.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from picha.gateway.store.endpoints import Endpoint, Whose
@@ -18,7 +18,7 @@ from picha.kit.ids import earliest
 
 # How long nothing but failures may come back before a webhook is disabled.
 PATIENCE = timedelta(days=5)
-STATS_MOST = 100_000
+LOOKED_AT_MOST = 100_000
 # How many are begun anew in one statement, and in one call.
 _CHUNK, RETRY_MOST = 1000, 50_000
 _LAST = UUID(int=2**128 - 1)
@@ -36,10 +36,8 @@ class Tellable:
 
     @property
     def thread(self) -> UUID:
-        """What the event is about: as long as all goes well, what is about one thing is told in order."""
-        about = self.event.message_id or self.event.webhook_id
-        assert about is not None  # noqa: S101 - the table checks that one is there
-        return about
+        """The message that the event is about: as long as all goes well, what is about one is told in order."""
+        return self.event.message_id or UUID(int=self.event_seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +93,17 @@ class Stats:
     is_exact: bool
 
 
+# Of a busy message as many are passed over as it can have.
+_EVENTS_OF_ONE = 4
 _DUE = f"""
-SELECT delivery.step, {SHOWN}
-FROM delivery JOIN event ON event.seq = delivery.event_seq {ABOUT}
-WHERE delivery.webhook_id = $1 AND delivery.status = 'pending' AND delivery.due_at <= now()
-    AND coalesce(event.message_id, event.webhook_id) <> ALL($2::uuid[])
-ORDER BY delivery.due_at, event.seq LIMIT $3
+SELECT due.step, {SHOWN}
+FROM (
+    SELECT event_seq, step, due_at FROM delivery
+    WHERE webhook_id = $1 AND status = 'pending' AND due_at <= now()
+    ORDER BY due_at LIMIT $3 + {_EVENTS_OF_ONE} * cardinality($2::uuid[])
+) AS due JOIN event ON event.seq = due.event_seq {ABOUT}
+WHERE event.message_id IS NULL OR event.message_id <> ALL($2)
+ORDER BY due.due_at, event.seq LIMIT $3
 """  # noqa: S608 - constants of the store only
 
 # What was delivered meanwhile, by a worker whose lease had run out, stays that.
@@ -136,60 +139,73 @@ WITH told AS (
 SELECT webhook_id, error_code, pg_notify('picha_event', '') FROM noted
 """.format(is_over="(told.is_gone OR NOT told.is_fine AND failing_since < clock_timestamp() - $5::interval)")  # noqa: S608 - as above
 
-_MINE = "FROM webhook WHERE workspace_id = $1 AND environment = $2 AND id = $3"
+_MINE = "SELECT id FROM webhook WHERE workspace_id = $1 AND environment = $2 AND id = $3"
 _SHOWN = """
-delivery.id, delivery.webhook_id, of_app, delivery.kind, coalesce(event.message_id, event.webhook_id), event.sequence,
-delivery.event_seq, delivery.status, CASE WHEN disabled_at IS NULL THEN due_at END, attempts, delivery.created_at,
-tried_at, delivered_at, took_ms, answer_status, error
+delivery.id, delivery.webhook_id, webhook.app_id, delivery.kind, coalesce(event.message_id, event.webhook_id),
+event.sequence, delivery.event_seq, delivery.status, CASE WHEN webhook.disabled_at IS NULL THEN due_at END, attempts,
+delivery.created_at, tried_at, delivered_at, took_ms, answer_status, error
 """
-_FROM = f"""
-FROM (SELECT id, app_id AS of_app, disabled_at {_MINE}) AS webhook JOIN delivery ON delivery.webhook_id = webhook.id
-WHERE ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR kind = $5)
+_OF = "JOIN event ON event.seq = delivery.event_seq JOIN webhook ON webhook.id = delivery.webhook_id"
+# Each status has a statement of its own, so that its index serves; an event's name is looked for among the newest.
+_ROWS = """
+FROM (SELECT * FROM delivery WHERE webhook_id = ({mine}) {status} ORDER BY id DESC LIMIT {most}) AS newest
+WHERE $4::text IS NULL OR kind = $4
 """
-_LIST = f"""
-SELECT {_SHOWN}
-FROM (SELECT delivery.*, of_app, disabled_at {_FROM} ORDER BY delivery.id DESC LIMIT $6 OFFSET $7) AS delivery
-JOIN event ON event.seq = delivery.event_seq ORDER BY delivery.id DESC
-"""  # noqa: S608 - constants
-_COUNT = f"SELECT count(*) FROM (SELECT {_FROM} LIMIT {COUNT_TO + 1}) AS counted"  # noqa: S608 - constants
+_LIST = """
+SELECT {shown} FROM (SELECT * {rows} ORDER BY id DESC LIMIT $5 OFFSET $6) AS delivery {of} ORDER BY delivery.id DESC
+"""
+_COUNT = "SELECT count(*) FROM (SELECT {rows} LIMIT {most}) AS counted"
+
+
+def _listing(status: str) -> tuple[str, str]:
+    """Return the statements that list and count deliveries of one status, or of any."""
+    rows = _ROWS.format(mine=_MINE, status=f"AND status = '{status}'" if status else "", most=LOOKED_AT_MOST)
+    return _LIST.format(shown=_SHOWN, rows=rows, of=_OF), _COUNT.format(rows=rows, most=COUNT_TO + 1)
+
+
+_LISTINGS = {status: _listing(status or "") for status in (None, *get_args(Status))}
 _ONE = f"""
-SELECT {_SHOWN}, answer_body
-FROM (SELECT id, app_id AS of_app, disabled_at {_MINE}) AS webhook JOIN delivery ON delivery.webhook_id = webhook.id
-JOIN event ON event.seq = delivery.event_seq WHERE delivery.id = $4
+SELECT {_SHOWN}, answer_body FROM delivery {_OF} WHERE delivery.webhook_id = ({_MINE}) AND delivery.id = $4
 """  # noqa: S608 - constants
 _EVENT = f"SELECT {SHOWN} FROM event {ABOUT} WHERE event.seq = $1"  # noqa: S608 - constants
 
 _STATS = f"""
 SELECT status, kind, count(*) FROM (
-    SELECT status, kind FROM (SELECT id AS webhook_id {_MINE}) AS webhook JOIN delivery USING (webhook_id)
-    WHERE id >= $4 AND created_at >= $5 ORDER BY id DESC LIMIT {STATS_MOST}
+    SELECT status, kind FROM delivery WHERE webhook_id = ({_MINE}) AND id >= $4 AND created_at >= $5
+    ORDER BY id DESC LIMIT {LOOKED_AT_MOST}
 ) AS counted GROUP BY status, kind
 """  # noqa: S608 - constants
 
 _AGAIN = "status = 'pending', due_at = clock_timestamp(), step = 0, delivered_at = NULL"
 _RETRY = f"""
 UPDATE delivery SET {_AGAIN}
-WHERE webhook_id = (SELECT id {_MINE}) AND id = $4 RETURNING id
+WHERE webhook_id = ({_MINE}) AND id = $4 RETURNING id
 """  # noqa: S608 - constants
 _RETRY_RANGE = f"""
 UPDATE delivery SET {_AGAIN} WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM delivery
-    WHERE webhook_id = (SELECT id {_MINE}) AND status = $4 AND (status <> 'pending' OR due_at > now())
-        AND id >= $5 AND id < $6 AND ($7::timestamptz IS NULL OR created_at >= $7)
-        AND ($8::timestamptz IS NULL OR created_at < $8) AND (tried_at IS NULL OR tried_at < $9)
+    WHERE webhook_id = ({_MINE}) AND {{which}}
+        AND id >= $4 AND id < $5 AND ($6::timestamptz IS NULL OR created_at >= $6)
+        AND ($7::timestamptz IS NULL OR created_at < $7) AND (tried_at IS NULL OR tried_at < $8)
     LIMIT {_CHUNK} FOR NO KEY UPDATE SKIP LOCKED))
 """  # noqa: S608 - constants
+_RETRIES: dict[Status, str] = {
+    "pending": _RETRY_RANGE.format(which="status = 'pending' AND due_at > now()"),
+    "delivered": _RETRY_RANGE.format(which="status = 'delivered'"),
+    "failed": _RETRY_RANGE.format(which="status = 'failed'"),
+}
 _RING = "SELECT pg_notify('picha_tell', '')"
 
 _TEST = f"""
 INSERT INTO event (workspace_id, environment, app_id, webhook_id, sequence, kind, occurred_at)
-SELECT workspace_id, environment, app_id, id, 1, 'test', clock_timestamp() {_MINE} RETURNING seq
-"""
+SELECT workspace_id, environment, app_id, id, 1, 'test', clock_timestamp() FROM webhook WHERE id = ({_MINE})
+RETURNING seq
+"""  # noqa: S608 - constants
 _OF_EVENT = "SELECT id FROM delivery WHERE event_seq = $1 AND webhook_id = $2"
 
 
 async def due(pool: Pool, endpoint: Endpoint, *, busy: Iterable[UUID], most: int) -> list[Tellable]:
-    """Return up to `most` deliveries of a webhook that are due, the longest due first, of no thread in `busy`."""
+    """Return up to `most` deliveries of a webhook that are due, the longest due first, of no message in `busy`."""
     rows = await pool.fetch(_DUE, endpoint.id, list(busy), most)
     found = await viewed(pool, endpoint.workspace_id, endpoint.environment, rows)
     return [Tellable(row["seq"], row["step"], event) for row, event in zip(rows, found, strict=True)]
@@ -231,12 +247,13 @@ async def drop(pool: Pool, endpoint: UUID, event_seq: int) -> None:
 
 
 async def listed(
-    pool: Pool, whose: Whose, endpoint: UUID, *, status: str | None, kind: str | None, limit: int, offset: int
+    pool: Pool, whose: Whose, endpoint: UUID, *, status: Status | None, kind: str | None, limit: int, offset: int
 ) -> tuple[list[DeliveryView], int]:
     """List a webhook's deliveries, newest first, with their number up to `COUNT_TO` + 1."""
-    asked = (whose.workspace_id, whose.environment, endpoint, status, kind)
-    rows = await pool.fetch(_LIST, *asked, limit, offset)
-    return [DeliveryView(*row) for row in rows], await pool.fetchval(_COUNT, *asked)
+    listing, counting = _LISTINGS[status]
+    asked = (whose.workspace_id, whose.environment, endpoint, kind)
+    rows = await pool.fetch(listing, *asked, limit, offset)
+    return [DeliveryView(*row) for row in rows], await pool.fetchval(counting, *asked)
 
 
 async def find(pool: Pool, whose: Whose, endpoint: UUID, delivery: UUID) -> DeliveryView | None:
@@ -250,9 +267,9 @@ async def find(pool: Pool, whose: Whose, endpoint: UUID, delivery: UUID) -> Deli
 
 
 async def stats(pool: Pool, whose: Whose, endpoint: UUID, *, since: datetime) -> Stats:
-    """Count the newest deliveries of a webhook that were created since a moment, at most `STATS_MOST`."""
+    """Count the newest deliveries of a webhook that were created since a moment, at most `LOOKED_AT_MOST`."""
     rows = await pool.fetch(_STATS, whose.workspace_id, whose.environment, endpoint, earliest(since), since)
-    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < STATS_MOST)
+    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < LOOKED_AT_MOST)
     for row in rows:
         counted.by_status[row["status"]] = counted.by_status.get(row["status"], 0) + row["count"]
         counted.by_kind[row["kind"]] = counted.by_kind.get(row["kind"], 0) + row["count"]
@@ -284,8 +301,8 @@ async def retry_range(
     )
     count = 0
     while count < RETRY_MOST:
-        asked = (whose.workspace_id, whose.environment, endpoint, status, first, end, since, until, began_at)
-        begun = int((await pool.execute(_RETRY_RANGE, *asked)).rpartition(" ")[2])
+        asked = (whose.workspace_id, whose.environment, endpoint, first, end, since, until, began_at)
+        begun = int((await pool.execute(_RETRIES[status], *asked)).rpartition(" ")[2])
         count += begun
         if begun:
             await pool.execute(_RING)

@@ -422,6 +422,7 @@ CREATE TABLE delivery (
     UNIQUE (webhook_id, id)
 );
 CREATE INDEX delivery_due ON delivery (webhook_id, due_at) WHERE status = 'pending';
+CREATE INDEX delivery_failed ON delivery (webhook_id, id) WHERE status = 'failed';
 
 -- Hands each event over to whom it is for, in the statement that writes it down, whichever that is.
 CREATE FUNCTION hand_over() RETURNS trigger LANGUAGE plpgsql AS $$
