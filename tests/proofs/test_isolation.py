@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.journeys.running import Talk, Told
+from tests.journeys.running import Talk, Told, until
 from tests.proofs.fleet import Fleet
 from tests.proofs.shop import Shop, opened
 
@@ -40,6 +40,11 @@ async def belongings(shop: Shop) -> Belongings:
     ids |= {"webhook_id": await shop.listens("http://127.0.0.1:1/hook"), "app_id": ready.app_id}
     tested = await shop.talk.api("POST", f"/v1/webhooks/{ids['webhook_id']}/test")
     ids["delivery_id"] = tested.document["delivery_id"]
+
+    async def templates() -> Any:
+        return (await shop.talk.api("GET", "/v1/whatsapp/templates")).document["items"]
+
+    ids["template_id"] = (await until(templates))[0]["id"]
     return Belongings(
         ids, (CAPTION, customer, message["provider_message_id"], ready.sender, ready.phone_number_id, *ids.values())
     )
