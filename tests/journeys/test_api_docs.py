@@ -75,6 +75,12 @@ async def things_of(talk: Talk, call: Operation) -> dict[str, str]:
     sent = (await talk.send(to=samples.CUSTOMER, file_id=file)).data
     message = heard["id"] if call.id in {"send_receipt", "send_text"} else sent["message_id"]
 
+    for one in (await talk.api("GET", "/v1/webhooks/all")).document:
+        await talk.api("DELETE", f"/v1/webhooks/{one['webhook_id']}")
+    hook = {"app_id": talk.ready.app_id, "service_type": "sms", "url": "http://127.0.0.1:1/hook"}
+    webhook = (await talk.api("POST", "/v1/webhooks", json=hook)).document["webhook_id"]
+    tested = await talk.api("POST", f"/v1/webhooks/{webhook}/test")
+
     async def template() -> str | None:
         listed = (await talk.api("GET", "/v1/whatsapp/templates")).document["items"]
         return listed[0]["id"] if listed else None
@@ -85,6 +91,9 @@ async def things_of(talk: Talk, call: Operation) -> dict[str, str]:
         samples.MESSAGE: message,
         samples.SENDER: sender,
         samples.TEMPLATE: await until(template),
+        samples.APP: talk.ready.app_id,
+        samples.WEBHOOK: webhook,
+        samples.DELIVERY: tested.document["delivery_id"],
     }
 
 

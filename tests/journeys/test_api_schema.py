@@ -52,13 +52,17 @@ def document(house: House) -> Any:
 
 @pytest.fixture(scope="module")
 def things(house: House) -> dict[str, str]:
-    """Real ids for the paths: of a message that was heard, its conversation, its number, and an upload."""
+    """Real ids for the paths: of a message that was heard, its conversation, its number, an upload, and a webhook."""
 
     async def make() -> dict[str, str]:
         async with talking(house) as picha:
             heard = await picha.hear(picha.stranger())
             file = (await picha.upload(picture())).data["file_id"]
-            named = {"message_id": heard["id"], "file_id": file}
+            named = {"message_id": heard["id"], "file_id": file, "app_id": picha.ready.app_id}
+            hook = {"app_id": picha.ready.app_id, "service_type": "sms", "url": "http://127.0.0.1:1/"}
+            named["webhook_id"] = (await picha.api("POST", "/v1/webhooks", json=hook)).document["webhook_id"]
+            tested = await picha.api("POST", f"/v1/webhooks/{named['webhook_id']}/test")
+            named["delivery_id"] = tested.document["delivery_id"]
             return named | {name: heard[name] for name in ("conversation_id", "sender_id")}
 
     return asyncio.run(make())

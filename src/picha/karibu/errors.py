@@ -110,6 +110,10 @@ WORDS: Mapping[Code, Words] = MappingProxyType(
             "surrogate pair, or more than eight levels.",
             "Mend the body; the message says where it breaks.",
         ),
+        Code.WEBHOOK_EXISTS: Words(
+            "The app has a webhook for that service in the key's environment already.",
+            "Change that one with PATCH, or delete it; `GET /v1/webhooks/all` lists it.",
+        ),
         Code.UNAUTHORIZED: Words(
             "There is no key in `X-API-Key`, or none that is known: unknown, revoked and malformed keys are told "
             "apart by nobody.",
@@ -142,6 +146,17 @@ WORDS: Mapping[Code, Words] = MappingProxyType(
         ),
         Code.BATCH_NOT_FOUND: Words(
             "The key's workspace has no batch with that id.", "Use the `batch_id` that the batch was accepted with."
+        ),
+        Code.APP_NOT_FOUND: Words(
+            "The key's workspace has no app with that id.", "`GET /karibu/x-api-key` tells the app of a key."
+        ),
+        Code.WEBHOOK_NOT_FOUND: Words(
+            "The key's workspace has no webhook with that id in the key's environment, or it was deleted.",
+            "List yours with `GET /v1/webhooks/all`.",
+        ),
+        Code.DELIVERY_NOT_FOUND: Words(
+            "The webhook has no delivery with that id, or it was kept long enough.",
+            "List them with `GET /v1/webhooks/{webhook_id}/deliveries`.",
         ),
         Code.METHOD_NOT_ALLOWED: Words(
             "The path is there, but does not take this method.", "Use one that the `Allow` header names."

@@ -7,7 +7,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from picha.karibu.events import EventName
 from picha.karibu.reads import MessageStatus
+from picha.karibu.webhooks import DeliveryStatus
 
 LIMIT_MAX = 200
 LIMIT = 100
@@ -94,6 +96,21 @@ class SendersQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     is_active: Annotated[bool, Meta(description="Only those that may send, or may not.")] | None = None
     is_default: Annotated[bool, Meta(description="Only the default one, or the others.")] | None = None
+
+
+class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries of a webhook."""
+
+    status: DeliveryStatus | None = None
+    event: Annotated[EventName, Meta(description="Looked for among the newest 100,000.")] | None = None
+    limit: _Limit = LIMIT
+    offset: _Offset = 0
+
+
+class StatsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on deliveries are counted."""
+
+    since: Annotated[datetime, Meta(tz=True, description="From this moment on; seven days, unless told.")] | None = None
 
 
 class TemplatesQuery(msgspec.Struct, frozen=True, kw_only=True):

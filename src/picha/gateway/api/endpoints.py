@@ -5,7 +5,7 @@ No answer that an idempotency key could bring again has a secret in it: those ar
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,7 @@ from picha.karibu.shape import Malformed
 from picha.karibu.webhooks import (
     Delivery,
     DeliveryDetail,
+    DeliveryStatus,
     NewWebhook,
     RetriedRange,
     RetryRange,
@@ -48,10 +49,10 @@ _NOT_FOUND = "This workspace has no webhook with that id; list yours with GET /v
 _NO_APP = "This workspace has no app with that id; GET /karibu/x-api-key tells the app of a key."
 _NO_DELIVERY = "This webhook has no delivery with that id; list them with GET /v1/webhooks/{webhook_id}/deliveries."
 _EXISTS = "The app has a webhook for that service already: change that one with PATCH, or delete it."
-_STATUSES = {"pending", "delivered", "failed"}
+_STATUSES = set(get_args(DeliveryStatus))
 
 
-async def create(call: Call) -> Answer:
+async def create_webhook(call: Call) -> Answer:
     """Set up a webhook of an app for one service; without a secret of yours one is made."""
     new, asked = await _read(call, decode_new)
     return await only_once(call, asked, lambda: _create(call, new))
@@ -77,12 +78,12 @@ async def _create(call: Call, new: NewWebhook) -> Answer:
     return Answer(_show(added), status=201)
 
 
-async def list_all(call: Call) -> Answer:
+async def list_webhooks(call: Call) -> Answer:
     """List the webhooks of every app of the workspace."""
     return Answer([_show(one) for one in await endpoints.listed(call.services.pool, _whose(call))])
 
 
-async def list_of_app(call: Call) -> Answer:
+async def list_app_webhooks(call: Call) -> Answer:
     """List the webhooks of one app."""
     app = call.path_id("app_id", Code.APP_NOT_FOUND, _NO_APP)
     if not await endpoints.has_app(call.services.pool, call.caller.workspace_id, app):
@@ -90,12 +91,12 @@ async def list_of_app(call: Call) -> Answer:
     return Answer([_show(one) for one in await endpoints.listed(call.services.pool, _whose(call), app=app)])
 
 
-async def get(call: Call) -> Answer:
+async def get_webhook(call: Call) -> Answer:
     """Tell one webhook; its secret is masked."""
     return Answer(_show(await _found(call)))
 
 
-async def change(call: Call) -> Answer:
+async def change_webhook(call: Call) -> Answer:
     """Change a webhook's service, address, secret or whether it is called."""
     change, _ = await _read(call, decode_change)
     return Answer(_show(await _changed(call, change)))
@@ -121,14 +122,14 @@ async def _changed(call: Call, change: WebhookChange) -> EndpointView:
     return _there(changed)
 
 
-async def delete(call: Call) -> Response:
+async def delete_webhook(call: Call) -> Response:
     """Delete a webhook with what was not delivered to it yet."""
     if not await endpoints.remove(call.services.pool, _whose(call), _named(call)):
         raise _unknown()
     return Response(status_code=204)
 
 
-async def get_secret(call: Call) -> Answer:
+async def get_webhook_secret(call: Call) -> Answer:
     """Tell the secret that signs what a webhook is told, and the public key."""
     found = await _found(call)
     secrets = _there(await endpoints.secrets(call.services.pool, call.services.vault, _whose(call), found.id))
@@ -142,7 +143,7 @@ async def get_secret(call: Call) -> Answer:
     return Answer(told, headers={"Cache-Control": "no-store"})
 
 
-async def rotate_secret(call: Call) -> Answer:
+async def rotate_webhook_secret(call: Call) -> Answer:
     """Put a new secret in the place of a webhook's; the former one signs, too, for a while."""
     rotation, asked = await _read(call, decode_rotation, may_be_empty=True)
     return await only_once(call, asked, lambda: _rotate(call, rotation))
@@ -156,7 +157,7 @@ async def _rotate(call: Call, rotation: WebhookRotation) -> Answer:
     return Answer(_show(_there(rotated)))
 
 
-async def get_stats(call: Call) -> Answer:
+async def get_webhook_stats(call: Call) -> Answer:
     """Count a webhook's deliveries since a moment, by default of seven days."""
     found = await _found(call)
     since = queries.moment(call.request.query_params, "since") or call.services.clock.now() - _STATS_SINCE
@@ -172,7 +173,7 @@ async def get_stats(call: Call) -> Answer:
     return Answer(stats)
 
 
-async def send_test(call: Call) -> Answer:
+async def test_webhook(call: Call) -> Answer:
     """Deliver a test event to a webhook, as any other is delivered."""
     delivery = _there(await deliveries.test(call.services.pool, _whose(call), _named(call)))
     return Answer(_detail(call, await _delivery(call, delivery)), status=202)
@@ -202,7 +203,7 @@ async def get_delivery(call: Call) -> Answer:
     return Answer(_detail(call, await _delivery(call)))
 
 
-async def retry(call: Call) -> Answer:
+async def retry_delivery(call: Call) -> Answer:
     """Deliver an event again, now; a try that it waits for is not made beside it."""
     await _found(call)
     delivery = call.path_id("delivery_id", Code.DELIVERY_NOT_FOUND, _NO_DELIVERY)
@@ -211,7 +212,7 @@ async def retry(call: Call) -> Answer:
     return Answer(_detail(call, await _delivery(call)), status=202)
 
 
-async def retry_range(call: Call) -> Answer:
+async def retry_deliveries(call: Call) -> Answer:
     """Deliver again all that failed, or all of a status and a time."""
     wanted, asked = await _read(call, decode_range, may_be_empty=True)
     return await only_once(call, asked, lambda: _retry_range(call, wanted))

@@ -34,6 +34,7 @@ from picha.karibu.media import Media, MediaDeleted, MediaFromUrl, MediaUpload
 from picha.karibu.notices import Notice
 from picha.karibu.queries import (
     ConversationsQuery,
+    DeliveriesQuery,
     EventsHeaders,
     EventsQuery,
     MessagesQuery,
@@ -41,6 +42,7 @@ from picha.karibu.queries import (
     RangeHeaders,
     SendersQuery,
     SignedLinkQuery,
+    StatsQuery,
     SummaryQuery,
     TemplatesQuery,
 )
@@ -386,7 +388,9 @@ _SERVED = (
     Route(
         "POST",
         _WEBHOOKS,
-        endpoints.create,
+        endpoints.create_webhook,
+        statuses=(201,),
+        examples=samples.WEBHOOKS,
         body=NewWebhook,
         answer=Webhook,
         scope=_MANAGE,
@@ -394,11 +398,11 @@ _SERVED = (
         is_enveloped=False,
     ),
     # Before the one by id, which would take it for one.
-    Route("GET", f"{_WEBHOOKS}/all", endpoints.list_all, answer=list[Webhook], scope=_READ, is_enveloped=False),
+    Route("GET", f"{_WEBHOOKS}/all", endpoints.list_webhooks, answer=list[Webhook], scope=_READ, is_enveloped=False),
     Route(
         "GET",
         f"{_WEBHOOKS}/app/{{app_id}}",
-        endpoints.list_of_app,
+        endpoints.list_app_webhooks,
         answer=list[Webhook],
         scope=_READ,
         codes=(Code.APP_NOT_FOUND,),
@@ -407,7 +411,7 @@ _SERVED = (
     Route(
         "GET",
         _WEBHOOK,
-        endpoints.get,
+        endpoints.get_webhook,
         answer=Webhook,
         scope=_READ,
         codes=(Code.WEBHOOK_NOT_FOUND,),
@@ -416,7 +420,8 @@ _SERVED = (
     Route(
         "PATCH",
         _WEBHOOK,
-        endpoints.change,
+        endpoints.change_webhook,
+        examples=samples.WEBHOOK_CHANGES,
         body=WebhookChange,
         answer=Webhook,
         scope=_MANAGE,
@@ -426,7 +431,8 @@ _SERVED = (
     Route(
         "DELETE",
         _WEBHOOK,
-        endpoints.delete,
+        endpoints.delete_webhook,
+        statuses=(204,),
         scope=_MANAGE,
         codes=(Code.WEBHOOK_NOT_FOUND,),
         is_enveloped=False,
@@ -435,7 +441,7 @@ _SERVED = (
     Route(
         "GET",
         f"{_WEBHOOK}/secret",
-        endpoints.get_secret,
+        endpoints.get_webhook_secret,
         answer=WebhookSecret,
         scope=_MANAGE,
         codes=(Code.WEBHOOK_NOT_FOUND,),
@@ -444,7 +450,8 @@ _SERVED = (
     Route(
         "POST",
         f"{_WEBHOOK}/secret/rotate",
-        endpoints.rotate_secret,
+        endpoints.rotate_webhook_secret,
+        examples=samples.ROTATIONS,
         body=WebhookRotation,
         answer=Webhook,
         scope=_MANAGE,
@@ -454,7 +461,8 @@ _SERVED = (
     Route(
         "GET",
         f"{_WEBHOOK}/stats",
-        endpoints.get_stats,
+        endpoints.get_webhook_stats,
+        query=StatsQuery,
         answer=WebhookStats,
         scope=_READ,
         codes=(Code.VALIDATION_ERROR, Code.WEBHOOK_NOT_FOUND),
@@ -463,7 +471,8 @@ _SERVED = (
     Route(
         "POST",
         f"{_WEBHOOK}/test",
-        without_body(endpoints.send_test),
+        without_body(endpoints.test_webhook),
+        statuses=(202,),
         answer=DeliveryDetail,
         scope=_MANAGE,
         codes=(*_ONCE, Code.WEBHOOK_NOT_FOUND),
@@ -472,7 +481,9 @@ _SERVED = (
     Route(
         "POST",
         f"{_WEBHOOK}/retry",
-        endpoints.retry_range,
+        endpoints.retry_deliveries,
+        statuses=(202,),
+        examples=samples.RETRIES,
         body=RetryRange,
         answer=RetriedRange,
         scope=_MANAGE,
@@ -483,6 +494,8 @@ _SERVED = (
         "GET",
         f"{_WEBHOOK}/deliveries",
         endpoints.list_deliveries,
+        query=DeliveriesQuery,
+        examples=samples.DELIVERIES,
         answer=Page[Delivery],
         scope=_READ,
         codes=(Code.VALIDATION_ERROR, Code.WEBHOOK_NOT_FOUND),
@@ -500,7 +513,8 @@ _SERVED = (
     Route(
         "POST",
         f"{_WEBHOOK}/deliveries/{{delivery_id}}/retry",
-        without_body(endpoints.retry),
+        without_body(endpoints.retry_delivery),
+        statuses=(202,),
         answer=DeliveryDetail,
         scope=_MANAGE,
         codes=(*_ONCE, Code.WEBHOOK_NOT_FOUND, Code.DELIVERY_NOT_FOUND),

@@ -11,7 +11,7 @@ from picha import __version__
 from picha.gateway.api.manual import samples
 from picha.gateway.api.route import Route
 from picha.karibu.errors import STATUS, WORDS, Code, Detail, ErrorItem
-from picha.karibu.events import StatusData
+from picha.karibu.events import StatusData, WebhookNews
 from picha.karibu.reads import Message
 from picha.manual.schemas import Schema, Schemas, kinds_in, said
 
@@ -20,9 +20,9 @@ FROM_META = "From Meta"
 _PLACE = "#/components/schemas/"
 _ABOUT = """WhatsApp image messages through Karibu's REST API, and what this gateway adds to it.
 
-Most answers are an envelope, `{success, data, errors, request_id}`. Those of senders and of the gateway itself are
-bare, and their errors are `{detail}`, as Karibu has it. Unknown fields of a JSON body are ignored, and `null` is the
-same as no such field. Every path is served with and without a slash at its end, and nothing redirects."""
+Most answers are an envelope, `{success, data, errors, request_id}`. Those of senders, webhooks and the gateway itself
+are bare, and their errors are `{detail}`, as Karibu has it. Unknown fields of a JSON body are ignored, and `null` is
+the same as no such field. Every path is served with and without a slash at its end, and nothing redirects."""
 _STATE = """What a request asks for may be well-formed and refused all the same, because of how things stand: a closed
 window, a key used for something else, a picture that cannot be read. So a 422 may answer whatever fits the schema."""
 _SCHEMES = {
@@ -99,8 +99,8 @@ def section(path: str) -> str:
 
 
 def _kinds(routes: Iterable[Route]) -> Iterator[Any]:
-    # The last two are what an event's data may be.
-    yield from (ErrorItem, Detail, _Idempotent, StatusData, Message)
+    # The last three are what an event's data may be.
+    yield from (ErrorItem, Detail, _Idempotent, StatusData, Message, WebhookNews)
     for route in routes:
         yield from (kind for kind in (route.query, route.headers, route.form) if kind is not None)
         yield from (*kinds_in(route.body), *kinds_in(route.answer))

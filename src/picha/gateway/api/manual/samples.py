@@ -1,12 +1,19 @@
 """What stands for the reader's own things in examples; a test puts real ones in their place and tries them all."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 CUSTOMER = "255712345678"
 PICTURE_URL = "https://shop.example/receipt.jpg"
 _FAMILY = "01900000-0000-7000-8000-"
 CONVERSATION, FILE, MESSAGE, SENDER, TEMPLATE = (str(UUID(f"{_FAMILY}{number:012d}")) for number in range(1, 6))
+APP, WEBHOOK, DELIVERY = (str(UUID(f"{_FAMILY}{number:012d}")) for number in range(11, 14))
+HOOK_URL = "https://shop.example/hook"
 IN_PATH = {
+    "app_id": APP,
+    "webhook_id": WEBHOOK,
+    "delivery_id": DELIVERY,
     "conversation_id": CONVERSATION,
     "file_id": FILE,
     "message_id": MESSAGE,
@@ -41,4 +48,28 @@ TEMPLATES = {
         "language": "en_US",
         "header": {"media_url": PICTURE_URL},
     },
+}
+
+WEBHOOKS: Mapping[str, Mapping[str, Any]] = {
+    "With a secret that is made": {"app_id": APP, "service_type": "whatsapp", "url": HOOK_URL},
+    "With a secret of yours": {
+        "app_id": APP,
+        "service_type": "whatsapp",
+        "url": HOOK_URL,
+        "secret_token": "at least sixteen characters",
+        "include_inbox": True,
+    },
+}
+WEBHOOK_CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "Another address": {"url": f"{HOOK_URL}/2"},
+    "Call it again": {"is_enabled": True},
+}
+ROTATIONS = {"With an overlap of a day": {"overlap_hours": 24}}
+RETRIES = {
+    "All that failed": {"status": "failed"},
+    "What failed in a night": {"since": "2026-01-31T20:00:00Z", "until": "2026-02-01T08:00:00Z"},
+}
+DELIVERIES: Mapping[str, Mapping[str, Any]] = {
+    "Failed ones": {"status": "failed"},
+    "Of one event": {"event": "whatsapp.delivered", "limit": 10},
 }
