@@ -159,8 +159,8 @@ async def _rotate(call: Call, rotation: WebhookRotation) -> Answer:
 
 async def get_webhook_stats(call: Call) -> Answer:
     """Count a webhook's deliveries since a moment, by default of seven days."""
-    found = await _found(call)
     since = queries.moment(call.request.query_params, "since") or call.services.clock.now() - _STATS_SINCE
+    found = await _found(call)
     counted = await deliveries.stats(call.services.pool, _whose(call), found.id, since=since)
     stats = WebhookStats(
         webhook_id=found.id,
@@ -181,15 +181,17 @@ async def test_webhook(call: Call) -> Answer:
 
 async def list_deliveries(call: Call) -> Answer:
     """List what was or is to be delivered to a webhook, newest first."""
-    query, found = call.request.query_params, await _found(call)
+    query = call.request.query_params
     limit, offset = queries.limit(query), queries.offset(query)
-    event = "the name of an event, such as whatsapp.delivered"
+    status = queries.one_of(query, "status", _STATUSES)
+    kind = queries.parsed(query, "event", kind_of, "the name of an event, such as whatsapp.delivered")
+    found = await _found(call)
     views, total = await deliveries.listed(
         call.services.pool,
         _whose(call),
         found.id,
-        status=queries.one_of(query, "status", _STATUSES),  # type: ignore[arg-type] # it is one of these
-        kind=queries.parsed(query, "event", kind_of, event),
+        status=status,  # type: ignore[arg-type] # it is one of these
+        kind=kind,
         limit=limit,
         offset=offset,
     )
