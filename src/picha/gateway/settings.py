@@ -141,8 +141,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_networks: Annotated[
         str,
         Meta(
-            description="Networks that are not public, between commas, which media_url of test senders may name all "
-            "the same: for local development. Live senders never reach them.",
+            description="Networks that are not public, between commas, which media_url of test senders and webhooks of "
+            "test keys may name all the same: for local development. Live ones never reach them.",
             examples=["10.1.0.0/16,192.168.1.7"],
         ),
     ] = ""
