@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picha.sdk import Message, NotVerifiedError, StatusData, StrangeAnswerError, parse, verify
+from picha.sdk import Message, NotVerifiedError, StatusData, StrangeAnswerError, WebhookNews, parse, verify
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
@@ -124,12 +124,14 @@ def test_an_event_is_read_by_its_kind_and_one_of_tomorrow_as_it_comes() -> None:
 
     read = parse(told("whatsapp.read", status))
     received = parse(told("whatsapp.received", message))
+    news = parse(told("webhook.disabled", {"webhook_id": str(UUID(int=5)), "reason": "gone"}))
     other = parse(told("sender.paused", {"why": ["token"]}))
 
     assert isinstance(read.data, StatusData)
     assert (read.event_id, read.data.sequence) == ("wa_1", 3)
     assert isinstance(received.data, Message)
     assert received.data.content.caption == "Hi"
+    assert news.data == WebhookNews(webhook_id=UUID(int=5), reason="gone")
     assert other.data == {"why": ["token"]}
 
 

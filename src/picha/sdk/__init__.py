@@ -11,7 +11,7 @@
 """
 
 from picha.karibu.conversations import Conversation
-from picha.karibu.events import StatusData
+from picha.karibu.events import StatusData, WebhookNews
 from picha.karibu.media import Media
 from picha.karibu.reads import Message
 from picha.karibu.senders import Sender, SenderState
@@ -54,6 +54,7 @@ __all__ = [
     "StatusData",
     "StrangeAnswerError",
     "Template",
+    "WebhookNews",
     "errors",
     "parse",
     "verify",
