@@ -98,6 +98,12 @@ class MalformedJsonError(RefusedError):
     CODE = Code.MALFORMED_JSON
 
 
+class WebhookExistsError(RefusedError):
+    """The app has a webhook for that service already."""
+
+    CODE = Code.WEBHOOK_EXISTS
+
+
 class UnauthorizedError(RefusedError):
     """The key is not valid here."""
 
@@ -150,6 +156,24 @@ class BatchNotFoundError(RefusedError):
     """The workspace has no such batch."""
 
     CODE = Code.BATCH_NOT_FOUND
+
+
+class AppNotFoundError(RefusedError):
+    """The workspace has no such app."""
+
+    CODE = Code.APP_NOT_FOUND
+
+
+class WebhookNotFoundError(RefusedError):
+    """The workspace has no such webhook."""
+
+    CODE = Code.WEBHOOK_NOT_FOUND
+
+
+class DeliveryNotFoundError(RefusedError):
+    """The webhook has no such delivery."""
+
+    CODE = Code.DELIVERY_NOT_FOUND
 
 
 class MethodNotAllowedError(RefusedError):
