@@ -489,6 +489,7 @@ async def test_an_app_has_one_webhook_for_a_service_and_a_deleted_one_is_told_no
     assert await endpoints.remove(post.ground.pool, post.whose, endpoint.id)
 
     assert await post.delivers() == 0
+    assert await post.ground.pool.fetchval("SELECT count(*) FROM delivery") == 0
     assert not await endpoints.remove(post.ground.pool, post.whose, endpoint.id)
     assert await post.ground.pool.fetchval("SELECT count(*) FROM lane WHERE kind = 'tell'") == 1
 

@@ -114,6 +114,12 @@ UPDATE webhook SET secret = $2, previous_secret = $3, previous_until = now() + $
 WHERE id = $1
 """
 _LOCK = "SELECT * FROM webhook WHERE workspace_id = $1 AND environment = $2 AND id = $3 FOR NO KEY UPDATE"
+# What waits is many small transactions, so that a webhook for which millions wait is deleted as soon as any.
+_FORGET = """
+DELETE FROM delivery WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM delivery WHERE webhook_id = $1 AND status = 'pending' LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+_CHUNK, _FORGOTTEN_MOST = 1000, 50_000
 _REMOVE = "DELETE FROM webhook WHERE workspace_id = $1 AND environment = $2 AND id = $3 RETURNING id"
 
 
@@ -237,7 +243,10 @@ async def rotate(
 
 
 async def remove(pool: Pool, whose: Whose, endpoint: UUID) -> bool:
-    """Delete a webhook, so that nothing more is delivered to it; tell whether there was one."""
+    """Delete a webhook with what waits for it; tell whether there was one.
+
+    What was delivered goes with its event, as does what waits beyond `_FORGOTTEN_MOST`: nobody finds it any more.
+    """
 
     async def work(connection: Connection) -> bool:
         if await connection.fetchval(_REMOVE, whose.workspace_id, whose.environment, endpoint) is None:
@@ -245,7 +254,11 @@ async def remove(pool: Pool, whose: Whose, endpoint: UUID) -> bool:
         await connection.execute(_DROP_LANE, endpoint)
         return True
 
-    return await in_transaction(pool, work)
+    is_gone = await in_transaction(pool, work)
+    for _ in range(_FORGOTTEN_MOST // _CHUNK if is_gone else 0):
+        if await pool.execute(_FORGET, endpoint, _CHUNK) != f"DELETE {_CHUNK}":
+            break
+    return is_gone
 
 
 async def _replace(

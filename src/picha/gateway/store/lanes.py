@@ -25,8 +25,9 @@ _WORK = {
     " WHERE sender_id = lane.key AND next_due <= now() AND paused_at IS NULL"
     " UNION ALL SELECT 1 FROM attempt WHERE sender_id = lane.key AND outcome IS NULL",
     HEAR: f"SELECT 1 FROM message WHERE sender_id = lane.key AND {IS_TO_FETCH} AND due_at <= now()",  # noqa: S608
-    TELL: "SELECT 1 FROM delivery JOIN webhook ON webhook.id = lane.key"
-    " WHERE webhook_id = lane.key AND status = 'pending' AND due_at <= now() AND disabled_at IS NULL",
+    # A subquery of its own, so that what waits for a disabled webhook is never gone through.
+    TELL: "SELECT 1 FROM webhook WHERE id = lane.key AND disabled_at IS NULL AND"
+    " (SELECT true FROM delivery WHERE webhook_id = lane.key AND status = 'pending' AND due_at <= now() LIMIT 1)",
 }
 
 _IS_FREE = "kind = $1 AND (leased_until IS NULL OR leased_until < clock_timestamp()) AND EXISTS ({work})"
