@@ -117,7 +117,7 @@ def test_a_code_that_is_not_known_here_is_a_refusal_all_the_same() -> None:
     ],
 )  # fmt: skip
 def test_a_bare_refusal_has_the_code_that_its_status_stands_for(status: int, kind: type[RefusedError]) -> None:
-    call = a_get(is_enveloped=False, missing=Code.SENDER_NOT_FOUND)
+    call = a_get(is_enveloped=False, means=(Code.SENDER_NOT_FOUND,))
 
     with pytest.raises(kind, match=r"Do better\.") as caught:
         call.read(Answered(status, {"x-request-id": "r"}, encode_detail("Do better.")))

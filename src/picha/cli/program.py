@@ -20,6 +20,7 @@ from picha.cli.senders import senders
 from picha.cli.tail import tail
 from picha.cli.up import up
 from picha.cli.usage import UsageCommand
+from picha.cli.webhooks import webhooks
 from picha.cli.workspaces import apps, workspaces
 
 if TYPE_CHECKING:
@@ -126,5 +127,6 @@ program.add_typer(send, name="send")
 program.add_typer(messages, name="messages")
 program.command(cls=UsageCommand)(tail)
 program.add_typer(media, name="media")
+program.add_typer(webhooks, name="webhooks")
 program.command(cls=UsageCommand)(check)
 program.command(cls=UsageCommand)(fix)

@@ -17,6 +17,7 @@ from picha.karibu.reads import Message
 from picha.karibu.senders import Sender, SenderState
 from picha.karibu.sends import SendAccepted
 from picha.karibu.templates import Template
+from picha.karibu.webhooks import Delivery, Webhook
 from picha.sdk import errors
 from picha.sdk.client import AsyncClient, AsyncEvents, Client, Events
 from picha.sdk.errors import (
@@ -37,6 +38,7 @@ __all__ = [
     "AsyncEvents",
     "Client",
     "Conversation",
+    "Delivery",
     "Event",
     "Events",
     "Image",
@@ -54,6 +56,7 @@ __all__ = [
     "StatusData",
     "StrangeAnswerError",
     "Template",
+    "Webhook",
     "WebhookNews",
     "errors",
     "parse",

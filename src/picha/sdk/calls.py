@@ -44,8 +44,8 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
 class Call(Generic[T]):
     """One request: `reads` makes an answer's value of its data, or of its whole body where it is bare.
 
-    Where it `is_raw`, that is the body as it comes, and only refusals have an envelope. `missing` is what a bare 404
-    means. The body is in pieces, which are sent one after the other.
+    Where it `is_raw`, that is the body as it comes, and only refusals have an envelope. `means` are the
+    codes that bare refusals of their statuses stand for. The body is in pieces, which are sent one after the other.
     """
 
     method: str
@@ -56,7 +56,7 @@ class Call(Generic[T]):
     body: tuple[bytes, ...] = ()
     is_enveloped: bool = True
     is_raw: bool = False
-    missing: Code = Code.NOT_FOUND
+    means: tuple[Code, ...] = ()
     timeout_s: float | None = None
     on_progress: Progress | None = None
 
@@ -91,7 +91,8 @@ class Call(Generic[T]):
                 errors = _envelope(answered.body).errors or []
                 request_id = _envelope(answered.body).request_id
             else:
-                code = self.missing if answered.status == STATUS[self.missing] else _FIRST.get(answered.status)
+                meant = {STATUS[code]: code for code in self.means}
+                code = meant.get(answered.status) or _FIRST.get(answered.status)
                 detail = _decoder(Detail).decode(answered.body).detail
                 errors, request_id = [ErrorItem(code or "", detail)], answered.headers.get("x-request-id")
         except (msgspec.DecodeError, UnicodeDecodeError):

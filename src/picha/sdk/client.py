@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from picha.kit.clock import SystemClock
 from picha.kit.ids import Ids
 from picha.sdk import conversations as _thread
+from picha.sdk import endpoints as _endpoint
 from picha.sdk import feed
 from picha.sdk import media as _picture
 from picha.sdk import messages as _message
@@ -166,6 +167,20 @@ class Client:
     notices = _each(_number.notices)
     templates = _each(_form.templates)
     template = _now(_form.template)
+
+    webhooks = _now(_endpoint.webhooks)
+    webhook = _now(_endpoint.webhook)
+    create_webhook = _now(_endpoint.create_webhook)
+    change_webhook = _now(_endpoint.change_webhook)
+    delete_webhook = _now(_endpoint.delete_webhook)
+    webhook_secret = _now(_endpoint.webhook_secret)
+    rotate_webhook_secret = _now(_endpoint.rotate_webhook_secret)
+    webhook_stats = _now(_endpoint.webhook_stats)
+    try_webhook = _now(_endpoint.try_webhook)
+    deliveries = _each(_endpoint.deliveries)
+    delivery = _now(_endpoint.delivery)
+    retry_delivery = _now(_endpoint.retry_delivery)
+    retry_deliveries = _now(_endpoint.retry_deliveries)
     whoami = _now(_number.whoami)
 
     events = _followed(feed.events)
@@ -299,6 +314,20 @@ class AsyncClient:
     notices = _each_soon(_number.notices)
     templates = _each_soon(_form.templates)
     template = _soon(_form.template)
+
+    webhooks = _soon(_endpoint.webhooks)
+    webhook = _soon(_endpoint.webhook)
+    create_webhook = _soon(_endpoint.create_webhook)
+    change_webhook = _soon(_endpoint.change_webhook)
+    delete_webhook = _soon(_endpoint.delete_webhook)
+    webhook_secret = _soon(_endpoint.webhook_secret)
+    rotate_webhook_secret = _soon(_endpoint.rotate_webhook_secret)
+    webhook_stats = _soon(_endpoint.webhook_stats)
+    try_webhook = _soon(_endpoint.try_webhook)
+    deliveries = _each_soon(_endpoint.deliveries)
+    delivery = _soon(_endpoint.delivery)
+    retry_delivery = _soon(_endpoint.retry_delivery)
+    retry_deliveries = _soon(_endpoint.retry_deliveries)
     whoami = _soon(_number.whoami)
 
     events = _followed_soon(feed.events)

@@ -22,7 +22,7 @@ def post(
     body: bytes = b"",
     idempotency_key: str | None = None,
     is_enveloped: bool = True,
-    missing: Code = Code.NOT_FOUND,
+    means: tuple[Code, ...] = (),
 ) -> Call[T]:
     """Return a POST of JSON; without an idempotency key it is given one."""
     return Call(
@@ -32,7 +32,7 @@ def post(
         headers=keyed(tools, idempotency_key) | (_JSON if body else {}),
         body=(body,) if body else (),
         is_enveloped=is_enveloped,
-        missing=missing,
+        means=means,
     )
 
 

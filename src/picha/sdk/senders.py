@@ -99,7 +99,7 @@ def _about(sender_id: UUID | str, method: Literal["GET", "PATCH"], body: bytes =
         headers={"Content-Type": "application/json"} if body else {},
         body=(body,) if body else (),
         is_enveloped=False,
-        missing=Code.SENDER_NOT_FOUND,
+        means=(Code.SENDER_NOT_FOUND,),
     )
 
 
@@ -110,6 +110,6 @@ def _told(tools: Tools, sender_id: UUID | str, verb: str, idempotency_key: str |
         SenderState,
         idempotency_key=idempotency_key,
         is_enveloped=False,
-        missing=Code.SENDER_NOT_FOUND,
+        means=(Code.SENDER_NOT_FOUND,),
     )
     return (yield from ask(tools, call))
