@@ -279,6 +279,40 @@ async def test_what_is_committed_late_is_read_after_what_was_committed_before_it
     assert not (await read(ground, late.cursor)).events
 
 
+async def test_who_began_first_and_came_second_to_a_message_tells_of_it_second(ground: Ground, database: str) -> None:
+    await ground.customer_writes(image_state="stored")
+    message, other = await ground.send(), await ground.send()
+    start = (await read(ground)).cursor
+    first = await asyncpg.connect(database)
+    transaction = first.transaction()
+    await transaction.start()
+    await told_in(first, other)
+    await ground.pool.execute("UPDATE message SET status = 'sent', sent_at = now() WHERE id = $1", message)
+    assert (await read(ground, start)).events == []
+
+    await first.execute(
+        "UPDATE message SET status = 'read', delivered_at = now(), read_at = now() WHERE id = $1", message
+    )
+    await transaction.commit()
+    await first.close()
+
+    part = await read(ground, start)
+    assert [one.kind for one in part.events if one.message_id == message] == ["sent", "delivered", "read"]
+    assert [one.cursor for one in part.events] == sorted(one.cursor for one in part.events)
+    assert (await read(ground, part.cursor)).events == []
+
+
+async def test_a_message_whose_last_event_came_from_another_server_is_told_of_all_the_same(ground: Ground) -> None:
+    message = await sent(ground)
+    await ground.meta_says("wamid.OUT1", "sent")
+    await ground.pool.execute("UPDATE event SET tx = '1000000000' WHERE message_id = $1", message)
+
+    await ground.meta_says("wamid.OUT1", "read", seconds=1)
+
+    told_now = (await read(ground)).events
+    assert [one.kind for one in told_now if one.message_id == message] == ["delivered", "read"]
+
+
 async def test_who_reads_while_many_write_reads_everything_once(ground: Ground) -> None:
     await ground.customer_writes(image_state="stored")
     messages = [await ground.send() for _ in range(40)]

@@ -450,12 +450,15 @@ CREATE TRIGGER hands_over AFTER INSERT ON event REFERENCING NEW TABLE AS told
 -- they are under the lock, so what two workers do to one message at once is told once and in order, and one statement
 -- tells of its whole batch. What was told last decides: nothing comes after `read`, only `read` after `delivered`, and
 -- neither `sent` nor `failed` twice in a row unless the message was queued anew in between. The two sides are to be
--- hashed: a plan made for the first batch, of one row, would be kept for batches of a thousand.
+-- hashed: a plan made for the first batch, of one row, would be kept for batches of a thousand. A transaction that began
+-- first may come second to a message: so what it tells stands no earlier in the log than what was told of that before.
+-- Nobody has read there yet, since it was open. A transaction beyond the newest is another server's, and counts for nothing.
 CREATE FUNCTION tell_statuses() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
 BEGIN
-    INSERT INTO event (workspace_id, environment, app_id, is_inbox, message_id, sequence, kind, occurred_at,
+    INSERT INTO event (tx, workspace_id, environment, app_id, is_inbox, message_id, sequence, kind, occurred_at,
         provider_message_id, error_code, error_message, error_detail)
-    SELECT workspace_id, (SELECT environment FROM sender WHERE sender.id = changed.sender_id), app_id, app_id IS NULL,
+    SELECT greatest(pg_current_xact_id(), CASE WHEN last.tx < pg_snapshot_xmax(pg_current_snapshot()) THEN last.tx END),
+        workspace_id, (SELECT environment FROM sender WHERE sender.id = changed.sender_id), app_id, app_id IS NULL,
         id, coalesce(last.sequence, 0) + row_number() OVER (PARTITION BY id ORDER BY rank), stage.kind, at,
         provider_message_id, CASE stage.kind WHEN 'failed' THEN error_code END,
         CASE stage.kind WHEN 'failed' THEN error_message END, CASE stage.kind WHEN 'failed' THEN error_detail END
@@ -465,7 +468,7 @@ BEGIN
             AND shown.is_outbound AND NOT shown.is_echo
     ) AS changed
     LEFT JOIN LATERAL (
-        SELECT event.sequence, event.kind FROM event WHERE message_id = changed.id ORDER BY sequence DESC LIMIT 1
+        SELECT event.tx, event.sequence, event.kind FROM event WHERE message_id = changed.id ORDER BY sequence DESC LIMIT 1
     ) AS last ON true
     CROSS JOIN LATERAL (VALUES
         (1, 'sent', sent_at,
