@@ -193,6 +193,21 @@ async def test_a_stream_says_that_it_is_there_and_then_what_people_write(picha: 
     assert told["event"] == "whatsapp.received"
 
 
+async def test_whoever_asks_for_the_latest_is_told_of_what_comes_after(picha: Talk) -> None:
+    await picha.hear(picha.stranger(), type="text", text="This is past")
+
+    latest = await page(picha, after="latest")
+    heard = await picha.hear(picha.stranger(), type="text", text="This comes next")
+
+    assert (latest["items"], latest["has_gap"]) == ([], False)
+
+    async def told() -> list[str]:
+        items = (await page(picha, after=latest["cursor"]))["items"]
+        return [one["data"]["id"] for one in items if one["event"] == "whatsapp.received"]
+
+    assert (await until(told))[0] == heard["id"]
+
+
 async def test_a_cursor_that_nobody_gave_is_refused(picha: Talk) -> None:
     for headers in ({}, STREAM):
         told = await picha.api("GET", PATH, params={"after": "yesterday"}, headers=headers)

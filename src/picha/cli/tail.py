@@ -7,9 +7,10 @@ import typer
 
 from picha.cli.asking import Json
 from picha.cli.reaching import HOME, Home, Key, Url, cell, reached, readable, shortened, tell
+from picha.karibu.queries import LATEST
 
 if TYPE_CHECKING:
-    from picha.sdk import Client, Event
+    from picha.sdk import Event
 
 _PAGE = 1000
 _STOPPED = 130
@@ -33,7 +34,7 @@ def tail(
     It begins with what comes next, unless told otherwise. With --json each line is an event and its cursor.
     """
     with reached(url, key, home) as gateway:
-        start = after if after or all_ or no_follow else _end(gateway)
+        start = after if after or all_ or no_follow else LATEST
         with gateway.events(after=start, follow=not no_follow, page_size=_PAGE) as events:
             is_stopped = False
             try:
@@ -50,14 +51,6 @@ def tail(
                 typer.echo(f"Go on with: picha tail --after {events.cursor}", err=True)
     if is_stopped:
         raise typer.Exit(_STOPPED)
-
-
-def _end(gateway: "Client") -> str | None:
-    """Return the cursor behind all that has happened."""
-    past = gateway.events(page_size=_PAGE)
-    for _ in past:
-        pass
-    return past.cursor
 
 
 def _line(event: "Event") -> str:

@@ -23,6 +23,7 @@ TEMPLATES = 50
 HOLDS_MAX_CHARS = 200
 WORD_MAX_CHARS = 64
 
+LATEST = "latest"
 CURSOR = r"[0-9]{1,20}\.[0-9]{1,20}"
 """How the cursor of events looks."""
 
@@ -35,7 +36,11 @@ _Sender = Annotated[
 ]
 _SenderId = Annotated[UUID, Meta(description="The id of a sender.")]
 _After = Annotated[
-    str, Meta(pattern=f"^{CURSOR}$", description="The `cursor` of an earlier answer.")
+    str,
+    Meta(
+        pattern=f"^({LATEST}|{CURSOR})$",
+        description=f"The `cursor` of an earlier answer; `{LATEST}` for what happens from now on.",
+    ),
 ]  # fmt: skip
 
 

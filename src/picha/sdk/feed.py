@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from picha.karibu.queries import LATEST
 from picha.sdk.calls import Answered, Call, query
 from picha.sdk.errands import Close, Errand, More, Open, Opened, Rest, Tools, ask, is_worth_another, pause_s
 from picha.sdk.errors import PichaError, StrangeAnswerError
@@ -37,11 +38,11 @@ class Feed(Protocol):
 def events(tools: Tools, *, after: str | None = None, follow: bool = False, page_size: int = 100) -> Feed:
     """Go through what became of the app's sends and what people wrote, the oldest first, from a cursor on.
 
-    Without a cursor it begins with the oldest event that is kept. It ends when you have it all, or, with `follow`, goes
-    on as it happens, also when the gateway is started again, until it is away for more than a minute. Keep
-    `.cursor` once you have handled an event: from there on nothing is passed over, and what you did not come to comes
-    again, with the same `event_id`. `.has_gap` becomes true where the cursor was older than what is kept: look at the
-    messages themselves then. `page_size` is 1 to 1000.
+    Without a cursor it begins with the oldest event that is kept, with `latest` with what comes next. It ends when
+    you have it all, or, with `follow`, goes on as it happens, also when the gateway is started again, until it is
+    away for more than a minute. Keep `.cursor` once you have handled an event: from there on nothing is passed over,
+    and what you did not come to comes again, with the same `event_id`. `.has_gap` becomes true where the cursor was
+    older than what is kept: look at the messages themselves then. `page_size` is 1 to 1000.
     """
     return _Stream(tools, after) if follow else _Pages(tools, after, page_size)
 
@@ -113,6 +114,11 @@ class _Stream:
             yield Close(handle)
 
     def _open(self) -> Errand[None]:
+        if self._told == LATEST:
+            # From here on, also when the stream breaks before anything was told.
+            newest = Call(method="GET", path=_PATH, reads=_read_page, query=query(after=LATEST, limit=1))
+            page, _ = yield from ask(self._tools, newest)
+            self._told = self.cursor = page.cursor
         call = _listening(self._told)
         opened: Opened = yield Open(call)
         if opened.handle is None:

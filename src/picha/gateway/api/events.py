@@ -13,12 +13,13 @@ from picha.gateway.api.keys import Caller
 from picha.gateway.api.turnstile import TooOftenError
 from picha.gateway.lanes.doorbell import pause
 from picha.gateway.store import events
-from picha.gateway.store.events import CHANNEL, Cursor, Part
+from picha.gateway.store.events import CHANNEL, LATEST, Cursor, Part
 from picha.gateway.store.pool import UNREACHABLE
 from picha.gateway.telling.composing import compose
 from picha.karibu.errors import Code
 from picha.karibu.events import Event, EventPage
 from picha.karibu.queries import EVENTS_MAX
+from picha.karibu.queries import LATEST as LATEST_WORD
 from picha.kit.logs import logger
 
 HEARTBEAT_S = 15.0
@@ -68,7 +69,7 @@ def _streamed(call: Call) -> Response:
 
 def _cursor(call: Call) -> Cursor | None:
     """Return where to go on: a client that came again repeats its first address, so the header says more."""
-    after: Cursor | None = queries.parsed(call.request.query_params, "after", Cursor.parse, _CURSOR)
+    after: Cursor | None = queries.parsed(call.request.query_params, "after", _place, f"{LATEST_WORD}, or {_CURSOR}")
     last = call.request.headers.get("last-event-id")
     try:
         return Cursor.parse(last) if last else after
@@ -108,6 +109,10 @@ async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIte
                 yield b": still here\n\n"
             if not part.is_full:
                 await pause(ring)
+
+
+def _place(text: str) -> Cursor:
+    return LATEST if text == LATEST_WORD else Cursor.parse(text)
 
 
 async def _part(call: Call, caller: Caller, cursor: Cursor | None, limit: int) -> Part:

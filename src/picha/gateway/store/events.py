@@ -42,6 +42,10 @@ class Cursor:
         return cursor
 
 
+LATEST = Cursor(_TX_MAX, _SEQ_MAX)
+"""Where whoever wants to know of nothing that has happened begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventView:
     """One thing that a customer is told: `kind` is sent, delivered, read, failed or received, of a message.
@@ -119,13 +123,16 @@ ORDER BY tx, seq
 async def after(pool: Pool, workspace: UUID, environment: str, *, app: UUID, cursor: Cursor | None, limit: int) -> Part:
     """Return up to `limit` events after `cursor`, or the oldest kept: an app's own statuses, and all that was received.
 
-    A cursor that is older than what is kept, or that this database never gave, starts over from the oldest kept.
+    A cursor that is older than what is kept, or that this database never gave, starts over from the oldest kept;
+    `LATEST` stands behind all that there is.
     """
     asked = cursor or Cursor()
     async with pool.acquire() as connection:
         now = await connection.fetchrow(_HORIZON, str(asked.tx), asked.seq)
         assert now is not None  # noqa: S101 - the table has one row
         horizon, has_gap = now["horizon"], cursor is not None and now["has_gap"]
+        if cursor == LATEST:
+            return Part((), Cursor(int(horizon), 0), has_gap=False, is_full=False)
         start = Cursor() if has_gap else asked
         rows = await connection.fetch(_NEXT, workspace, environment, app, str(start.tx), start.seq, horizon, limit)
     events = await viewed(pool, workspace, environment, rows)
