@@ -24,8 +24,8 @@ class MessageContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     message_id: str
 
 
-class ImageSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One image message as it is handed to Meta.
+class _Send(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message as it is handed to Meta.
 
     `to` is a phone number ("+" and digits are safest) or a group id; `recipient` is a business-scoped user id (BSUID).
     At least one of the two is there, and `to` wins. `biz_opaque_callback_data` (≤ 512 characters) comes back on every
@@ -36,11 +36,16 @@ class ImageSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient_type: str = always("individual")
     to: str | None = None
     recipient: str | None = None
-    type: str = always("image")
-    image: ImageObject
     context: MessageContext | None = None
     biz_opaque_callback_data: str | None = None
     recipient_identity_key_hash: str | None = None
+
+
+class ImageSend(_Send, frozen=True, kw_only=True, omit_defaults=True):
+    """One image message."""
+
+    type: str = always("image")
+    image: ImageObject
 
 
 class TextBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,18 +54,11 @@ class TextBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     body: str
 
 
-class TextSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One text message as it is handed to Meta; see `ImageSend`."""
+class TextSend(_Send, frozen=True, kw_only=True, omit_defaults=True):
+    """One text message."""
 
-    messaging_product: str = always("whatsapp")
-    recipient_type: str = always("individual")
-    to: str | None = None
-    recipient: str | None = None
     type: str = always("text")
     text: TextBody
-    context: MessageContext | None = None
-    biz_opaque_callback_data: str | None = None
-    recipient_identity_key_hash: str | None = None
 
 
 class TemplateLanguage(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,18 +91,11 @@ class TemplateObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     components: list[Component] = []
 
 
-class TemplateSend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One template message as it is handed to Meta, which may go out at any time; see `ImageSend`."""
+class TemplateSend(_Send, frozen=True, kw_only=True, omit_defaults=True):
+    """One template message, which may go out at any time."""
 
-    messaging_product: str = always("whatsapp")
-    recipient_type: str = always("individual")
-    to: str | None = None
-    recipient: str | None = None
     type: str = always("template")
     template: TemplateObject
-    context: MessageContext | None = None
-    biz_opaque_callback_data: str | None = None
-    recipient_identity_key_hash: str | None = None
 
 
 MessageSend = ImageSend | TextSend | TemplateSend
