@@ -39,6 +39,7 @@ from picha.gateway.pictures.sweep import Sweep
 from picha.gateway.pictures.upload import Uploads
 from picha.gateway.sending.accept import Accept, Write
 from picha.gateway.sending.backlog import Backlog
+from picha.gateway.sending.batching import Batching
 from picha.gateway.sending.confirming import Confirming
 from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
@@ -73,7 +74,7 @@ _FORGET_SECONDS = 60
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 # What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
-_SENDS, _FETCHES = 512, 64
+_SENDS, _FETCHES, _BATCHES = 512, 64, 8
 # Webhooks are called from lanes that share these evenly, so the way out makes nobody wait for another beside that.
 _TELLS = 512
 
@@ -297,6 +298,8 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         errors = budgets()
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
+        backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
+        accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog)
         workers: list[Keeper | Digest] = [
             _keeper(
                 ground,
@@ -314,6 +317,15 @@ async def _worker(settings: Settings) -> None:
                 lambda lease: Preparing(lease, bringer, settings.order_hold),
                 room=16,
                 slots=_FETCHES,
+                may_work=watch.may_send,
+            ),
+            _keeper(
+                ground,
+                bell,
+                lanes.BATCH,
+                lambda lease: Batching(lease, ground.pool, accept, bringer, settings.order_hold),
+                room=2,
+                slots=_BATCHES,
                 may_work=watch.may_send,
             ),
             _keeper(

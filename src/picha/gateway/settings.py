@@ -52,6 +52,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_originals: Annotated[
         bool, Meta(description="Keep a picture that was changed as it came, too, for as long as the changed one.")
     ] = False
+    keep_batches_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Days for which the recipients and results of batches are kept; 0 lets go at once.",
+            examples=["30"],
+        ),
+    ] = 90
     keep_captions_days: Annotated[
         int,
         Meta(

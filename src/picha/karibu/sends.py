@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -240,7 +240,26 @@ _HELP = {
     "recipient_identity_key_hash": "recipient_identity_key_hash is the hash from the contact: 1 to 128 characters.",
 }
 
-S = TypeVar("S", bound=Target)
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Aimed(Protocol):
+    """What names to whom it goes."""
+
+    @property
+    def to(self) -> str | None: ...
+    @property
+    def conversation_id(self) -> UUID | None: ...
+
+
+class Pictured(Protocol):
+    """What names where its picture is."""
+
+    @property
+    def media_url(self) -> str | None: ...
+    @property
+    def file_id(self) -> str | None: ...
+
 
 _encoder = msgspec.json.Encoder()
 
@@ -263,16 +282,16 @@ def decode_send_image(body: bytes) -> SendImage:
     members = _members(body)
     if members.get("caption") == "":
         del members["caption"]
-    send = _converted(members, SendImage)
-    _check_source(send, "media_url", "The message")
-    _check_target(send)
+    send = converted(members, SendImage)
+    check_source(send, "media_url", "The message")
+    check_target(send)
     return send
 
 
 def decode_send_text(body: bytes) -> SendText:
     """Return the send that `body` asks for; see `decode_send_image`."""
-    send = _converted(_members(body), SendText)
-    _check_target(send)
+    send = converted(_members(body), SendText)
+    check_target(send)
     return send
 
 
@@ -284,12 +303,12 @@ def decode_send_template(body: bytes) -> SendTemplate:
             name: str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
             for name, value in variables.items()
         }
-    send = _converted(members, SendTemplate)
+    send = converted(members, SendTemplate)
     if any("\0" in text for one in send.variables.items() for text in one):
         raise Malformed(Code.VALIDATION_ERROR, "variables hold a NUL character: remove it.", "variables")
     if send.header is not None:
-        _check_source(send.header, "header", "The header")
-    _check_target(send)
+        check_source(send.header, "header", "The header")
+    check_target(send)
     return send
 
 
@@ -297,7 +316,8 @@ def _members(body: bytes) -> dict[str, Any]:
     return {name: value for name, value in parse_object(body).items() if value is not None}
 
 
-def _converted(members: dict[str, Any], kind: type[S]) -> S:
+def converted(members: dict[str, Any], kind: type[S]) -> S:
+    """Return the `kind` that members spell, none of them null; raises `Malformed` with the name of what is wrong."""
     try:
         send = msgspec.convert(members, kind)
     except msgspec.ValidationError as error:
@@ -310,7 +330,8 @@ def _converted(members: dict[str, Any], kind: type[S]) -> S:
     return send
 
 
-def _check_source(source: SendImage | Header, field: str, what: str) -> None:
+def check_source(source: Pictured, field: str, what: str) -> None:
+    """Raise `Malformed` unless there is one picture; `what` has it, and `field` is to blame."""
     if source.media_url is None and source.file_id is None:
         message = f"{what} has no picture: give media_url, or file_id of an upload."
     elif source.media_url is not None and source.file_id is not None:
@@ -320,11 +341,12 @@ def _check_source(source: SendImage | Header, field: str, what: str) -> None:
     raise Malformed(Code.VALIDATION_ERROR, message, field)
 
 
-def _check_target(send: Target) -> None:
+def check_target(send: Aimed, what: str = "The message") -> None:
+    """Raise `Malformed` unless there is a thread, or a number that may be one."""
     if send.conversation_id is not None:
         return
     if send.to is None:
-        message = "The message has no recipient: give to (a phone number), or conversation_id."
+        message = f"{what} has no recipient: give to (a phone number), or conversation_id."
         raise Malformed(Code.VALIDATION_ERROR, message, "to")
     if not _TO.match(send.to):
         raise _invalid("to")

@@ -51,7 +51,7 @@ async def only_once(call: Call, asked: bytes, work: Callable[[], Awaitable[Answe
     claim = await replays.claim(pool, caller.workspace_id, caller.environment, known)
     if claim is None:
         name = (caller.workspace_id, caller.environment, known.key)
-        return _replayed((await replays.find(pool, [name])).get(name), known)
+        return replayed((await replays.find(pool, [name])).get(name), known)
     try:
         answer = await work()
     except BaseException:
@@ -61,7 +61,12 @@ async def only_once(call: Call, asked: bytes, work: Callable[[], Awaitable[Answe
     return answer
 
 
-def _replayed(replay: Replay | None, known: Once) -> Answer:
+def replayed(replay: Replay | None, known: Once) -> Answer:
+    """Return the answer that is kept under a request's key, marked as a replay.
+
+    Raises:
+        RefusedError: the key was used for something else, or its first request is not over yet.
+    """
     if replay is not None and replay.fingerprint != known.fingerprint:
         raise RefusedError(Code.IDEMPOTENCY_KEY_REUSED, REUSED.message, _HEADER)
     if replay is None or replay.status is None:

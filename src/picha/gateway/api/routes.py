@@ -3,6 +3,7 @@
 from picha.gateway.api import (
     about,
     afterwards,
+    batches,
     conversations,
     endpoints,
     events,
@@ -21,6 +22,7 @@ from picha.gateway.api.once import without_body
 from picha.gateway.api.route import Route
 from picha.gateway.domain.keys import Scope
 from picha.karibu.about import Health, KeyCheck, Root, Version
+from picha.karibu.batches import JSON_LINES, Batch, BatchAccepted, BatchResults, BatchResultsQuery, SendBatchBody
 from picha.karibu.conversations import (
     Conversation,
     ConversationDeleted,
@@ -68,6 +70,7 @@ __all__ = ["FORMER_SENDS", "OTHER_SENDS", "ROUTES", "Route"]
 
 _MESSAGES = "/v1/whatsapp/messages"
 _CONVERSATIONS = "/v1/whatsapp/conversations"
+_BATCHES = "/v1/whatsapp/batches"
 _MEDIA = "/v1/whatsapp/media"
 _WEBHOOKS = "/v1/webhooks"
 _WEBHOOK = f"{_WEBHOOKS}/{{webhook_id}}"
@@ -122,6 +125,53 @@ _SERVED = (
         answer=SendAccepted,
         scope=_SEND,
         codes=(*_ANY_SEND, Code.WINDOW_CLOSED, Code.MEDIA_NOT_FOUND, *_IMAGE, Code.NOT_IMPLEMENTED),
+    ),
+    Route(
+        "POST",
+        f"{_MESSAGES}/image/batch",
+        batches.send_image_batch,
+        body=SendBatchBody,
+        statuses=(202,),
+        examples=samples.BATCHES,
+        answer=BatchAccepted,
+        scope=_SEND,
+        codes=(
+            *_JSON,
+            Code.SENDER_NOT_FOUND,
+            Code.SENDER_AMBIGUOUS,
+            Code.SENDER_INACTIVE,
+            Code.MEDIA_NOT_FOUND,
+            Code.IMAGE_NOT_SUPPORTED,
+            *_ONCE[1:],
+        ),
+        patience_s=120.0,  # a large body on a slow line
+    ),
+    Route(
+        "GET",
+        f"{_BATCHES}/{{batch_id}}",
+        batches.get_batch,
+        answer=Batch,
+        scope=_READ,
+        codes=(Code.BATCH_NOT_FOUND,),
+    ),
+    Route(
+        "GET",
+        f"{_BATCHES}/{{batch_id}}/results",
+        batches.list_batch_results,
+        answer=BatchResults,
+        query=BatchResultsQuery,
+        also=JSON_LINES,
+        examples={"The first ten": {"limit": 10}},
+        scope=_READ,
+        codes=(Code.VALIDATION_ERROR, Code.BATCH_NOT_FOUND),
+    ),
+    Route(
+        "POST",
+        f"{_BATCHES}/{{batch_id}}/cancel",
+        without_body(batches.cancel_batch),
+        answer=Batch,
+        scope=_SEND,
+        codes=(*_ONCE, Code.BATCH_NOT_FOUND),
     ),
     Route(
         "POST",

@@ -52,7 +52,7 @@ async def send_template(call: Call) -> Answer:
         _command(call, asked),
         filling=filling,
         media_url=header.media_url,
-        file_id=_file(header.file_id, "header"),
+        file_id=file_named(header.file_id, "header"),
         image_policy=asked.image_policy,
     )
     return _answer(await call.services.accept.send(command))
@@ -68,7 +68,7 @@ async def _asked(call: Call, decode: Callable[[bytes], T]) -> T:
 
 def _answer(result: Receipt | Refusal) -> Answer:
     if isinstance(result, Refusal):
-        raise _refused(result)
+        raise refused(result)
     if not result.is_replay:
         ACCEPTED.inc()
     crashpoint("accept_before_answer")
@@ -94,7 +94,7 @@ def _command(call: Call, asked: Target) -> Send:
         reply_to=_id(asked.reply_to, "reply_to", Code.MESSAGE_NOT_FOUND, "There is no message with that id."),
         client_reference=asked.client_reference,
         recipient_identity_key_hash=asked.recipient_identity_key_hash,
-        expires_at=_utc(asked.expires_at),
+        expires_at=utc(asked.expires_at),
         is_high=asked.priority == "high",
         on_unknown=asked.on_unknown,
         once=once(call, encode_send(asked)),
@@ -112,7 +112,7 @@ def _image(call: Call, asked: SendImage) -> Send:
         media_url=asked.media_url,
         is_link=asked.media_mode == "link" and asked.media_url is not None,
         image_policy=asked.image_policy,
-        file_id=_file(asked.file_id, "file_id"),
+        file_id=file_named(asked.file_id, "file_id"),
         caption=asked.caption,
     )
 
@@ -121,18 +121,19 @@ async def _preflight(call: Call, command: Send) -> Send:
     """Return the send with its picture brought in; what is refused anyway is refused before anything is fetched."""
     decided = await call.services.accept.look(command)
     if isinstance(decided, Refusal):
-        raise _refused(decided)
+        raise refused(decided)
     policy = command.image_policy or decided.sender.image_policy
     file = await brought(call, command.media_url or "", policy, "media_url")
     return replace(command, file_id=file.id)
 
 
-def _refused(refusal: Refusal) -> RefusedError:
+def refused(refusal: Refusal) -> RefusedError:
+    """Return the answer to a command that is not admitted."""
     headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s is not None else {}
     return RefusedError(Code(refusal.code), refusal.message, refusal.field, headers=headers)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def utc(moment: datetime | None) -> datetime | None:
     """Return `expires_at` in UTC; at the calendar's two ends there are times that do not exist there."""
     try:
         return moment.astimezone(UTC) if moment is not None else None
@@ -140,7 +141,8 @@ def _utc(moment: datetime | None) -> datetime | None:
         raise RefusedError(Code.VALIDATION_ERROR, "expires_at is beyond the calendar.", "expires_at") from None
 
 
-def _file(text: str | None, field: str) -> UUID | None:
+def file_named(text: str | None, field: str) -> UUID | None:
+    """Return the id of the upload that a field names; what is no id names none."""
     return _id(text, field, Code.MEDIA_NOT_FOUND, "There is no uploaded picture with that file_id.")
 
 

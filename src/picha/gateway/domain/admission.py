@@ -40,6 +40,7 @@ class Send:
     is_high: bool = False
     on_unknown: OnUnknown = "hold"
     once: Once | None = None
+    batch_id: UUID | None = None
     text: str | None = None
     filling: Filling | None = None
 
@@ -138,6 +139,9 @@ _OF_A_GROUP = Refusal(
 )
 
 
+_INACTIVE = Refusal("SENDER_INACTIVE", "This sender is switched off; use an active one.", "sender")
+
+
 def _digits(number: str) -> str:
     return "".join(character for character in number if character.isdigit())
 
@@ -213,10 +217,21 @@ def admit(command: Send, known: Known, now: Mapping[UUID, datetime]) -> Admitted
     return Admitted(sender, thread, known.replied_to)
 
 
+def survey(command: Send, known: Known) -> Sender | Refusal:
+    """Decide on what a command has in common with others: its picture, and the number that it would leave from."""
+    if (refusal := _unusable(command, known)) is not None:
+        return refusal
+    found = _thread(command, known)
+    if isinstance(found, Refusal):
+        return found
+    sender, _ = found
+    return sender if sender.is_active else _INACTIVE
+
+
 def _unlawful(command: Send, known: Known, sender: Sender) -> Refusal | None:
     """Return what speaks against a command whatever it sends, or None."""
     if not sender.is_active:
-        return Refusal("SENDER_INACTIVE", "This sender is switched off; use an active one.", "sender")
+        return _INACTIVE
     if (refusal := _unusable(command, known)) is not None:
         return refusal
     if command.reply_to is None or known.replied_to is not None:

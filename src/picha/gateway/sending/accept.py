@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Thread, admit
+from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Sender, Thread, admit, survey
 from picha.gateway.meta.times import Times
 from picha.gateway.sending.backlog import Backlog
 from picha.gateway.store import accepting, replays
@@ -82,6 +82,19 @@ class Accept:
         """Decide on a send as `send` would now, and keep nothing."""
         [decided] = await self._decide([command])
         return decided
+
+    async def plan(self, commands: Sequence[Send]) -> list[NewSend | Refusal]:
+        """Decide on sends as `send` would now, and return what is to be written of each."""
+        decided = await self._decide(commands)
+        return [
+            self._send(command, one, _receipt(self._ids.uuid(), one)) if isinstance(one, Admitted) else one
+            for command, one in zip(commands, decided, strict=True)
+        ]
+
+    async def survey(self, command: Send) -> Sender | Refusal:
+        """Return the number from which a send would leave, unless it or the picture cannot be used."""
+        [known] = await accepting.known(self._pool, [command])
+        return survey(command, known)
 
     async def _batch(self, commands: Sequence[Send]) -> list[Receipt | Refusal]:
         answers = await self._before(commands)
@@ -173,6 +186,7 @@ class Accept:
             template_id=lawful.filled.template_id if lawful.filled else None,
             window_until=self._opened_until(lawful),
             taken=_taken(command, receipt),
+            batch_id=command.batch_id,
         )
 
     def _opened_until(self, lawful: Admitted) -> datetime | None:

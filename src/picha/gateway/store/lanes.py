@@ -11,8 +11,14 @@ LEASE_SECONDS = 15
 MARGIN_SECONDS = 5
 RENEW_SECONDS = 5
 
-PREPARE, SEND, HEAR, TELL = "prepare", "send", "hear", "tell"
-CHANNELS = {PREPARE: "picha_prepare", SEND: "picha_send", HEAR: "picha_hear", TELL: "picha_tell"}
+PREPARE, BATCH, SEND, HEAR, TELL = "prepare", "batch", "send", "hear", "tell"
+CHANNELS = {
+    PREPARE: "picha_prepare",
+    BATCH: "picha_batch",
+    SEND: "picha_send",
+    HEAR: "picha_hear",
+    TELL: "picha_tell",
+}
 
 # A picture that is to be fetched from Meta; the words are those of the index `message_to_fetch`.
 IS_TO_FETCH = "image_state = 'pending' AND (NOT is_outbound OR is_echo)"
@@ -21,6 +27,7 @@ IS_TO_FETCH = "image_state = 'pending' AND (NOT is_outbound OR is_echo)"
 # lane without an owner is work too: its owner died, and nobody else will say that its outcome is unknown.
 _WORK = {
     PREPARE: "SELECT 1 FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now()",
+    BATCH: "SELECT 1 FROM batch WHERE workspace_id = lane.key AND due_at <= now()",
     SEND: "SELECT 1 FROM pair JOIN sender ON sender.id = lane.key"
     " WHERE sender_id = lane.key AND next_due <= now() AND paused_at IS NULL"
     " UNION ALL SELECT 1 FROM attempt WHERE sender_id = lane.key AND outcome IS NULL",
@@ -71,7 +78,7 @@ FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs
 class Lease:
     """The right to work on one lane, of `workspace` where that is known.
 
-    `key` is a sender's id, a workspace's for prepare, a webhook's for tell.
+    `key` is a sender's id, a workspace's for prepare and batch, a webhook's for tell.
     """
 
     kind: str

@@ -99,6 +99,7 @@ SELECT kind, count(*) FROM lane, make_interval(secs => $1) AS late
 WHERE (leased_until IS NULL OR leased_until < now()) AND CASE kind
     WHEN 'prepare' THEN EXISTS
         (SELECT FROM message WHERE workspace_id = lane.key AND phase = 'image_wait' AND due_at <= now() - late)
+    WHEN 'batch' THEN EXISTS (SELECT FROM batch WHERE workspace_id = lane.key AND due_at <= now() - late)
     WHEN 'send' THEN EXISTS (SELECT FROM sender WHERE id = lane.key AND paused_at IS NULL) AND least(
         ({_DUE_SINCE.format(sender="lane.key", rank=0)}), ({_DUE_SINCE.format(sender="lane.key", rank=1)})
     ) <= now() - late

@@ -171,14 +171,14 @@ async def first_app(pool: Pool) -> App | None:
 
 
 async def add_workspace(pool: Pool, ids: Ids, name: str) -> App:
-    """Make a workspace with one app of the same name, and the lane on which its pictures are prepared."""
+    """Make a workspace with one app of the same name, and the lanes on which its pictures and batches are prepared."""
     app = App(ids.uuid(), ids.uuid())
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("INSERT INTO workspace (id, name) VALUES ($1, $2)", app.workspace_id, name)
         await connection.execute(
             "INSERT INTO app (id, workspace_id, name) VALUES ($1, $2, $3)", app.app_id, app.workspace_id, name
         )
-        await connection.execute("INSERT INTO lane (kind, key) VALUES ('prepare', $1)", app.workspace_id)
+        await connection.execute("INSERT INTO lane (kind, key) VALUES ('prepare', $1), ('batch', $1)", app.workspace_id)
     return app
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from picha.gateway.metrics import FORGOTTEN
 from picha.gateway.settings import Settings
-from picha.gateway.store import pruning, replays, walks
+from picha.gateway.store import batches, pruning, replays, walks
 from picha.gateway.store.ledger import forget
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.walks import Step, Walk
@@ -39,6 +39,7 @@ class Keep:
     notices: timedelta = timedelta(days=90)
     parked: timedelta = timedelta(days=7)
     events: timedelta = timedelta(days=30)
+    batches: timedelta = timedelta(days=90)
 
     @classmethod
     def of(cls, settings: Settings) -> "Keep":
@@ -54,6 +55,7 @@ class Keep:
             notices=timedelta(days=settings.keep_notices_days),
             parked=timedelta(days=settings.keep_parked_statuses_days),
             events=timedelta(days=settings.keep_events_days),
+            batches=timedelta(days=settings.keep_batches_days),
         )
 
 
@@ -104,6 +106,7 @@ class Forgetting:
             "notice": self._walk(pruning.NOTICES, keep.notices),
             "parked_status": self._counted(lambda: forget.parked(self.pool, after=keep.parked, most=self.most)),
             "event": self._counted(lambda: pruning.old_events(self.pool, after=keep.events, most=self.most)),
+            "batch_recipient": lambda: batches.drop(self.pool, after=keep.batches, most=self.most),
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
             "idempotency_key": self._counted(lambda: replays.drop(self.pool, most=self.most)),
         }

@@ -7,11 +7,12 @@ from uuid import UUID
 CUSTOMER = "255712345678"
 PICTURE_URL = "https://shop.example/receipt.jpg"
 _FAMILY = "01900000-0000-7000-8000-"
-CONVERSATION, FILE, MESSAGE, SENDER, TEMPLATE = (str(UUID(f"{_FAMILY}{number:012d}")) for number in range(1, 6))
+CONVERSATION, FILE, MESSAGE, SENDER, TEMPLATE, BATCH = (str(UUID(f"{_FAMILY}{number:012d}")) for number in range(1, 7))
 APP, WEBHOOK, DELIVERY = (str(UUID(f"{_FAMILY}{number:012d}")) for number in range(11, 14))
 HOOK_URL = "https://shop.example/hook"
 IN_PATH = {
     "app_id": APP,
+    "batch_id": BATCH,
     "webhook_id": WEBHOOK,
     "delivery_id": DELIVERY,
     "conversation_id": CONVERSATION,
@@ -32,6 +33,21 @@ SENDS = {
         "file_id": FILE,
         "on_unknown": "resend",
         "expires_at": "2199-12-31T12:00:00Z",
+    },
+}
+
+BATCHES = {
+    "One picture for two": {
+        "file_id": FILE,
+        "caption": "Our new opening hours",
+        "recipients": [
+            {"to": CUSTOMER, "client_reference": "member-1"},
+            {"conversation_id": CONVERSATION, "caption": "Our new opening hours, from May on"},
+        ],
+    },
+    "A picture on the web": {
+        "media_url": PICTURE_URL,
+        "recipients": [{"to": CUSTOMER, "caption": "Your receipt"}],
     },
 }
 

@@ -45,6 +45,7 @@ class NewSend:
     template_id: UUID | None = None
     window_until: datetime | None = None
     taken: Taken | None = None
+    batch_id: UUID | None = None
 
 
 # A send with a file or without a picture, or whose link Meta fetches, is ready for its number's lane; any other waits
@@ -54,18 +55,18 @@ _ADMIT = f"""
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
         phase, status, due_at, held_until, priority, caption, media_url, file_id, image_policy, image_state, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts)
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts, batch_id)
     SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, message_type,
         CASE WHEN {_WAITS} THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
-        CASE WHEN {_WAITS} THEN clock_timestamp() + $21::interval END, priority, caption, media_url, file_id,
+        CASE WHEN {_WAITS} THEN clock_timestamp() + $22::interval END, priority, caption, media_url, file_id,
         image_policy, CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN {_WAITS} THEN 'pending' END, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts::jsonb
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts::jsonb, batch_id
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
         $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[], $17::smallint[], $18::text[], $19::text[], $20::text[])
+        $16::timestamptz[], $17::smallint[], $18::text[], $19::text[], $20::text[], $21::uuid[])
         AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
         image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, priority,
-        on_unknown, message_type, facts)
+        on_unknown, message_type, facts, batch_id)
     ORDER BY id
     RETURNING conversation_id, sender_id, phase, priority, created_at
 ), threads AS (
@@ -123,6 +124,7 @@ _COLUMNS = (
     "on_unknown",
     "message_type",
     "facts",
+    "batch_id",
 )
 
 
@@ -139,8 +141,7 @@ async def admit(pool: Pool, sends: Sequence[NewSend], *, hold: timedelta = HOLD)
         free = await replays.take(connection, [taken for _, taken in keyed]) if keyed else []
         late = {id_ for (id_, _), is_free in zip(keyed, free, strict=True) if not is_free}
         if new := [send for send in sends if send.id not in late]:
-            columns = [[getattr(send, name) for send in new] for name in _COLUMNS]
-            await connection.execute(_ADMIT, *columns, hold)
+            await write(connection, new, hold)
             await _note_templates(connection, [send for send in new if send.template_id])
         crashpoint("accept_before_commit")
         return late
@@ -148,6 +149,12 @@ async def admit(pool: Pool, sends: Sequence[NewSend], *, hold: timedelta = HOLD)
     late = await in_transaction(pool, work)
     crashpoint("accept_after_commit")
     return late
+
+
+async def write(connection: Connection, sends: Sequence[NewSend], hold: timedelta) -> None:
+    """Write sends in one statement, inside the caller's transaction."""
+    columns = [[getattr(send, name) for send in sends] for name in _COLUMNS]
+    await connection.execute(_ADMIT, *columns, hold)
 
 
 async def _note_templates(connection: Connection, sends: Sequence[NewSend]) -> None:

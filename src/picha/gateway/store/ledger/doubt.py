@@ -36,6 +36,13 @@ WITH doubted AS (
 SELECT DISTINCT conversation_id, sender_id FROM doubted
 """
 
+# Whom a batch had not come to by then it may have come to since.
+_STOP_BATCHES = """
+UPDATE batch SET cancelled_at = clock_timestamp(), due_at = NULL, detail =
+    'The database was put back to an earlier state. Who is skipped may have been sent the picture since.'
+WHERE due_at IS NOT NULL AND id < $1 AND on_unknown = 'hold'
+"""
+
 
 async def count(pool: Pool, before: UUID) -> int:
     """Return how many messages with ids less than `before` wait or are being sent."""
@@ -45,9 +52,11 @@ async def count(pool: Pool, before: UUID) -> int:
 async def doubt(pool: Pool, before: UUID, pace: PairPace) -> int:
     """Call unknown all messages with ids less than `before` that wait or are being sent; return how many.
 
+    Batches with such ids go no further, unless they ask for `resend`.
     Running it again goes on where it stopped.
     """
     waited = [row[0] for row in await pool.fetch(_WAITED, before)]
+    await pool.execute(_STOP_BATCHES, before)
     doubted = 0
     for start in range(0, len(waited), _MOST):
         doubted += await in_transaction(pool, _step(waited[start : start + _MOST], pace))

@@ -40,6 +40,8 @@ _CANCEL = _WITHDRAW.format(
 )
 _ALL = f"SELECT id FROM message WHERE sender_id = $4 AND is_outbound AND {_IS_OURS} ORDER BY id LIMIT 1000"  # noqa: S608
 _FLUSH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_ALL)
+_OF_BATCH = f"SELECT id FROM message WHERE batch_id = $4 AND {_IS_OURS} ORDER BY id LIMIT 500"  # noqa: S608
+_CANCEL_BATCH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_OF_BATCH)
 # Seconds of the account's own time decide, as they did when the message was accepted.
 _EXPIRE = _WITHDRAW.format(
     in_doubt=IN_DOUBT,
@@ -52,6 +54,7 @@ _EXPIRE = _WITHDRAW.format(
 
 EXPIRED = ("EXPIRED", "Expired", "The message's expires_at passed before it could be sent.")
 _TAKEN_BACK = (CANCELLED, "Cancelled", "It was taken back before it was handed to WhatsApp.")
+_BATCH = (CANCELLED, "Cancelled", "Its batch was cancelled before it was handed to WhatsApp.")
 _FLUSHED = (CANCELLED, "Cancelled", "The number's queue was flushed before it was handed to WhatsApp.")
 
 
@@ -65,6 +68,14 @@ async def flush(pool: Pool, sender: UUID) -> int:
     count = 0
     while flushed := await _withdraw(pool, _FLUSH, *_FLUSHED, sender):
         count += flushed
+    return count
+
+
+async def batch(pool: Pool, batch: UUID) -> int:
+    """Take back all messages of a batch that certainly were not handed to Meta; return how many."""
+    count = 0
+    while withdrawn := await _withdraw(pool, _CANCEL_BATCH, *_BATCH, batch):
+        count += withdrawn
     return count
 
 

@@ -216,6 +216,7 @@ CREATE TABLE message (
     sender_id uuid NOT NULL,
     contact_id uuid NOT NULL,
     app_id uuid,
+    batch_id uuid,
     is_outbound boolean NOT NULL,
     is_echo boolean NOT NULL DEFAULT false,
     message_type text NOT NULL,
@@ -272,9 +273,53 @@ CREATE INDEX message_to_fetch ON message (sender_id, due_at, id)
 CREATE INDEX message_of_file ON message (file_id) WHERE file_id IS NOT NULL;
 -- Which received message quotes a given one.
 CREATE INDEX message_quoting ON message (conversation_id, reply_to) WHERE NOT is_outbound AND reply_to IS NOT NULL;
+CREATE INDEX message_of_batch ON message (batch_id, id) WHERE batch_id IS NOT NULL;
 CREATE INDEX message_expiring ON message (sender_id, expires_at)
     WHERE expires_at IS NOT NULL AND phase IN ('image_wait', 'queued');
 CREATE INDEX message_unknown ON message (due_at) WHERE phase = 'unknown';
+
+-- One picture for many. due_at says when to go on with it, null that all its recipients are accepted or refused, or that
+-- it was cancelled; those before the place `upto` are looked at. What all have in common is let go of at the end.
+CREATE TABLE batch (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    app_id uuid NOT NULL,
+    environment text NOT NULL CHECK (environment IN ('test', 'live')),
+    sender text,
+    sender_id uuid,
+    media_url text,
+    file_id uuid,
+    caption text,
+    image_policy text NOT NULL CHECK (image_policy IN ('auto', 'strict')),
+    is_high boolean NOT NULL,
+    on_unknown text NOT NULL CHECK (on_unknown IN ('hold', 'resend')),
+    expires_at timestamptz,
+    total integer NOT NULL,
+    upto integer NOT NULL DEFAULT 0,
+    accepted integer NOT NULL DEFAULT 0,
+    refused integer NOT NULL DEFAULT 0,
+    due_at timestamptz,
+    tries smallint NOT NULL DEFAULT 0,
+    detail text,
+    cancelled_at timestamptz,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX batch_due ON batch (workspace_id, due_at) WHERE due_at IS NOT NULL;
+
+-- Who is to get it, in the order of the request. One that is looked at has a message, or a code that says why not.
+CREATE TABLE batch_recipient (
+    batch_id uuid NOT NULL REFERENCES batch,
+    place integer NOT NULL,
+    recipient text,
+    conversation_id uuid,
+    caption text,
+    client_reference text,
+    message_id uuid,
+    code text,
+    detail text,
+    field text,
+    PRIMARY KEY (batch_id, place)
+);
 
 -- A thread as the order and the pace of what it sends need it. next_due says when to look whether its next message may
 -- go, null that none waits; rank is the highest priority that waits in it; opens_at is when the pair's pace allows it.
@@ -529,7 +574,7 @@ CREATE INDEX notice_of_workspace ON notice (workspace_id, id DESC);
 
 -- Who works on what. A lane's fence grows with each new owner, so that an owner that lost it cannot act.
 CREATE TABLE lane (
-    kind text NOT NULL CHECK (kind IN ('prepare', 'send', 'hear', 'tell')),
+    kind text NOT NULL CHECK (kind IN ('prepare', 'batch', 'send', 'hear', 'tell')),
     key uuid NOT NULL,
     fence bigint NOT NULL DEFAULT 0,
     owner uuid,
