@@ -85,7 +85,13 @@ async def things_of(talk: Talk, call: Operation) -> dict[str, str]:
         listed = (await talk.api("GET", "/v1/whatsapp/templates")).document["items"]
         return listed[0]["id"] if listed else None
 
+    batch = await talk.api(
+        "POST",
+        "/v1/whatsapp/messages/image/batch",
+        json={"file_id": file, "recipients": [{"to": samples.CUSTOMER}]},
+    )
     return {
+        samples.BATCH: batch.data["batch_id"],
         samples.CONVERSATION: sent["conversation_id"],
         samples.FILE: file,
         samples.MESSAGE: message,

@@ -63,6 +63,9 @@ def things(house: House) -> dict[str, str]:
             named["webhook_id"] = (await picha.api("POST", "/v1/webhooks", json=hook)).document["webhook_id"]
             tested = await picha.api("POST", f"/v1/webhooks/{named['webhook_id']}/test")
             named["delivery_id"] = tested.document["delivery_id"]
+            wish = {"file_id": file, "recipients": [{"to": picha.stranger()}]}
+            batch = await picha.api("POST", "/v1/whatsapp/messages/image/batch", json=wish)
+            named["batch_id"] = batch.data["batch_id"]
             return named | {name: heard[name] for name in ("conversation_id", "sender_id")}
 
     return asyncio.run(make())

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.hooks import Hook
 from tests.journeys.running import until
+from tests.proofs import test_batches as batches
 from tests.proofs.books import complaints, settled
 from tests.proofs.fleet import Fleet, Program, Role
 from tests.proofs.shop import Shop, opened
@@ -58,7 +59,8 @@ def test_every_crash_point_of_the_source_is_walked() -> None:
 
     placed = {name for source in sources for name in PLACED.findall(source.read_text())}
 
-    assert placed == {name for walk in (*WALKS.values(), RESENDING) for name in walk}
+    walks = (*WALKS.values(), RESENDING, batches.API_DIES_AT, batches.WORKER_DIES_AT)
+    assert placed == {name for walk in walks for name in walk}
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])

@@ -16,6 +16,7 @@ from picha.gateway.api.routes import ROUTES
 
 pytestmark = pytest.mark.timeout(400)
 
+BATCH = "/v1/whatsapp/messages/image/batch"
 CAPTION = "Between the two of us"
 BODIES: dict[str, Any] = {"PATCH": {"image_policy": "strict", "is_enabled": False}}
 
@@ -36,6 +37,9 @@ async def belongings(shop: Shop) -> Belongings:
     message = await shop.talk.becomes(sent["message_id"], "read")
     ids = {name: message[name] for name in ("conversation_id", "sender_id")}
     ids |= {"message_id": message["id"], "file_id": message["content"]["file_id"]}
+    wish = {"file_id": ids["file_id"], "caption": CAPTION, "recipients": [{"to": customer, "caption": CAPTION}]}
+    batch = await shop.talk.api("POST", BATCH, json=wish)
+    ids["batch_id"] = batch.data["batch_id"]
     ready = shop.talk.ready
     ids |= {"webhook_id": await shop.listens("http://127.0.0.1:1/hook"), "app_id": ready.app_id}
     tested = await shop.talk.api("POST", f"/v1/webhooks/{ids['webhook_id']}/test")
@@ -52,7 +56,7 @@ async def belongings(shop: Shop) -> Belongings:
 
 async def answers(stranger: Talk, friend: str, theirs: Belongings) -> dict[str, Told]:
     """Ask for everything of theirs with a stranger's key, who has a customer, too, and so could send."""
-    asked = {}
+    asked: dict[str, Told] = {}
     for route in ROUTES:
         if "{" in route.path:
             path = route.path.format_map(theirs.ids)
@@ -66,6 +70,8 @@ async def answers(stranger: Talk, friend: str, theirs: Belongings) -> dict[str, 
         {"to": friend, "sender": theirs.words[3], **photo},
         {"conversation_id": theirs.ids["conversation_id"], **photo},
     )
+    batch = {"file_id": theirs.ids["file_id"], "recipients": [{"to": friend}]}
+    asked[f"a batch of {batch}"] = await stranger.api("POST", BATCH, json=batch)
     for body in sends:
         asked[f"a send {body}"] = await stranger.send(**body)
     lists = ("/v1/whatsapp/messages", "/v1/whatsapp/conversations", "/v1/whatsapp/senders")
@@ -111,8 +117,10 @@ async def owned(shop: Shop, theirs: Belongings) -> list[str]:
     # Of the conversations only this one: the sandbox lets somebody write of its own accord, at a moment of its own.
     messages = f"/v1/whatsapp/messages?conversation_id={theirs.ids['conversation_id']}"
     thread = f"/v1/whatsapp/conversations/{theirs.ids['conversation_id']}"
+    batch = f"/v1/whatsapp/batches/{theirs.ids['batch_id']}"
     webhook = f"/v1/webhooks/{theirs.ids['webhook_id']}"
-    paths = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", messages, thread, f"{webhook}/secret")
+    things = (f"/v1/whatsapp/senders/{number}", f"/v1/whatsapp/media/{file}", batch, f"{batch}/results")
+    paths = (*things, messages, thread, f"{webhook}/secret")
     told = [await shop.talk.api("GET", path) for path in paths]
     assert [one.status for one in told] == [200] * len(paths)
     # A link is signed anew each time it is shown.

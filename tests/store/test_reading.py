@@ -45,7 +45,7 @@ async def test_everything_that_waits_is_counted_by_what_it_waits_for(ground: Gro
     (sender,) = told.senders
     assert (sender.id, sender.waiting, sender.is_active, sender.is_owned) == (ground.sender, 6, True, True)
     assert 60 <= sender.oldest_s < 120
-    assert told.orphaned == {"prepare": 0, "send": 0, "hear": 0, "tell": 0}
+    assert told.orphaned == {"prepare": 0, "batch": 0, "send": 0, "hear": 0, "tell": 0}
 
 
 async def test_nothing_waits_in_a_new_gateway(ground: Ground) -> None:
@@ -64,15 +64,15 @@ async def test_a_lane_with_overdue_work_and_no_owner_is_told(ground: Ground) -> 
 
     for column in ("message SET due_at", "pair SET next_due"):
         await ground.pool.execute(f"UPDATE {column} = now() - interval '16 s'")
-    assert (await read(ground)).orphaned == {"prepare": 1, "send": 1, "hear": 1, "tell": 0}
+    assert (await read(ground)).orphaned == {"prepare": 1, "batch": 0, "send": 1, "hear": 1, "tell": 0}
 
     assert await numbers.pause(ground.pool, ground.sender, "operator")
-    assert (await read(ground)).orphaned == {"prepare": 1, "send": 0, "hear": 1, "tell": 0}
+    assert (await read(ground)).orphaned == {"prepare": 1, "batch": 0, "send": 0, "hear": 1, "tell": 0}
     assert (await read(ground)).senders[0].paused_for == "operator"
 
     await numbers.resume(ground.pool, ground.sender)
     assert await lanes.take(ground.pool, lanes.SEND, ground.ids.uuid(), most=1)
-    assert (await read(ground)).orphaned == {"prepare": 1, "send": 0, "hear": 1, "tell": 0}
+    assert (await read(ground)).orphaned == {"prepare": 1, "batch": 0, "send": 0, "hear": 1, "tell": 0}
 
 
 async def test_of_many_that_ask_one_reads_and_all_are_told(ground: Ground) -> None:
