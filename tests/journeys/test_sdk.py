@@ -13,7 +13,19 @@ from tests.journeys.hosting import PictureHost
 from tests.journeys.running import Talk, picture, until
 
 from picha.kit.ids import Ids
-from picha.sdk import AsyncClient, Client, Event, Media, Message, SendAccepted, StatusData, Template, errors
+from picha.sdk import (
+    AsyncClient,
+    Batch,
+    BatchRecipient,
+    Client,
+    Event,
+    Media,
+    Message,
+    SendAccepted,
+    StatusData,
+    Template,
+    errors,
+)
 from picha.sdk.pictures import UPLOAD_MAX_BYTES
 from picha.sdk.senders import Whoami
 
@@ -322,3 +334,59 @@ async def test_a_template_opens_a_conversation_and_a_text_holds_it(picha: Talk, 
         client.send_template(to=customer, template_name="no_such")
     with pytest.raises(errors.WindowClosedError):
         client.send_text(to=picha.stranger(), body="Hello")
+
+
+async def test_a_batch_is_sent_waited_for_and_gone_through(picha: Talk, client: Client, soon: AsyncClient) -> None:
+    first, second = picha.stranger(), picha.stranger()
+    for one in (first, second):
+        await picha.hear(one, type="text", text="Habari")
+    looks: list[int] = []
+
+    sent = client.send_batch(
+        image=picture(shade=214),
+        caption="For all",
+        recipients=[first, BatchRecipient(to=second, caption="For you"), {"to": picha.stranger()}, {"to": "12"}],
+    )
+    batch = client.wait_batch(sent.batch_id, on_look=lambda one: looks.append(one.waiting))
+
+    assert_type(batch, Batch)
+    assert (sent.total, batch.accepted, batch.refused, batch.done) == (4, 2, 2, True)
+    assert looks[-1] == 0
+    told = list(client.batch_results(sent.batch_id, page_size=3))
+    assert [one.outcome for one in told] == ["accepted", "accepted", "refused", "refused"]
+    assert [one.code for one in told] == [None, None, "WINDOW_CLOSED", "VALIDATION_ERROR"]
+    again = [one async for one in soon.batch_results(sent.batch_id)]
+    assert [(one.index, one.message_id) for one in again] == [(one.index, one.message_id) for one in told]
+    message = client.wait(told[1].message_id or "", until="read")
+    assert message.content.caption == "For you"
+    assert (await soon.cancel_batch(sent.batch_id)).status == "done"
+
+
+async def test_a_batch_that_is_asked_for_twice_under_one_key_is_one(picha: Talk, client: Client) -> None:
+    key, people = f"campaign-{picha.stranger()}", [picha.stranger(), picha.stranger()]
+
+    sent = [client.send_batch(image=picture(shade=215), recipients=people, idempotency_key=key) for _ in range(2)]
+
+    assert sent[0].batch_id == sent[1].batch_id
+    assert sent[1].idempotent_replay is True
+
+
+async def test_what_is_wrong_with_a_batch_is_an_exception(picha: Talk, client: Client) -> None:
+    with pytest.raises(ValueError, match="has no text: its fields are caption, client_reference, conversation_id, to"):
+        client.send_batch(image=picture(), recipients=[{"to": picha.stranger(), "text": "Hi"}])
+    with pytest.raises(errors.ValidationFailedError, match="at least one recipient"):
+        client.send_batch(image=picture(), recipients=[])
+    with pytest.raises(errors.BatchNotFoundError):
+        client.batch(IDS.uuid())
+    number = _number(client)
+    client.pause(number)
+    try:
+        person = picha.stranger()
+        await picha.hear(person, type="text", text="Habari")
+        sent = client.send_batch(image=picture(shade=216), recipients=[person])
+        with pytest.raises(errors.BatchNotDoneError, match="and not done") as late:
+            client.wait_batch(sent.batch_id, timeout=0.5)
+        assert late.value.batch.total == 1
+        assert client.cancel_batch(sent.batch_id).cancelled == 1
+    finally:
+        client.resume(number)

@@ -266,3 +266,65 @@ async def test_wrong_usage_ends_with_64_before_anything_is_asked(words: tuple[st
 
     assert (code, out) == (64, "")
     assert "Traceback" not in err
+
+
+async def test_a_table_of_people_is_sent_one_picture_and_each_is_told_of(picha: Talk, tmp_path: Path) -> None:
+    first, second = picha.stranger(), picha.stranger()
+    for one in (first, second):
+        await picha.hear(one, type="text", text="Habari")
+    (tmp_path / "poster.jpg").write_bytes(picture(shade=217))
+    table = tmp_path / "members.csv"
+    table.write_text(
+        f'\ufeffName,To,Caption,client_reference\nAsha,+{first},,member-1\nJuma,{second},"Hi, Juma",\n', "utf-8"
+    )
+    words = ("send", "batch", str(table), "--image", str(tmp_path / "poster.jpg"), "--caption", "For all", "--wait")
+
+    sent, batch = await told(picha, *words)
+
+    assert (sent["total"], batch["accepted"], batch["done"], batch["refused"]) == (2, 2, True, 0)
+    results = await told(picha, "batches", "results", sent["batch_id"])
+    assert [(one["to"], one["client_reference"]) for one in results] == [(first, "member-1"), (second, None)]
+    captions = [(await picha.message(one["message_id"]))["content"]["caption"] for one in results]
+    assert captions == ["For all", "Hi, Juma"]
+    shown = await said(picha, "batches", "show", sent["batch_id"])
+    assert re.search(r"^accepted +2$", shown, re.MULTILINE)
+    assert (await said(picha, "batches", "cancel", sent["batch_id"])).startswith("Done: 2 accepted of 2; of the ")
+
+
+async def test_a_batch_in_which_somebody_was_refused_ends_with_1_and_says_how_it_went(
+    picha: Talk, tmp_path: Path
+) -> None:
+    lines = tmp_path / "members.jsonl"
+    lines.write_text(f'{{"to": "{picha.stranger()}"}}\n\n{{"to": "12", "client_reference": "x"}}\n')
+    url = picha.ready.sandbox_url + "/_sandbox/photo.jpg"
+    words = ("send", "batch", str(lines), "--image", url, "--wait", "--home", str(picha.house.home))
+
+    code, out, err = await picha_command(*words)
+
+    assert (code, err) == (1, "")
+    accepted, summary = out.splitlines()
+    assert accepted.endswith(", for 2.")
+    assert summary == "Done: 2 refused of 2."
+    batch = accepted.split()[2].rstrip(",")
+    table = await said(picha, "batches", "results", batch, "--outcome", "refused")
+    assert re.search(r"^1 +12 +refused +- +- +VALIDATION_ERROR +to is a phone number", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("none.csv", None, "No such file"),
+        ("head.csv", "name\nAsha\n", "has no column `to`"),
+        ("empty.csv", "to\n", "names nobody"),
+        ("bad.jsonl", '{"to": "1"}\n[]\n', "line 2, is no JSON object"),
+        ("latin.csv", b"to\n\xe9", "not UTF-8"),
+    ],
+)
+async def test_a_file_that_names_nobody_is_refused_in_a_sentence(
+    picha: Talk, tmp_path: Path, name: str, text: str | bytes | None, why: str
+) -> None:
+    path = tmp_path / name
+    if text is not None:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    assert why in await refused(picha, "send", "batch", str(path), "--image", "https://shop.example/a.jpg")

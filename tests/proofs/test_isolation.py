@@ -40,6 +40,11 @@ async def belongings(shop: Shop) -> Belongings:
     wish = {"file_id": ids["file_id"], "caption": CAPTION, "recipients": [{"to": customer, "caption": CAPTION}]}
     batch = await shop.talk.api("POST", BATCH, json=wish)
     ids["batch_id"] = batch.data["batch_id"]
+
+    async def is_read() -> bool:
+        return bool((await shop.talk.api("GET", f"/v1/whatsapp/batches/{ids['batch_id']}")).data["read"])
+
+    await until(is_read)
     ready = shop.talk.ready
     ids |= {"webhook_id": await shop.listens("http://127.0.0.1:1/hook"), "app_id": ready.app_id}
     tested = await shop.talk.api("POST", f"/v1/webhooks/{ids['webhook_id']}/test")

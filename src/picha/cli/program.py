@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 import picha
+from picha.cli.batches import batches
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
 from picha.cli.keys import keys
@@ -124,6 +125,7 @@ program.add_typer(apps, name="apps")
 program.add_typer(keys, name="keys")
 program.add_typer(senders, name="senders")
 program.add_typer(send, name="send")
+program.add_typer(batches, name="batches")
 program.add_typer(messages, name="messages")
 program.command(cls=UsageCommand)(tail)
 program.add_typer(media, name="media")

@@ -108,6 +108,21 @@ def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] |
         yield lambda sent, total: bar.update(task, completed=sent, total=total)
 
 
+@contextmanager
+def counted(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show how many of so many are done, where somebody watches; yield what is to be told of it."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - as above
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.update(task, completed=count)
+
+
 def tell(document: object, *, json: bool, otherwise: Callable[[], str]) -> None:
     """Print something as one line of JSON, or as `otherwise` says it."""
     typer.echo(msgspec.json.encode(document).decode() if json else otherwise())

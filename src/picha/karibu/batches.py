@@ -3,7 +3,7 @@
 It is one JSON object, or JSON Lines: first what all have in common, then one recipient a line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -274,7 +274,7 @@ def check_count(count: int) -> None:
         raise _unlisted(message if count else "A batch has at least one recipient: add one.")
 
 
-def encode_batch(head: BatchHead, recipients: list[BatchRecipient]) -> bytes:
+def encode_batch(head: BatchHead, recipients: Sequence[BatchRecipient | Mapping[str, object]]) -> bytes:
     """Return the JSON body of a batch; fields at their default are left out."""
     return _encoder.encode({**msgspec.to_builtins(head), "recipients": recipients})
 

@@ -10,6 +10,7 @@
 `verify` and `parse` read webhooks.
 """
 
+from picha.karibu.batches import Batch, BatchAccepted, BatchRecipient, BatchResult
 from picha.karibu.conversations import Conversation
 from picha.karibu.events import StatusData, WebhookNews
 from picha.karibu.media import Media
@@ -21,6 +22,7 @@ from picha.karibu.webhooks import Delivery, Webhook
 from picha.sdk import errors
 from picha.sdk.client import AsyncClient, AsyncEvents, Client, Events
 from picha.sdk.errors import (
+    BatchNotDoneError,
     MessageFailedError,
     NoAnswerError,
     NotVerifiedError,
@@ -36,6 +38,11 @@ from picha.sdk.webhooks import parse, verify
 __all__ = [
     "AsyncClient",
     "AsyncEvents",
+    "Batch",
+    "BatchAccepted",
+    "BatchNotDoneError",
+    "BatchRecipient",
+    "BatchResult",
     "Client",
     "Conversation",
     "Delivery",

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from picha.kit.clock import SystemClock
 from picha.kit.ids import Ids
+from picha.sdk import batches as _batch
 from picha.sdk import conversations as _thread
 from picha.sdk import endpoints as _endpoint
 from picha.sdk import feed
@@ -145,6 +146,12 @@ class Client:
     cancel = _now(_message.cancel)
     resend = _now(_message.resend)
     mark_read = _now(_message.mark_read)
+
+    send_batch = _now(_batch.send_batch)
+    batch = _now(_batch.batch)
+    batch_results = _each(_batch.batch_results)
+    wait_batch = _now(_batch.wait_batch)
+    cancel_batch = _now(_batch.cancel_batch)
 
     upload = _now(_picture.upload)
     media = _now(_picture.media)
@@ -292,6 +299,12 @@ class AsyncClient:
     cancel = _soon(_message.cancel)
     resend = _soon(_message.resend)
     mark_read = _soon(_message.mark_read)
+
+    send_batch = _soon(_batch.send_batch)
+    batch = _soon(_batch.batch)
+    batch_results = _each_soon(_batch.batch_results)
+    wait_batch = _soon(_batch.wait_batch)
+    cancel_batch = _soon(_batch.cancel_batch)
 
     upload = _soon(_picture.upload)
     media = _soon(_picture.media)

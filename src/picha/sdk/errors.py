@@ -3,6 +3,7 @@
 PichaError
 ├── NoAnswerError             it cannot be reached, or its answer did not come whole
 ├── StrangeAnswerError        what answers does not speak this API
+├── BatchNotDoneError         a batch that was waited for is not done in time
 ├── NotYetError               what was waited for has not happened in time
 ├── MessageFailedError        the message that was waited for failed
 ├── NotVerifiedError          a webhook is not signed with your secret
@@ -13,6 +14,7 @@ PichaError
 from datetime import timedelta
 from typing import ClassVar
 
+from picha.karibu.batches import Batch
 from picha.karibu.errors import RETRYABLE, Code
 from picha.karibu.reads import Message
 
@@ -47,6 +49,17 @@ class NotYetError(PichaError, TimeoutError):
     def __init__(self, message: Message, until: str, timeout: float) -> None:
         super().__init__(f"The message {message.id} is {message.status} after {timeout:g} s, not yet {until}.")
         self.message = message
+
+
+class BatchNotDoneError(PichaError, TimeoutError):
+    """The batch that was waited for is not done in time; `batch` is how it stood at last."""
+
+    retryable = True
+
+    def __init__(self, batch: Batch, timeout: float) -> None:
+        waits = f": {batch.detail}" if batch.detail else "."
+        super().__init__(f"The batch {batch.batch_id} is {batch.status} after {timeout:g} s, and not done{waits}")
+        self.batch = batch
 
 
 class MessageFailedError(PichaError):

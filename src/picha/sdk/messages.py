@@ -83,7 +83,7 @@ def send_image(
         priority=priority,
         recipient_identity_key_hash=recipient_identity_key_hash,
     )
-    place = yield from _placed(tools, image, image_policy, idempotency_key, on_progress)
+    place = yield from placed(tools, image, image_policy, idempotency_key, on_progress)
     send = structs.replace(send, media_url=place.media_url, file_id=place.file_id)
     return (yield from _sent(tools, "image", send, idempotency_key))
 
@@ -146,7 +146,7 @@ def send_template(
     """
     header = None
     if image is not None:
-        header = yield from _placed(tools, image, image_policy, idempotency_key, on_progress)
+        header = yield from placed(tools, image, image_policy, idempotency_key, on_progress)
     send = SendTemplate(
         template_name=template_name,
         variables=dict(variables or {}),
@@ -166,10 +166,13 @@ def send_template(
     return (yield from _sent(tools, "template", send, idempotency_key))
 
 
-def _placed(
+def placed(
     tools: Tools, image: Image, policy: ImagePolicy | None, idempotency_key: str | None, on_progress: Progress | None
 ) -> Errand[Header]:
-    """Return where the gateway finds a picture; what it does not have yet is uploaded."""
+    """Return where the gateway finds a picture; what it does not have yet is uploaded.
+
+    The upload's idempotency key is derived from the one of whatever needs it.
+    """
     match understood(image):
         case Address(url):
             return Header(media_url=url)
