@@ -77,6 +77,14 @@ async def test_an_order_that_is_sent_again_is_one_message(picha: Talk, place: Pa
     assert await picha.total() == total
 
 
+async def test_one_picture_goes_to_many_and_whoever_is_refused_is_told(picha: Talk, place: Path) -> None:
+    first, *others = (await done("many.py", place, picha)).splitlines()
+
+    assert first == "1 accepted, 1 refused"
+    assert others[0].startswith(f"{CUSTOMER} accepted ")
+    assert others[1] == "255799999999 refused WINDOW_CLOSED"
+
+
 async def test_whoever_follows_keeps_their_place_and_fetches_photos(picha: Talk, place: Path) -> None:
     # The house has seen much before; this program has followed it up to here.
     kept = (await picha.api("GET", "/v1/events", params={"after": "latest"})).data["cursor"]

@@ -20,7 +20,7 @@ from picha.gateway.domain import rest
 from picha.gateway.domain.outcomes import NotSent
 from picha.gateway.meta import graph
 from picha.gateway.store import deliveries, events, pool, raw, replays, views
-from picha.gateway.store.ledger import decide, standing, witness
+from picha.gateway.store.ledger import decide, enlist, standing, witness
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.kit import addresses, clock, logs
 
@@ -99,6 +99,17 @@ def takes_deliveries_for_granted() -> None:
         return found
 
     due = put(deliveries, "due", hasty)
+
+
+def moves_on_before_it_accepts() -> None:
+    """Write down that a batch has come to the end of a chunk before the chunk's messages are written."""
+
+    async def hasty(connections: pool.Pool, batch: Any, decided: Any, *, upto: int, **more: Any) -> bool:
+        await connections.execute("UPDATE batch SET upto = $2 WHERE id = $1", batch.id, upto)
+        taken: bool = await right(connections, dataclasses.replace(batch, upto=upto), decided, upto=upto, **more)
+        return taken
+
+    right = put(enlist, "enlist", hasty)
 
 
 def shows_everybody_everything() -> None:
@@ -183,7 +194,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
-        keeps_reads_to_itself, takes_deliveries_for_granted,
+        keeps_reads_to_itself, takes_deliveries_for_granted, moves_on_before_it_accepts,
         shows_everybody_everything, lets_keys_be_taken_twice, talks_in_its_logs, reaches_anything, uploads_other_bytes,
         never_rests, has_no_patience, clock_jumps,
     )

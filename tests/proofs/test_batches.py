@@ -43,6 +43,25 @@ async def test_a_worker_that_dies_anywhere_in_a_batch_loses_and_doubles_nobody(s
             assert await _missed(shop.talk, batch, people, point) == []
 
 
+async def test_a_worker_that_moves_on_before_it_accepts_is_found_out(sail: Sail) -> None:
+    async with sail("--limits", "off", "--window", "off") as fleet, opened(fleet.tenant) as shop:
+        await fleet.start("api")
+        people = await _friends(fleet, shop)
+        batch = await _asked(fleet, shop, people, "hasty")
+        worker = await fleet.start("worker", crashpoint="enlist_before_commit:2", mistakes="moves_on_before_it_accepts")
+        assert await worker.ended(within_s=60) == -signal.SIGKILL, worker.log.read_text()
+        await fleet.end_leases()
+        await fleet.start("worker")
+
+        async def over() -> bool:
+            return not await fleet.sql("SELECT FROM batch WHERE due_at IS NOT NULL")
+
+        await until(over)
+        shown = (await shop.talk.api("GET", f"/v1/whatsapp/batches/{batch}")).data
+        assert shown["accepted"] < PEOPLE
+        assert not shown["done"]
+
+
 async def test_an_api_that_dies_anywhere_around_a_batch_keeps_it_once_or_not_at_all(sail: Sail) -> None:
     async with sail("--limits", "off", "--window", "off") as fleet, opened(fleet.tenant) as shop:
         people = (await _friends(fleet, shop))[:5]
