@@ -218,6 +218,15 @@ async def test_ten_thousand_recipients_are_one_batch(picha: Talk, file_id: str) 
     assert (batch["total"], batch["refused"]) == (10_000, 10_000)
 
 
+async def test_more_large_bodies_at_once_than_a_process_reads_wait_for_their_turn(picha: Talk, file_id: str) -> None:
+    recipients = [{"to": "12", "caption": "é" * 900} for _ in range(100)]
+
+    told = await asyncio.gather(*(post(picha, recipients, file_id=file_id) for _ in range(20)))
+
+    assert len(json.dumps(recipients)) > 256 * 1024
+    assert [one.status for one in told] == [202] * 20
+
+
 async def test_a_batch_of_nobody_we_know_is_not_found(picha: Talk) -> None:
     for batch in ("01900000-0000-7000-8000-000000000000", "x"):
         for method, path in (("GET", ""), ("GET", "/results"), ("POST", "/cancel")):

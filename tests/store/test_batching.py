@@ -23,7 +23,7 @@ from picha.gateway.sending.backlog import Backlog
 from picha.gateway.sending.batching import CHUNK, Batching, end
 from picha.gateway.store import batches, lanes
 from picha.gateway.store.batches import BatchView, NewBatch, Recipient
-from picha.gateway.store.ledger import doubt
+from picha.gateway.store.ledger import doubt, withdraw
 from picha.images.workers import Workshop
 from picha.kit.clock import ManualClock
 
@@ -232,3 +232,13 @@ async def test_the_results_of_what_is_long_gone_are_told_without_a_status(ground
     told = await batches.results(ground.pool, batch, start=0, most=10)
 
     assert [(one.status, one.is_refused, one.message_id is not None) for one in told] == [(None, False, True)] * 3
+
+
+@pytest.mark.parametrize("query", [batches._VIEW, withdraw._OF_BATCH])
+async def test_what_is_asked_of_a_batch_reads_its_own_messages_alone(ground: Ground, query: str) -> None:
+    batch = str(ground.ids.uuid())
+    asked = query.replace("$4", f"'{batch}'").replace("$3", f"'{batch}'").replace("$2", "'test'")
+
+    plan = await ground.pool.fetch("EXPLAIN " + asked.replace("$1", f"'{ground.app.workspace_id}'"))
+
+    assert any("message_of_batch" in row[0] for row in plan), plan

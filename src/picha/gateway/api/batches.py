@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 import msgspec
@@ -48,6 +49,7 @@ from picha.kit.crashpoints import crashpoint
 
 _JSON = "application/json"
 _STATUS = 202
+_SMALL_BYTES = 256 * 1024
 # What JSON Lines are called.
 _LINES = frozenset({JSON_LINES, "application/jsonl", "application/jsonlines"})
 _NOT_FOUND = "This workspace has no batch with that id; use the `batch_id` that the batch was accepted with."
@@ -75,7 +77,18 @@ async def send_image_batch(call: Call) -> Answer:
     As JSON, or as JSON Lines (`Content-Type: application/x-ndjson`): first what all have in common, then one recipient
     a line. Each recipient is decided on by itself soon after, as a single send is: see the results.
     """
-    asked = await _asked(call)
+    async with _seat(call):
+        return await _kept(call, await _asked(call))
+
+
+def _seat(call: Call) -> AbstractAsyncContextManager[object]:
+    """Return a seat for a body: small ones need none."""
+    announced = call.request.headers.get("content-length", "")
+    is_small = announced.isdigit() and int(announced) <= _SMALL_BYTES
+    return nullcontext() if is_small else call.services.crowd
+
+
+async def _kept(call: Call, asked: _Asked) -> Answer:
     if asked.head.media_url is not None:
         check_address(call, asked.head.media_url, "media_url")
     known = once(call, await asyncio.to_thread(asked.sum))

@@ -1,5 +1,6 @@
 """What a handler is given and what it answers."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
 JSON_MAX_BYTES = 64 * 1024
+_LARGE_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Services:
     bringer: Bringer
     links: Links
     feed: Feed
+    # Large bodies that are in memory at once.
+    crowd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LARGE_AT_ONCE))
 
 
 class RefusedError(Exception):
