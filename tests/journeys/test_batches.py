@@ -92,7 +92,7 @@ async def test_each_recipient_is_accepted_or_refused_by_itself_and_each_has_a_ca
         (second, "For you alone"),
         (third, None),
     ]
-    assert sent[0]["client_reference"] == "member-1"
+    assert (sent[0]["client_reference"], sent[0]["batch_id"]) == ("member-1", told.data["batch_id"])
     batch = (await picha.api("GET", f"{BATCHES}/{told.data['batch_id']}")).data
     assert (batch["read"], batch["pending"], batch["failed"], batch["cancelled"]) == (3, 0, 0, 0)
 

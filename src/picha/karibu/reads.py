@@ -113,6 +113,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     - `error_detail`: what happened, and what to do
     - `warnings`: what is to be known of it though it did not fail
     - `client_reference`: your own name for it, from the send
+    - `batch_id`: the batch that it belongs to
     """
 
     id: UUID
@@ -138,6 +139,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     error_detail: str | None = None
     warnings: list[Warned] = []
     client_reference: str | None = None
+    batch_id: UUID | None = None
     created_at: datetime
     sent_at: datetime | None = None
     delivered_at: datetime | None = None

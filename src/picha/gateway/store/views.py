@@ -58,6 +58,7 @@ class MessageView:
     notes: list[dict[str, str]] | None
     filed_at: datetime | None
     paired_id: UUID | None
+    batch_id: UUID | None
 
 
 # A send is paired with the first received message that quotes it, a received message with the send that it quotes.
@@ -78,7 +79,7 @@ SELECT m.id, m.conversation_id, m.sender_id, is_outbound, is_echo, message_type,
             AND NOT answer.is_outbound AND answer.reply_to = m.provider_message_id
     ) ELSE (
         SELECT message_id FROM attempt WHERE attempt.wamid = m.reply_to AND attempt.sender_id = m.sender_id LIMIT 1
-    ) END AS paired_id
+    ) END AS paired_id, batch_id
 FROM message AS m
 JOIN sender ON sender.id = m.sender_id JOIN contact ON contact.id = m.contact_id LEFT JOIN file ON file.id = m.file_id
 WHERE m.workspace_id = $1 AND sender.environment = $2 AND {where}

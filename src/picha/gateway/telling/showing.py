@@ -40,6 +40,7 @@ def show(view: MessageView, links: Links, workspace: UUID) -> Message:
             "error_detail": view.error_detail,
             "warnings": _warnings(view),
             "client_reference": view.client_reference,
+            "batch_id": view.batch_id,
             "created_at": view.created_at,
             "sent_at": view.sent_at,
             "delivered_at": view.delivered_at,
