@@ -275,7 +275,7 @@ async def test_a_table_of_people_is_sent_one_picture_and_each_is_told_of(picha: 
     (tmp_path / "poster.jpg").write_bytes(picture(shade=217))
     table = tmp_path / "members.csv"
     table.write_text(
-        f'\ufeffName,To,Caption,client_reference\nAsha,+{first},,member-1\nJuma,{second},"Hi, Juma",\n', "utf-8"
+        f'\ufeffName,To,Caption,client_reference\nAsha,+{first},,member-1\nJuma,{second},"Hi,\nJuma",\n', "utf-8"
     )
     words = ("send", "batch", str(table), "--image", str(tmp_path / "poster.jpg"), "--caption", "For all", "--wait")
 
@@ -285,7 +285,7 @@ async def test_a_table_of_people_is_sent_one_picture_and_each_is_told_of(picha: 
     results = await told(picha, "batches", "results", sent["batch_id"])
     assert [(one["to"], one["client_reference"]) for one in results] == [(first, "member-1"), (second, None)]
     captions = [(await picha.message(one["message_id"]))["content"]["caption"] for one in results]
-    assert captions == ["For all", "Hi, Juma"]
+    assert captions == ["For all", "Hi,\nJuma"]
     shown = await said(picha, "batches", "show", sent["batch_id"])
     assert re.search(r"^accepted +2$", shown, re.MULTILINE)
     assert (await said(picha, "batches", "cancel", sent["batch_id"])).startswith("Done: 2 accepted of 2; of the ")
@@ -328,3 +328,18 @@ async def test_a_file_that_names_nobody_is_refused_in_a_sentence(
         path.write_bytes(text.encode() if isinstance(text, str) else text)
 
     assert why in await refused(picha, "send", "batch", str(path), "--image", "https://shop.example/a.jpg")
+
+
+async def test_a_table_with_semicolons_is_sent_by_a_person_at_a_terminal(picha: Talk, tmp_path: Path) -> None:
+    customer = picha.stranger()
+    await picha.hear(customer, type="text", text="Habari")
+    table = tmp_path / "members.csv"
+    table.write_text(f"conversation_id;to\n;{customer}\n")
+    url = picha.ready.sandbox_url + "/_sandbox/photo.jpg"
+
+    code, shown = await typed(
+        *("send", "batch", str(table), "--image", url, "--wait", "--home", str(picha.house.home)), answers=[]
+    )
+
+    assert code == 0
+    assert "Done: 1 accepted of 1" in shown

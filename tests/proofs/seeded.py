@@ -19,7 +19,7 @@ from picha.gateway import run
 from picha.gateway.domain import rest
 from picha.gateway.domain.outcomes import NotSent
 from picha.gateway.meta import graph
-from picha.gateway.store import deliveries, events, pool, raw, replays, views
+from picha.gateway.store import batches, deliveries, events, pool, raw, replays, views
 from picha.gateway.store.ledger import decide, enlist, standing, witness
 from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.kit import addresses, clock, logs
@@ -113,7 +113,8 @@ def moves_on_before_it_accepts() -> None:
 
 
 def shows_everybody_everything() -> None:
-    """Look a message up by its id alone, whoever asks, and tell what became of it to every app."""
+    """Look a message or a batch up by its id alone, whoever asks, and tell what became of it to every app."""
+    put(batches, "_VIEW", batches._VIEW.replace("workspace_id = $1", "$1::uuid IS NOT NULL"))
     put(views, "_ONE", views._ONE.replace("m.workspace_id = $1", "$1::uuid IS NOT NULL"))
     for narrow, wide in (("workspace_id = $1", "$1::uuid IS NOT NULL"), ("app_id = $3", "$3::uuid IS NOT NULL")):
         put(events, "_NEXT", events._NEXT.replace(narrow, wide))

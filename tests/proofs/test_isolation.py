@@ -148,4 +148,5 @@ async def test_a_stranger_is_told_nothing_and_changes_nothing_and_an_api_with_a_
     await fleet.start("api", mistakes="shows_everybody_everything")
     found = leaks(await answers(stranger.talk, friend, theirs), theirs)
     assert f"GET /v1/whatsapp/messages/{theirs.ids['message_id']} was answered 200" in found
+    assert f"GET /v1/whatsapp/batches/{theirs.ids['batch_id']} was answered 200" in found
     assert f"GET /v1/events tells {theirs.ids['message_id']}" in found

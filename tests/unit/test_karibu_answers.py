@@ -30,7 +30,8 @@ STATUSES = {
 MESSAGE_FIELDS = (
     "id message_id provider_message_id conversation_id sender_id sender recipient is_outbound is_echo group_id "
     "message_type status phase waiting_for attempts content reply paired_message_id error_code error_message "
-    "error_detail warnings client_reference batch_id created_at sent_at delivered_at read_at failed_at contact_profile_name"
+    "error_detail warnings client_reference batch_id created_at sent_at delivered_at read_at failed_at "
+    "contact_profile_name"
 )
 CONTENT_FIELDS = (
     "caption mime_type sha256 size_bytes width height file_id media_url url changes state context referral facts"

@@ -1,6 +1,7 @@
 """Lists of recipients in files, as people have them: a table with a head of names, or JSON Lines."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def read(path: Path) -> list[dict[str, object]]:
     read as JSON Lines.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         refuse(f"{path} is not UTF-8: save it as UTF-8.")
     except OSError as problem:
@@ -29,7 +30,7 @@ def read(path: Path) -> list[dict[str, object]]:
 
 def _table(path: Path, text: str) -> list[dict[str, object]]:
     first = text.partition("\n")[0]
-    rows = csv.DictReader(text.splitlines(), delimiter=";" if first.count(";") > first.count(",") else ",")
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
     names = [name.strip().lower() for name in rows.fieldnames or ()]
     if not {"to", "conversation_id"} & set(names):
         refuse(f"{path} has no column `to` or `conversation_id`: name the columns in its first line.")
@@ -42,7 +43,7 @@ def _table(path: Path, text: str) -> list[dict[str, object]]:
 
 def _lines(path: Path, text: str) -> list[dict[str, object]]:
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

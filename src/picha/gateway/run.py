@@ -74,7 +74,7 @@ _FORGET_SECONDS = 60
 _ORPHAN_POLL_SECONDS = 1
 _BACKLOG = 2048
 # What flies at once in a process, shared evenly by its lanes: sends as many as the client has connections.
-_SENDS, _FETCHES, _BATCHES = 512, 64, 8
+_SENDS, _FETCHES, _BATCHES = 512, 64, 16
 # Webhooks are called from lanes that share these evenly, so the way out makes nobody wait for another beside that.
 _TELLS = 512
 
@@ -324,7 +324,7 @@ async def _worker(settings: Settings) -> None:
                 bell,
                 lanes.BATCH,
                 lambda lease: Batching(lease, ground.pool, accept, bringer, settings.order_hold),
-                room=2,
+                room=4,
                 slots=_BATCHES,
                 may_work=watch.may_send,
             ),
