@@ -5,14 +5,15 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from tests.journeys.pages import blocks, moved, settle_in, terminal, untitled
+from tests.journeys.pages import DOCS, blocks, moved, settle_in, terminal, untitled
 from tests.journeys.running import House, Talk, talking, until
 
+from picha.karibu.reads import MessageStatus, Phase
+
 PAGE = "tutorial.md"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -71,4 +72,11 @@ def without_times(story: str) -> str:
 def test_what_a_page_starts_with_is_what_the_tests_start(page: str) -> None:
     """`make up` is the one command that a test types otherwise."""
     assert "make up\n" in untitled(page, "sh")
-    assert re.search(r"^up: .*\n\t@\$\(BIN\)/picha up$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.search(r"^up: .*\n\t@\$\(BIN\)/picha up$", (DOCS.parent / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_figure_of_a_messages_life_has_every_phase_and_status() -> None:
+    figure = (DOCS / "images" / "life.svg").read_text()
+    words = set(re.findall(r'class="word"[^>]*>([a-z_]+)<', figure))
+
+    assert words | {"pending", "received"} == {*get_args(Phase), *get_args(MessageStatus)}
