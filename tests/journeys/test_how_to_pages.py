@@ -5,6 +5,7 @@ import functools
 import json
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -183,3 +184,35 @@ async def test_keys_and_tokens_rotate_while_everything_runs(picha: Talk, place: 
 
     assert "is set up as" in said
     assert "0 problems" in said
+
+
+async def test_whoever_is_told_by_webhook_has_each_photo_in_a_file(picha: Talk, place: Path) -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        ours = f"{one.getsockname()[1]}"
+    step = {title: moved(code, picha).replace("5000", ours) for title, code in blocks("how-to-webhook.md").items()}
+    (place / "hook.py").write_text(step["hook.py"])
+    async with terminal(place) as shell:
+        await shell.types(step["register"])
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "hook.py"),
+            cwd=place,
+            env={"PATH": "/usr/bin:/bin"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        try:
+            await shell.types(f"until curl -s http://127.0.0.1:{ours}/ > answer; do sleep 0.05; done")
+            await shell.types(step["try"])
+            assert (await process.stdout.readline()).startswith(b"webhook.test ")
+            heard = await picha.hear(picha.stranger())
+            while not (await process.stdout.readline()).startswith(b"whatsapp.received "):
+                pass
+            photo = place / f"{heard['id']}.jpg"
+            await until(functools.partial(asyncio.to_thread, photo.exists))
+        finally:
+            process.kill()
+            await process.communicate()
+            await shell.types('curl -s -X DELETE -H "X-API-Key: $KEY" $API/v1/webhooks/$ID')
+    assert photo.stat().st_size == heard["content"]["size_bytes"]
