@@ -134,6 +134,19 @@ async def test_a_photo_is_answered_by_curl(picha: Talk, place: Path) -> None:
     assert answer["content"]["context"]["message_id"] == heard["provider_message_id"]
 
 
+async def test_the_first_commands_about_sending_and_events_do_what_they_say(picha: Talk, place: Path) -> None:
+    sends = moved(blocks("sending.md")["sends"], picha)
+
+    async with terminal(place) as shell:
+        told = [json.loads(line) for line in (await shell.types(sends)).replace("}{", "}\n{").splitlines()]
+        page = json.loads(await shell.types(moved(blocks("events.md")["page"], picha)))
+
+    assert [one["data"]["status"] for one in told] == ["pending"] * 3
+    for one in told:
+        await picha.becomes(one["data"]["message_id"], "read")
+    assert set(page["data"]) == {"items", "cursor", "has_gap"}
+
+
 @pytest.mark.timeout(120)
 async def test_the_tests_that_a_page_writes_pass(tmp_path: Path) -> None:
     step = blocks("how-to-test.md")
