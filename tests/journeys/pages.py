@@ -7,9 +7,10 @@ import asyncio
 import os
 import re
 import secrets
+import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.journeys.running import Talk
@@ -74,11 +75,12 @@ async def terminal(folder: Path, **settings: str) -> AsyncIterator[Terminal]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        preexec_fn=os.setsid,
+        start_new_session=True,
     )
     try:
         yield Terminal(process)
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
+        # What it still runs, after a failure, ends with it.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
