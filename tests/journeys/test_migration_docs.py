@@ -11,8 +11,8 @@ from tests.journeys.pages import DOCS, blocks, moved, settle_in, terminal
 from tests.journeys.running import Talk
 
 from picha.gateway.api.routes import FORMER_SENDS, OTHER_SENDS, ROUTES
-from picha.karibu import conversations, events, reads, senders, sends, templates, webhooks
-from picha.karibu.errors import Code
+from picha.karibu import conversations, events, queries, reads, senders, sends, templates, webhooks
+from picha.karibu.errors import Code, ErrorItem
 
 PAGE = (DOCS / "karibu-migration.md").read_text()
 NOBODY = str(UUID(int=0))
@@ -22,10 +22,21 @@ DOCUMENTS: dict[str, tuple[type[msgspec.Struct], set[str]]] = {
     "send of an image": (sends.SendImage, TARGET),
     "send of a text": (sends.SendText, TARGET),
     "send of a template": (sends.SendTemplate, TARGET),
+    "query of messages": (queries.MessagesQuery, set()),
+    "query of conversations": (queries.ConversationsQuery, set()),
+    "query of the summary": (queries.SummaryQuery, set()),
+    "query of senders": (queries.SendersQuery, set()),
+    "query of templates": (queries.TemplatesQuery, set()),
+    "conversation to mark as read": (conversations.MarkRead, set()),
+    "new webhook": (webhooks.NewWebhook, set()),
+    "change of a webhook": (webhooks.WebhookChange, set()),
+    "query of a webhook's numbers": (queries.StatsQuery, set()),
     "answer to a send": (sends.SendAccepted, set()),
     "message": (reads.Message, set()),
     "content": (reads.Content, set()),
     "page of a list": (reads.Page, set()),
+    "page of templates": (templates.TemplatePage, set()),
+    "error": (ErrorItem, set()),
     "read receipt": (reads.ReadReceipt, set()),
     "conversation": (conversations.Conversation, set()),
     "window": (conversations.Window, set()),
