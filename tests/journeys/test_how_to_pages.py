@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.journeys.pages import blocks, moved, settle_in, terminal
+from tests.journeys.pages import DOCS, blocks, moved, settle_in, terminal
 from tests.journeys.running import Talk, picture, until
 from tests.journeys.test_doctor_command import account_of
 
@@ -125,6 +125,17 @@ async def test_a_photo_is_answered_by_curl(picha: Talk, place: Path) -> None:
     assert told["data"]["conversation_id"] == heard["conversation_id"]
     answer = await picha.becomes(told["data"]["message_id"], "read")
     assert answer["content"]["context"]["message_id"] == heard["provider_message_id"]
+
+
+async def test_the_program_of_the_readme_sends(picha: Talk, place: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (DOCS.parent / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (place / "send.py").write_text(moved(code, picha))
+    total = await picha.total()
+
+    async with terminal(place) as shell:
+        await shell.types("python send.py")
+
+    assert await picha.total() == total + 1
 
 
 async def test_the_first_commands_about_sending_and_events_do_what_they_say(picha: Talk, place: Path) -> None:
