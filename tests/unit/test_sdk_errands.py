@@ -95,6 +95,7 @@ def test_every_code_has_an_exception_of_its_own(code: Code) -> None:
     assert error.retryable is (
         code in {"IDEMPOTENCY_IN_PROGRESS", "RATE_LIMITED", "BACKLOG_FULL", "UNAVAILABLE", "MEDIA_UNREACHABLE"}
     )
+    assert type(error).retryable is error.retryable
 
 
 def test_a_code_that_is_not_known_here_is_a_refusal_all_the_same() -> None:

@@ -62,6 +62,7 @@ def greet(ready: Ready, *, home: Path, logs: Path) -> None:
     facts = Table.grid(padding=(0, 2))
     for name, value in (
         ("API", ready.api_url),
+        ("calls", f"{ready.api_url}/docs (each with commands to paste)"),
         ("key", ready.api_key),
         ("sender", f"{ready.sender} (a test number of the sandbox)"),
         ("sandbox", f"{ready.sandbox_url} (stands in for Meta)"),

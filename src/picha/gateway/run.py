@@ -223,6 +223,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
             album=ground.album,
             bringer=Bringer(ground.album, fetcher, ground.policies),
             links=_links(ground, settings),
+            public_url=settings.public_url,
             feed=Feed(bell),
         )
 

@@ -19,7 +19,7 @@ MediaState = Literal["pending", "stored", "mismatch", "unavailable"]
 
 
 class ContentContext(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a message comes from: forwarded, forwarded often, or a reply to `message_id`."""
+    """Where a message comes from: forwarded, forwarded often, or a reply to `message_id`, which is the provider's."""
 
     forwarded: bool | None = None
     frequently_forwarded: bool | None = None

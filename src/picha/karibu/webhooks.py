@@ -1,6 +1,6 @@
 """Webhooks to customers' programs, and what was delivered to them; these routes answer bare, without the envelope.
 
-The first eight fields of `Webhook` are Karibu's, and so is all of `WebhookStats`; the rest is ours.
+The first seven fields of `Webhook` are Karibu's, and so is all of `WebhookStats`; the rest is ours.
 """
 
 from collections.abc import Mapping

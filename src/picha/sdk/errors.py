@@ -85,6 +85,9 @@ class RefusedError(PichaError):
 
     CODE: ClassVar[Code | None] = None
 
+    def __init_subclass__(cls) -> None:
+        cls.retryable = cls.CODE in RETRYABLE
+
     def __init__(
         self,
         message: str,
@@ -99,7 +102,8 @@ class RefusedError(PichaError):
         self.code = code or str(self.CODE)
         self.message, self.field, self.request_id = message, field, request_id
         self.status, self.retry_after = status, retry_after
-        self.retryable = status in {429, 503} if self.CODE is None else self.CODE in RETRYABLE
+        if self.CODE is None:
+            self.retryable = status in {429, 503}
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

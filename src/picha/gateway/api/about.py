@@ -20,13 +20,12 @@ _INBOX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Picha in
 
 async def root(call: Call) -> Answer:
     """Name the service."""
-    here = str(call.request.base_url)
     root = Root(
         name="picha",
         version=__version__,
-        messages=f"{here}v1/whatsapp/messages",
-        docs=f"{here}docs",
-        openapi=f"{here}openapi.json",
+        messages=f"{call.here}/v1/whatsapp/messages",
+        docs=f"{call.here}/docs",
+        openapi=f"{call.here}/openapi.json",
     )
     return Answer(root)
 

@@ -145,10 +145,16 @@ def _unbuilt(request: Request) -> RefusedError | None:
     """Return the refusal for a send that Karibu has, or once had, and this gateway has not."""
     path = request.url.path.rstrip("/")
     if request.method == "POST" and path in FORMER_SENDS:
-        message = "Sends have no such form any more; an image is sent with POST /v1/whatsapp/messages/image."
+        message = (
+            "Each kind of send has a path of its own: POST /v1/whatsapp/messages/image, /text or /template. "
+            "The earlier forms are not served."
+        )
         return RefusedError(Code.NOT_FOUND, message)
     if request.method == "POST" and path in OTHER_SENDS:
-        message = "This gateway sends images only, with POST /v1/whatsapp/messages/image; other kinds are not built."
+        message = (
+            "This gateway sends images, texts and templates: POST /v1/whatsapp/messages/image, /text or /template. "
+            "Other kinds are not built."
+        )
         return RefusedError(Code.NOT_IMPLEMENTED, message)
     return None
 

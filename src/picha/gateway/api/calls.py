@@ -52,6 +52,7 @@ class Services:
     album: Album
     bringer: Bringer
     links: Links
+    public_url: str
     feed: Feed
     # Large bodies that are in memory at once.
     crowd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LARGE_AT_ONCE))
@@ -103,6 +104,11 @@ class Call:
             )
             raise RefusedError(Code.SCOPE_REQUIRED, message)
         return self.identified
+
+    @property
+    def here(self) -> str:
+        """The address that the caller reaches us by, without a trailing slash: behind a proxy the operator knows it."""
+        return (self.services.public_url or str(self.request.base_url)).rstrip("/")
 
     def path_id(self, name: str, otherwise: Code, message: str) -> UUID:
         """Return the id in the path; what cannot be one names nothing that exists."""

@@ -55,7 +55,22 @@ UNREACHABLE = (
 
 
 class UnsafeDatabaseError(Exception):
-    """The database would acknowledge what it may lose, is too old, or lacks the schema."""
+    """The database would acknowledge what it may lose, is too old, lacks the schema, or does not let us in."""
+
+
+# Why a server that answers does not let us in, and what to do about it.
+_SHUT = (
+    (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        "The database does not take the name or the password in PICHA_DATABASE_URL: correct them.",
+    ),
+    (asyncpg.InvalidCatalogNameError, "The server has no such database: make it, then run picha migrate."),
+    (asyncpg.InvalidParameterValueError, "The database is not set up: run picha migrate."),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        f"The role in PICHA_DATABASE_URL may not act as {_RUNTIME_ROLE}: grant it with GRANT {_RUNTIME_ROLE} TO it.",
+    ),
+)
 
 
 async def _prepare(connection: Any) -> None:
@@ -102,7 +117,10 @@ async def open_pool(dsn: str, *, size: int = 8, tries: int = 1) -> AsyncIterator
 
 @asynccontextmanager
 async def open_unchecked(dsn: str, *, size: int, tries: int = 1) -> AsyncIterator[Pool]:
-    """Open up to `size` connections to a database that may be unsafe, to look at it; `tries` are a second apart."""
+    """Open up to `size` connections to a database that may be unsafe, to look at it; `tries` are a second apart.
+
+    Raises `UnsafeDatabaseError` with what to do when the server does not let us in.
+    """
     pool = await _connected(dsn, size, tries)
     try:
         yield pool
@@ -127,6 +145,8 @@ async def _connected(dsn: str, size: int, tries: int) -> Pool:
                 raise
             logger("store").warning("the database does not serve yet, waiting", error=str(error))
             await asyncio.sleep(1)
+        except tuple(kind for kind, _ in _SHUT) as error:
+            raise UnsafeDatabaseError(next(why for kind, why in _SHUT if isinstance(error, kind))) from error
     raise AssertionError  # pragma: no cover - the loop returns or raises
 
 

@@ -78,11 +78,18 @@ def _content(view: MessageView, links: Links, workspace: UUID) -> Content:
         changes=view.changes or [],
         notes=msgspec.convert(view.notes or [], list[Note]),
         state=msgspec.convert(view.image_state, MediaState | None),
-        context=msgspec.convert(facts["context"], ContentContext) if "context" in facts else None,
+        context=_context(view),
         referral=msgspec.convert(facts["referral"], Referral) if "referral" in facts else None,
         body=facts.get("text"),
         facts=_own_facts(view),
     )
+
+
+def _context(view: MessageView) -> ContentContext | None:
+    """Return what came with the message, or else of a send what it quotes."""
+    if "context" in view.facts:
+        return msgspec.convert(view.facts["context"], ContentContext)
+    return ContentContext(message_id=view.reply_to) if view.reply_to else None
 
 
 def _own_facts(view: MessageView) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Manual:
     async def show_docs(self, call: Call) -> Response:
         """Show every call and every error code on one page, with commands to paste."""
         headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-        here = escaped(setting(str(call.request.base_url).rstrip("/")))
+        here = escaped(setting(call.here))
         return HTMLResponse(self._page.replace(escaped(setting(_HERE)), here), headers=headers)
 
     async def tell_openapi(self, _call: Call) -> Response:

@@ -648,6 +648,8 @@ DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'picha_runtime') THEN
         CREATE ROLE picha_runtime NOLOGIN;
+        -- Whoever makes a role may not act as it by that alone, since PostgreSQL 16.
+        GRANT picha_runtime TO CURRENT_USER;
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL; -- another database of the same server made it in this very moment
