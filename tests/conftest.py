@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share: one real PostgreSQL for the run, and a fresh database for each test."""
 
 import itertools
+import signal
 from collections.abc import Generator, Iterator
 
 import psycopg
@@ -14,6 +15,11 @@ settings.register_profile("picha", deadline=None, suppress_health_check=[HealthC
 # `make soak` asks for this one.
 settings.register_profile("soak", settings.get_profile("picha"), max_examples=5000, print_blob=True)
 settings.load_profile("picha")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to Ctrl-C, and the programs that tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

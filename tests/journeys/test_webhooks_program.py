@@ -48,11 +48,9 @@ async def told(picha: Talk, key: str, *words: str) -> Any:
 async def test_a_webhook_is_added_tried_watched_disabled_and_removed_from_the_command_line(
     picha: Talk, key: str, hook: Hook
 ) -> None:
-    code, out, _ = await run(picha, key, "list")
-    assert (code, "picha webhooks add" in out) == (0, True)
     code, out, _ = await run(picha, key, "add", hook.put("/hook"))
     assert code == 0
-    [webhook] = [one["webhook_id"] for one in await told(picha, key)]
+    [webhook] = [one["webhook_id"] for one in await told(picha, key) if one["url"] == hook.url + "/hook"]
     assert webhook in out
     signed_with = re.search(r"signed with (whsec_\S+)", out)
     assert signed_with
@@ -73,7 +71,7 @@ async def test_a_webhook_is_added_tried_watched_disabled_and_removed_from_the_co
     for deed, is_enabled in (("disable", False), ("enable", True)):
         assert [one["is_enabled"] for one in await told(picha, key, deed, webhook)] == [is_enabled]
     await told(picha, key, "remove", webhook, "--yes")
-    assert await told(picha, key) == [one for one in await told(picha, key) if one["webhook_id"] != webhook]
+    assert webhook not in [one["webhook_id"] for one in await told(picha, key)]
 
 
 async def test_what_failed_is_seen_and_tried_again(picha: Talk, key: str, hook: Hook) -> None:
