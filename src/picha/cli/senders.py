@@ -180,7 +180,7 @@ def pause(sender: _Sender, *, home: Home = HOME, json: Json = False) -> None:
     from picha.gateway.store import numbers  # noqa: PLC0415 - as above
 
     async def work(pool: "Pool", one: UUID) -> None:
-        await numbers.pause(pool, one, "operator")
+        await numbers.pause(pool, one, "operator", who="cli")
 
     _do(home, sender, work, json=json)
 

@@ -147,6 +147,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             examples=["90"],
         ),
     ] = 30
+    keep_audit_days: Annotated[
+        int,
+        Meta(
+            ge=365,
+            le=_DAYS_MAX,
+            description="Days for which is kept who did what with keys, numbers, secrets and people's data; a year at "
+            "least.",
+            examples=["3650"],
+        ),
+    ] = 365
     media_networks: Annotated[
         str,
         Meta(
@@ -262,6 +272,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def keys_path(self) -> Path:
         """The file with the master key ring, where `keys` does not have it."""
         return self.keys_file or self.home / "keys"
+
+    @property
+    def ring_file(self) -> Path | None:
+        """The file that has the master key ring, or None where `keys` has it."""
+        return None if self.keys else self.keys_path
 
     def ring(self) -> str:
         """Return the text of the master key ring.

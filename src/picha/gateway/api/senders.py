@@ -39,30 +39,30 @@ async def change_sender(call: Call) -> Answer:
         raise RefusedError(error.code, error.message, error.field) from error
     sender: Sender = (await get_sender(call)).data
     if change.image_policy is not None:
-        await tenants.set_image_policy(call.services.pool, sender.id, change.image_policy)
+        await tenants.set_image_policy(call.services.pool, sender.id, change.image_policy, who=call.caller.key)
     if change.messages_per_second is not None:
-        await numbers.set_per_second(call.services.pool, sender.id, change.messages_per_second)
+        await numbers.set_per_second(call.services.pool, sender.id, change.messages_per_second, who=call.caller.key)
     return await get_sender(call)
 
 
 async def pause_sender(call: Call) -> Answer:
     """Send nothing more from a number; what is accepted for it waits."""
     sender: Sender = (await get_sender(call)).data
-    await numbers.pause(call.services.pool, sender.id, "operator")
+    await numbers.pause(call.services.pool, sender.id, "operator", who=call.caller.key)
     return Answer(await _state(call, sender.id))
 
 
 async def resume_sender(call: Call) -> Answer:
     """Send from a number again."""
     sender: Sender = (await get_sender(call)).data
-    await numbers.resume(call.services.pool, sender.id)
+    await numbers.resume(call.services.pool, sender.id, who=call.caller.key)
     return Answer(await _state(call, sender.id))
 
 
 async def flush_sender(call: Call) -> Answer:
     """Cancel all that waits for a number and was not begun."""
     sender: Sender = (await get_sender(call)).data
-    count = await withdraw.flush(call.services.pool, sender.id)
+    count = await withdraw.flush(call.services.pool, sender.id, who=call.caller.key)
     return Answer(msgspec.structs.replace(await _state(call, sender.id), cancelled=count))
 
 

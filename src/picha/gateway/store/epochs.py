@@ -1,12 +1,15 @@
 """The database's epoch: a number that only grows, unless the database is put back to what it was."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from picha.gateway.store.pool import Pool
+from picha.gateway.store import audit
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 # What a confirmation adds, so that no number that any process has ever seen comes again.
 _LEAP = 1000
@@ -62,10 +65,19 @@ async def hold(pool: Pool, before: UUID) -> bool:
     return await pool.fetchval(_HOLD, before) is not None
 
 
-async def confirm(pool: Pool, noted: int) -> int | None:
-    """Let everything be sent again and return the new number, greater than `noted` and all others; None if it is."""
-    value: int | None = await pool.fetchval(_CONFIRM, noted, _LEAP)
-    return value
+async def confirm(pool: Pool, noted: int, *, about: Mapping[str, Any]) -> int | None:
+    """Let everything be sent again and return the new number, greater than `noted` and all others; None if it is.
+
+    `about` is what is noted of the deed.
+    """
+
+    async def work(connection: Connection) -> int | None:
+        value: int | None = await connection.fetchval(_CONFIRM, noted, _LEAP)
+        if value is not None:
+            await audit.note(connection, audit.CLI, "restore.confirmed", about={"epoch": value, **about})
+        return value
+
+    return await in_transaction(pool, work)
 
 
 def _epoch(row: "asyncpg.Record | None") -> Epoch:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.domain.keys import PresentedKey, Scope
-from picha.gateway.store.pool import Pool
+from picha.gateway.store import audit
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.tenants import App
 from picha.kit.ids import Ids
 
@@ -75,10 +76,10 @@ SELECT $1, workspace_id, app_id, environment, $2, $3, name, scopes FROM api_key 
 
 _END = f"""
 UPDATE api_key SET expires_at = now() + $2::interval WHERE public_id = $1 AND expires_at IS NULL AND {_IS_ACTIVE}
-RETURNING expires_at
+RETURNING expires_at, workspace_id
 """  # noqa: S608 - as above
 
-_REVOKE = f"UPDATE api_key SET revoked_at = now() WHERE public_id = $1 AND {_IS_ACTIVE} RETURNING id"  # noqa: S608 - as above
+_REVOKE = f"UPDATE api_key SET revoked_at = now() WHERE public_id = $1 AND {_IS_ACTIVE} RETURNING workspace_id"  # noqa: S608 - as above
 
 
 async def find(pool: Pool, public_id: str) -> KeyRow | None:
@@ -113,6 +114,8 @@ async def add(
             )
         of = (app.workspace_id, app.app_id, key.environment, key.public_id, key.digest)
         await connection.execute(_ADD, ids.uuid(), *of, name, sorted(scopes))
+        about = {"key": key.public_id, "app": app.app_id, "environment": key.environment, "scopes": sorted(scopes)}
+        await audit.note(connection, audit.CLI, "key.created", workspace=app.workspace_id, about=about)
 
 
 async def rotate(pool: Pool, ids: Ids, public_id: str, heir: PresentedKey, overlap: timedelta) -> datetime:
@@ -124,13 +127,16 @@ async def rotate(pool: Pool, ids: Ids, public_id: str, heir: PresentedKey, overl
         KeyRefusedError: the key is not active, or was rotated already.
     """
     async with pool.acquire() as connection, connection.transaction():
-        ends_at: datetime | None = await connection.fetchval(_END, public_id, overlap)
-        if ends_at is None:
+        ended = await connection.fetchrow(_END, public_id, overlap)
+        if ended is None:
             raise KeyRefusedError(
                 f"No key {public_id} can be rotated: it is not there, was revoked, or was rotated already and ends by "
                 "itself. `picha keys list --all` tells which, and what took its place."
             )
         await connection.execute(_INHERIT, ids.uuid(), heir.public_id, heir.digest, public_id)
+        ends_at: datetime = ended["expires_at"]
+        about = {"key": public_id, "heir": heir.public_id, "former_ends_at": ends_at}
+        await audit.note(connection, audit.CLI, "key.rotated", workspace=ended["workspace_id"], about=about)
     return ends_at
 
 
@@ -140,8 +146,14 @@ async def revoke(pool: Pool, public_id: str) -> None:
     Raises:
         KeyRefusedError: no active key has that public part.
     """
-    if await pool.fetchval(_REVOKE, public_id) is None:
-        raise KeyRefusedError(f"No key {public_id} is active; `picha keys list` tells which are.")
+
+    async def work(connection: Connection) -> None:
+        workspace = await connection.fetchval(_REVOKE, public_id)
+        if workspace is None:
+            raise KeyRefusedError(f"No key {public_id} is active; `picha keys list` tells which are.")
+        await audit.note(connection, audit.CLI, "key.revoked", workspace=workspace, about={"key": public_id})
+
+    await in_transaction(pool, work)
 
 
 def _scopes(words: Collection[str]) -> frozenset[Scope]:

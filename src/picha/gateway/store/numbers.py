@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from picha.gateway.store import audit
 from picha.gateway.store.ledger.turns import IS_WAITING
-from picha.gateway.store.pool import Pool
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 PausedFor = Literal["operator", "token"]
 
@@ -52,16 +53,36 @@ async def numbers(pool: Pool, senders: Sequence[UUID], *, count_s: float) -> dic
     return {row["id"]: Number(*row) for row in await pool.fetch(_NUMBERS, list(senders), count_s)}
 
 
-async def pause(pool: Pool, sender: UUID, why: PausedFor) -> bool:
-    """Send nothing more from a number until it is resumed; tell whether it was sending."""
-    return await pool.fetchval(_PAUSE, sender, why) is not None
+async def pause(pool: Pool, sender: UUID, why: PausedFor, *, who: str | None = None) -> bool:
+    """Send nothing more from a number until it is resumed; tell whether it was sending.
+
+    `who` asked for it is noted; nobody did where a token was refused.
+    """
+
+    async def work(connection: Connection) -> bool:
+        was_sending = await connection.fetchval(_PAUSE, sender, why) is not None
+        if who is not None:
+            await audit.note_of_sender(connection, sender, who, "sender.paused")
+        return was_sending
+
+    return await in_transaction(pool, work)
 
 
-async def resume(pool: Pool, sender: UUID) -> None:
+async def resume(pool: Pool, sender: UUID, *, who: str = audit.CLI) -> None:
     """Send from a number again."""
-    await pool.execute(_RESUME, sender)
+
+    async def work(connection: Connection) -> None:
+        await connection.execute(_RESUME, sender)
+        await audit.note_of_sender(connection, sender, who, "sender.resumed")
+
+    await in_transaction(pool, work)
 
 
-async def set_per_second(pool: Pool, sender: UUID, per_second: float) -> None:
+async def set_per_second(pool: Pool, sender: UUID, per_second: float, *, who: str = audit.CLI) -> None:
     """Change how many messages a second a number sends at most."""
-    await pool.execute("UPDATE sender SET per_second = $2 WHERE id = $1", sender, per_second)
+
+    async def work(connection: Connection) -> None:
+        await connection.execute("UPDATE sender SET per_second = $2 WHERE id = $1", sender, per_second)
+        await audit.note_of_sender(connection, sender, who, "sender.changed", messages_per_second=per_second)
+
+    await in_transaction(pool, work)

@@ -7,7 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from picha.gateway.domain.admission import Sender
-from picha.gateway.store.pool import Connection, Pool
+from picha.gateway.store import audit
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.vault import Vault, VaultError
 from picha.kit.ids import Ids
 from picha.kit.secrets import Secret
@@ -100,9 +101,14 @@ async def sender(pool: Pool, sender_id: UUID) -> Sender | None:
     return Sender(*row) if row else None
 
 
-async def set_image_policy(pool: Pool, sender_id: UUID, policy: str) -> None:
+async def set_image_policy(pool: Pool, sender_id: UUID, policy: str, *, who: str = audit.CLI) -> None:
     """Change what holds for a number's sends that name no image policy."""
-    await pool.execute("UPDATE sender SET image_policy = $2 WHERE id = $1", sender_id, policy)
+
+    async def work(connection: Connection) -> None:
+        await connection.execute("UPDATE sender SET image_policy = $2 WHERE id = $1", sender_id, policy)
+        await audit.note_of_sender(connection, sender_id, who, "sender.changed", image_policy=policy)
+
+    await in_transaction(pool, work)
 
 
 _ROUTES = """
@@ -204,12 +210,12 @@ VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, 80),
 ON CONFLICT (environment, phone_number_id) DO UPDATE
     SET display_number = excluded.display_number, account_id = excluded.account_id
     WHERE sender.workspace_id = excluded.workspace_id
-RETURNING id, display_number
+RETURNING id, display_number, xmax = 0 AS is_new
 """
 
 
 _KNOWN = """
-SELECT id, workspace_id, meta_app_id, app_secret FROM account
+SELECT id, workspace_id, meta_app_id, access_token, app_secret, verify_token FROM account
 WHERE workspace_id = $1 AND environment = $2 AND waba_id = $3 FOR UPDATE
 """
 
@@ -225,6 +231,22 @@ async def _keep_previous(connection: Connection, vault: Vault, known: asyncpg.Re
         return  # its master key is gone, so nothing was verified with it any more
     if known["meta_app_id"] == account.meta_app_id and replaced.reveal() != account.app_secret.reveal():
         await connection.execute(_PREVIOUS, known["id"], vault.seal(replaced, *place, "previous_app_secret"))
+
+
+def _renewed(vault: Vault, known: asyncpg.Record | None, account: NewAccount) -> list[str]:
+    """Return which secrets of an account are other ones than before."""
+
+    def is_same(column: str) -> bool:
+        if known is None:
+            return False
+        try:
+            former = vault.open(known[column], known["workspace_id"], "account", known["id"], column)
+        except VaultError:
+            return False
+        put: Secret = getattr(account, column)
+        return former.reveal() == put.reveal()
+
+    return [column for column in ("access_token", "app_secret", "verify_token") if not is_same(column)]
 
 
 async def put_account(
@@ -288,5 +310,10 @@ async def put_account(
             "UPDATE sender SET paused_at = NULL, paused_for = NULL WHERE account_id = $1 AND paused_for = 'token'",
             account_id,
         )
+        if row["is_new"]:
+            await audit.note_of_sender(connection, row["id"], audit.CLI, "sender.added", account=account_id)
+        if renewed := _renewed(vault, known, account):
+            about = {"account": account_id, "secrets": renewed}
+            await audit.note(connection, audit.CLI, "secrets.stored", workspace=app.workspace_id, about=about)
     number: str = row["display_number"]
     return number

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from picha.gateway.metrics import FORGOTTEN
 from picha.gateway.settings import Settings
-from picha.gateway.store import batches, pruning, replays, walks
+from picha.gateway.store import audit, batches, pruning, replays, walks
 from picha.gateway.store.ledger import forget
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.walks import Step, Walk
@@ -40,6 +40,7 @@ class Keep:
     parked: timedelta = timedelta(days=7)
     events: timedelta = timedelta(days=30)
     batches: timedelta = timedelta(days=90)
+    audit: timedelta = timedelta(days=365)
 
     @classmethod
     def of(cls, settings: Settings) -> "Keep":
@@ -56,6 +57,7 @@ class Keep:
             parked=timedelta(days=settings.keep_parked_statuses_days),
             events=timedelta(days=settings.keep_events_days),
             batches=timedelta(days=settings.keep_batches_days),
+            audit=timedelta(days=settings.keep_audit_days),
         )
 
 
@@ -108,6 +110,7 @@ class Forgetting:
             "event": self._counted(lambda: pruning.old_events(self.pool, after=keep.events, most=self.most)),
             "batch_recipient": lambda: batches.drop(self.pool, after=keep.batches, most=self.most),
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
+            "audit": self._counted(lambda: audit.let_go(self.pool, after=keep.audit, most=self.most)),
             "idempotency_key": self._counted(lambda: replays.drop(self.pool, most=self.most)),
         }
 

@@ -146,7 +146,9 @@ async def confirm(pool: Pool, blobs: Blobs, *, sends_waiting: bool) -> int | Non
     if standing.epoch.restored_before is None:
         return None
     doubted = 0 if sends_waiting else await doubt.doubt(pool, standing.epoch.restored_before, PAIR_PACE)
-    value = await epochs.confirm(pool, standing.noted)
+    value = await epochs.confirm(
+        pool, standing.noted, about={"called_unknown": doubted, "sends_waiting": sends_waiting}
+    )
     if value is not None:
         await blobs.note(standing.epoch.name, str(value).encode())
     return doubted

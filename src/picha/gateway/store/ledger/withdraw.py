@@ -1,9 +1,11 @@
 """Take back what was not handed to Meta: one message, all that waits for a number, what waits past its own time."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain.outcomes import CANCELLED
+from picha.gateway.store import audit
 from picha.gateway.store.ledger import turns
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
@@ -63,10 +65,17 @@ async def cancel(pool: Pool, message: UUID) -> bool:
     return await _withdraw(pool, _CANCEL, *_TAKEN_BACK, message) > 0
 
 
-async def flush(pool: Pool, sender: UUID) -> int:
-    """Take back all that waits for a number and was certainly not handed to Meta; return how many messages."""
+async def flush(pool: Pool, sender: UUID, *, who: str = audit.CLI) -> int:
+    """Take back all that waits for a number and was certainly not handed to Meta; return how many messages.
+
+    `who` asked for it is noted with the first of them.
+    """
+
+    async def note(connection: Connection) -> None:
+        await audit.note_of_sender(connection, sender, who, "sender.flushed")
+
     count = 0
-    while flushed := await _withdraw(pool, _FLUSH, *_FLUSHED, sender):
+    while flushed := await _withdraw(pool, _FLUSH, *_FLUSHED, sender, also=None if count else note):
         count += flushed
     return count
 
@@ -84,13 +93,17 @@ async def expire(pool: Pool, account: UUID, now: datetime) -> int:
     return await _withdraw(pool, _EXPIRE, *EXPIRED, account, now)
 
 
-async def _withdraw(pool: Pool, statement: str, *arguments: object) -> int:
-    """Withdraw messages, and let what they held up in their threads go."""
+async def _withdraw(
+    pool: Pool, statement: str, *arguments: object, also: Callable[[Connection], Awaitable[None]] | None = None
+) -> int:
+    """Withdraw messages, let what they held up in their threads go, and do something in the same transaction."""
 
     async def work(connection: Connection) -> int:
         threads = [row[0] for row in await connection.fetch(statement, *arguments)]
         for thread in sorted(set(threads)):
             await turns.wake(connection, thread)
+        if also is not None:
+            await also(connection)
         return len(threads)
 
     return await in_transaction(pool, work)

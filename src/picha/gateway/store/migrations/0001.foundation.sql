@@ -643,6 +643,62 @@ CREATE TABLE walk_late (
 );
 CREATE INDEX walk_late_due ON walk_late (name, look_at);
 
+-- What was done by those who run the gateway or manage it: who (`cli`, or a key's public id), what, and the ids it is
+-- about. Append-only and one chain: each row's hash is made of the one before it and of the row. audit_chain has both
+-- ends: the last row, and the last of those that were let go after a year.
+CREATE TABLE audit (
+    seq bigint PRIMARY KEY,
+    at timestamptz NOT NULL,
+    workspace_id uuid,
+    who text NOT NULL CHECK (who ~ '^[0-9A-Za-z]+$'),
+    deed text NOT NULL CHECK (deed ~ '^[a-z_.]+$'),
+    about jsonb NOT NULL,
+    hash bytea NOT NULL
+);
+CREATE INDEX audit_of_workspace ON audit (workspace_id, seq DESC);
+
+CREATE TABLE audit_chain (
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    gone_seq bigint NOT NULL,
+    gone_hash bytea NOT NULL
+);
+INSERT INTO audit_chain VALUES (0, '', 0, '');
+
+-- Both run as the role that made them: the programs' role can neither choose what a row is chained to nor take one away.
+CREATE FUNCTION chain_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    chain audit_chain;
+BEGIN
+    SELECT * INTO chain FROM audit_chain FOR UPDATE;
+    NEW.seq := chain.seq + 1;
+    NEW.at := clock_timestamp();
+    NEW.hash := sha256(chain.hash || convert_to(concat_ws(E'\n', NEW.seq,
+        (extract(epoch FROM NEW.at) * 1000000)::bigint, coalesce(NEW.workspace_id::text, ''), NEW.who, NEW.deed,
+        NEW.about::text), 'UTF8'));
+    UPDATE audit_chain SET seq = NEW.seq, hash = NEW.hash;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER chains_audit BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION chain_audit();
+
+CREATE FUNCTION let_go_of_audit(after interval, most integer) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp AS $$
+DECLARE
+    last audit;
+    gone bigint;
+BEGIN
+    PERFORM FROM audit_chain FOR UPDATE;
+    SELECT * INTO last FROM (SELECT * FROM audit ORDER BY seq LIMIT most) AS oldest
+    WHERE at < now() - greatest(after, interval '365 days') ORDER BY seq DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM audit WHERE seq <= last.seq;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    UPDATE audit_chain SET gone_seq = last.seq, gone_hash = last.hash;
+    RETURN gone;
+END $$;
+
 -- The role the programs run as: rows, no DDL.
 DO $$
 BEGIN
@@ -655,3 +711,5 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL; -- another database of the same server made it in this very moment
 END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO picha_runtime;
+REVOKE UPDATE, DELETE ON audit FROM picha_runtime;
+REVOKE INSERT, UPDATE, DELETE ON audit_chain FROM picha_runtime;
