@@ -129,7 +129,7 @@ async def test_a_link_that_was_genuine_until_it_expired_serves_nothing(picha: Ta
 
     def link(age: timedelta, owner: UUID = workspace) -> str:
         clock = ManualClock(SystemClock().now() - age)
-        return Links(key, clock, picha.ready.api_url).make(owner, file)
+        return Links(lambda: [key], clock, picha.ready.api_url).make(owner, file)
 
     assert (await picha.api("GET", link(LINK_LIFE - timedelta(minutes=1)), key=None)).status == 200
     for refused in (link(LINK_LIFE + timedelta(seconds=1)), link(timedelta(0), owner=UUID(sender["id"]))):

@@ -78,7 +78,7 @@ class Meta:
         if not fate.leaves:
             return fate.answer or NotSent("")
         on_left()
-        attempt = tokens.read(TOKEN_KEY, token)
+        attempt = tokens.read([TOKEN_KEY], token)
         assert attempt is not None
         reached = self.chance.uniform(0, 0.05)
         wamid = f"wamid.{len(self.effects)}.{attempt.int}"

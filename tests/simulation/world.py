@@ -197,7 +197,7 @@ class World:
             times=_Times(self.clock),  # type: ignore[arg-type]
             uploads=NoUploads(),  # type: ignore[arg-type]
             ids=ids,
-            token_key=TOKEN_KEY,
+            token_keys=lambda: [TOKEN_KEY],
             chance=self.chance.random,
         )
         keeper = Keeper(

@@ -110,7 +110,7 @@ class Post:
 async def _post(ground: Ground) -> AsyncIterator[Post]:
     clock = SystemClock()
     async with Hook().listening() as hook, Fetcher() as fetcher, settlements(ground.pool) as settled:
-        links = Links(b"k" * 32, clock, "http://gateway")
+        links = Links(lambda: [b"k" * 32], clock, "http://gateway")
         mailroom = Mailroom(ground.pool, VAULT, clock, fetcher, POLICIES, links, settled, chance=lambda: 0.5)
         yield Post(ground, hook, mailroom)
 

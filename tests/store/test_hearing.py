@@ -54,7 +54,7 @@ async def keep(ground: Ground, *bodies: bytes, app: str = APP) -> None:
 def digest_of(ground: Ground) -> Digest:
     clock = SystemClock()
     book = AccountBook(ground.pool, VAULT, clock)
-    return Digest(ground.pool, Doorbell(), Times(clock, book), ground.ids, token_key=b"k" * 32)
+    return Digest(ground.pool, Doorbell(), Times(clock, book), ground.ids, token_keys=lambda: [b"k" * 32])
 
 
 async def understand(ground: Ground, *bodies: bytes, app: str = APP) -> None:

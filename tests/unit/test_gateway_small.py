@@ -132,20 +132,32 @@ def query(link: str) -> tuple[str, str]:
 
 def test_a_link_holds_for_its_file_and_workspace_until_it_expires() -> None:
     clock = ManualClock(NOON)
-    links = Links(b"key", clock, "https://api.shop.example")
+    links = Links(lambda: [b"key"], clock, "https://api.shop.example")
     expires, signature = query(links.make(WORKSPACE, FILE))
 
     assert links.holds(WORKSPACE, FILE, expires, signature)
     assert not links.holds(UUID(int=9), FILE, expires, signature)
     assert not links.holds(WORKSPACE, UUID(int=9), expires, signature)
     assert not links.holds(WORKSPACE, FILE, str(int(expires) + 1), signature)
-    assert not Links(b"other", clock, "").holds(WORKSPACE, FILE, expires, signature)
+    assert not Links(lambda: [b"other"], clock, "").holds(WORKSPACE, FILE, expires, signature)
     clock.advance(LINK_LIFE - timedelta(seconds=1))
     assert links.holds(WORKSPACE, FILE, expires, signature)
     clock.advance(timedelta(seconds=1))
     assert not links.holds(WORKSPACE, FILE, expires, signature)
 
 
+def test_a_link_of_a_former_key_holds_as_long_as_that_is_on_the_ring() -> None:
+    clock, keys = ManualClock(NOON), [b"key"]
+    links = Links(lambda: keys, clock, "")
+    expires, signature = query(links.make(WORKSPACE, FILE))
+
+    keys.insert(0, b"newer")
+    assert links.holds(WORKSPACE, FILE, expires, signature)
+    assert query(links.make(WORKSPACE, FILE))[1] != signature
+    keys.pop()
+    assert not links.holds(WORKSPACE, FILE, expires, signature)
+
+
 @given(st.text(), st.text())
 def test_no_forged_link_holds_or_breaks_anything(expires: str, signature: str) -> None:
-    assert not Links(b"key", ManualClock(NOON), "").holds(WORKSPACE, FILE, expires, signature)
+    assert not Links(lambda: [b"key"], ManualClock(NOON), "").holds(WORKSPACE, FILE, expires, signature)

@@ -106,14 +106,23 @@ def test_a_token_proves_its_attempt_and_only_with_our_key(attempt: UUID) -> None
     token = tokens.make(KEY, attempt)
 
     assert len(token) == 32
-    assert tokens.read(KEY, token) == attempt
-    assert tokens.read(b"another key", token) is None
+    assert tokens.read([KEY], token) == attempt
+    assert tokens.read([b"another key"], token) is None
+
+
+def test_a_token_of_a_former_key_proves_its_attempt_as_long_as_that_is_on_the_ring() -> None:
+    attempt = UUID(int=7)
+    token = tokens.make(KEY, attempt)
+
+    assert tokens.read([b"newer", KEY], token) == attempt
+    assert tokens.read([b"newer"], token) is None
+    assert tokens.read([], token) is None
 
 
 @given(st.text())
 def test_a_strangers_callback_data_binds_nothing(text: str) -> None:
-    assert tokens.read(KEY, text) is None
+    assert tokens.read([KEY], text) is None
 
 
 def test_a_status_without_callback_data_has_no_token() -> None:
-    assert tokens.read(KEY, None) is None
+    assert tokens.read([KEY], None) is None

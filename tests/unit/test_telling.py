@@ -45,7 +45,7 @@ EVENT = EventView(
     client_reference="order 7",
 )
 DUE = Tellable(7, 0, EVENT)
-LINKS = Links(b"k" * 32, ManualClock(NOON), "http://gateway")
+LINKS = Links(lambda: [b"k" * 32], ManualClock(NOON), "http://gateway")
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

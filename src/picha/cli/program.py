@@ -7,6 +7,7 @@ import typer
 
 import picha
 from picha.cli.batches import batches
+from picha.cli.audit import audit
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
 from picha.cli.keys import keys
@@ -14,6 +15,7 @@ from picha.cli.media import media
 from picha.cli.messages import messages
 from picha.cli.pictures import check, fix
 from picha.cli.quarantine import quarantine
+from picha.cli.rekey import rekey
 from picha.cli.restore import restore
 from picha.cli.sandbox import sandbox
 from picha.cli.send import send
@@ -118,6 +120,8 @@ program.command()(up)
 program.command()(sandbox)
 program.command()(demo)
 program.command()(doctor)
+program.command()(rekey)
+program.add_typer(audit, name="audit")
 program.add_typer(quarantine, name="quarantine")
 program.add_typer(restore, name="restore")
 program.add_typer(workspaces, name="workspaces")

@@ -103,7 +103,8 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         UnsafeDatabaseError: the database may lose what it acknowledges, or lacks a migration.
     """
     give_back_large_blocks()
-    vault, clock, ids = Vault(read_ring(settings.ring())), SystemClock(), Ids()
+    clock, ids = SystemClock(), Ids()
+    vault = Vault(read_ring(settings.ring()), file=settings.ring_file)
     blobs, policies, doubted = open_blobs(settings), _policies(settings), _doubted(settings)
     async with open_pool(settings.database_url, tries=_START_SECONDS) as pool:
         book = AccountBook(pool, vault, clock)
@@ -121,7 +122,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
 
 
 def _links(ground: Ground, settings: Settings) -> Links:
-    return Links(ground.vault.derive("media links"), ground.clock, settings.base_url)
+    return Links(ground.vault.deriving("media links"), ground.clock, settings.base_url)
 
 
 def _policies(settings: Settings) -> Policies:
@@ -281,7 +282,7 @@ async def _worker(settings: Settings) -> None:
         graph = await stack.enter_async_context(opening)
         fetcher = await stack.enter_async_context(Fetcher(at_once=32))
         bringer = Bringer(ground.album, fetcher, ground.policies)
-        token_key = ground.vault.derive("callback tokens")
+        token_keys = ground.vault.deriving("callback tokens")
         watch = await stack.enter_async_context(_watching(ground, settings, is_beating=True))
         desk = Desk(
             Sendbook(ground.pool, PAIR_PACE, epoch=lambda: watch.known, hold=settings.order_hold),
@@ -290,7 +291,7 @@ async def _worker(settings: Settings) -> None:
             times=ground.times,
             uploads=Uploads(ground.pool, ground.album.blobs, graph, ground.times, ground.clock),
             ids=ground.ids,
-            token_key=token_key,
+            token_keys=token_keys,
         )
         await stack.enter_async_context(desk.settlements)
         await stack.enter_async_context(desk.beginnings)
@@ -298,9 +299,9 @@ async def _worker(settings: Settings) -> None:
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         errors = budgets()
-        digest = Digest(ground.pool, bell, ground.times, ground.ids, token_key=token_key)
         backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
         accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog)
+        digest = Digest(ground.pool, bell, ground.times, ground.ids, token_keys=token_keys)
         workers: list[Keeper | Digest] = [
             _keeper(
                 ground,

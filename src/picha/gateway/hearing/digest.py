@@ -26,9 +26,11 @@ _REST_SECONDS = 1.0
 class Digest:
     """Digests bodies in batches; one that cannot be understood is put aside and never holds its neighbours up."""
 
-    def __init__(self, pool: Pool, bell: Doorbell, times: Times, ids: Ids, *, token_key: bytes) -> None:
+    def __init__(
+        self, pool: Pool, bell: Doorbell, times: Times, ids: Ids, *, token_keys: Callable[[], Sequence[bytes]]
+    ) -> None:
         self._pool, self._bell, self._times, self._ids = pool, bell, times, ids
-        self._token_key = token_key
+        self._token_keys = token_keys
         self._stopping = False
         self._heard: dict[UUID, datetime] = {}
         self._log = logger("hearing")
@@ -79,7 +81,9 @@ class Digest:
         async def understand(connection: Connection, raws: list[Raw]) -> None:
             nonlocal harvest, taken
             taken = raws
-            harvest = await gather(connection, raws, self._times, self._ids, self._token_key, is_caught_up=is_caught_up)
+            harvest = await gather(
+                connection, raws, self._times, self._ids, self._token_keys(), is_caught_up=is_caught_up
+            )
             await write(connection, harvest)
             await quarantine.add(connection, harvest.aside)
 

@@ -70,7 +70,7 @@ class _Reader:
     routes: Mapping[tuple[str, str], Route]
     owners: Mapping[tuple[str, str], Owner]
     times: Times
-    token_key: bytes
+    token_keys: Sequence[bytes]
 
     def route(self, raw: Raw, item: Item) -> Route | None:
         """Return the sender that an item is about."""
@@ -89,7 +89,7 @@ class _Reader:
         route = self.route(raw, item)
         if route is None:
             raise ValueError("No sender of this Meta app has the item's phone_number_id.")
-        fact = translate.fact(item, Arrival(route, raw.id, place, raw.received_at), self.times, self.token_key)
+        fact = translate.fact(item, Arrival(route, raw.id, place, raw.received_at), self.times, self.token_keys)
         if place == 0 and isinstance(fact, StatusSeen):
             lag = self.times.shifted(route.account_id, raw.received_at) - fact.provider_at
             EVIDENCE_LAG.observe(max(0.0, lag.total_seconds()))
@@ -97,7 +97,13 @@ class _Reader:
 
 
 async def gather(
-    connection: Connection, raws: Sequence[Raw], times: Times, ids: Ids, token_key: bytes, *, is_caught_up: bool
+    connection: Connection,
+    raws: Sequence[Raw],
+    times: Times,
+    ids: Ids,
+    token_keys: Sequence[bytes],
+    *,
+    is_caught_up: bool,
 ) -> Harvest:
     """Turn every item into a fact, or put it aside.
 
@@ -105,7 +111,7 @@ async def gather(
         FutureError: unless `is_caught_up`, when a message is later than its account's clock.
     """
     readings = [read(one.body) for one in raws]
-    reader = _Reader(*await _places(connection, raws, readings), times, token_key)
+    reader = _Reader(*await _places(connection, raws, readings), times, token_keys)
     harvest = Harvest(ids)
     for raw, reading in zip(raws, readings, strict=True):
         for trouble in reading.troubles:

@@ -1,5 +1,6 @@
 """From Meta's words to ours: one webhook item, one fact. The only way inward."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,7 +25,7 @@ _SAME_MOMENT = timedelta(seconds=1)
 _OF_LISTS = frozenset({"messages", "smb_message_echoes"})
 
 
-def fact(item: _OfNumber, arrival: Arrival, times: Times, token_key: bytes) -> Fact:
+def fact(item: _OfNumber, arrival: Arrival, times: Times, token_keys: Sequence[bytes]) -> Fact:
     """Return the fact that a webhook item tells about the sender at which it arrived.
 
     Raises:
@@ -32,7 +33,7 @@ def fact(item: _OfNumber, arrival: Arrival, times: Times, token_key: bytes) -> F
     """
     match item:
         case StatusItem():
-            return _status(item, arrival, token_key)
+            return _status(item, arrival, token_keys)
         case ErrorItem():
             return _error(item, arrival)
         case EchoItem():
@@ -66,7 +67,7 @@ def is_from_the_future(message: InboundMessage, route: Route | None, received_at
         return False
 
 
-def _status(item: StatusItem, arrival: Arrival, token_key: bytes) -> StatusSeen:
+def _status(item: StatusItem, arrival: Arrival, token_keys: Sequence[bytes]) -> StatusSeen:
     status = item.status
     error = status.errors[0] if status.errors else None
     return StatusSeen(
@@ -79,7 +80,7 @@ def _status(item: StatusItem, arrival: Arrival, token_key: bytes) -> StatusSeen:
         code=error.code if error else 0,
         title=said.clean(error.title or error.message or "") if error else "",
         detail=explain(error.code, error.details or "") if error else "",
-        attempt=tokens.read(token_key, status.biz_opaque_callback_data),
+        attempt=tokens.read(token_keys, status.biz_opaque_callback_data),
     )
 
 

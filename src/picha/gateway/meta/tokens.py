@@ -6,6 +6,7 @@ send was lost, and a stranger's token binds nothing. It holds no phone number an
 
 import base64
 import hmac
+from collections.abc import Iterable
 from uuid import UUID
 
 _MAC = 8
@@ -17,15 +18,15 @@ def make(key: bytes, attempt: UUID) -> str:
     return base64.urlsafe_b64encode(attempt.bytes + _mac(key, attempt.bytes)).decode()
 
 
-def read(key: bytes, token: str | None) -> UUID | None:
-    """Return the attempt that `token` proves, or None when it is not one of ours."""
+def read(keys: Iterable[bytes], token: str | None) -> UUID | None:
+    """Return the attempt that `token` proves under one of `keys`, or None when it is not one of ours."""
     if token is None:
         return None
     try:
         plain = base64.urlsafe_b64decode(token.encode("ascii"))
     except ValueError:
         return None
-    if len(plain) != _ID + _MAC or not hmac.compare_digest(plain[_ID:], _mac(key, plain[:_ID])):
+    if len(plain) != _ID + _MAC or not any(hmac.compare_digest(plain[_ID:], _mac(key, plain[:_ID])) for key in keys):
         return None
     return UUID(bytes=plain[:_ID])
 

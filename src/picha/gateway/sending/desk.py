@@ -31,11 +31,11 @@ class Desk:
         times: Times,
         uploads: Uploads,
         ids: Ids,
-        token_key: bytes,
+        token_keys: Callable[[], Sequence[bytes]],
         chance: Callable[[], float] = chance,
     ) -> None:
         self.book, self.graph, self.accounts, self.times, self.uploads = book, graph, accounts, times, uploads
-        self.ids, self.token_key, self.chance = ids, token_key, chance
+        self.ids, self.token_keys, self.chance = ids, token_keys, chance
         self.stopping = asyncio.Event()
         self.beginnings: GroupCommit[Beginning, bool] = GroupCommit(book.begin)
         self.settlements: GroupCommit[Settlement, bool] = GroupCommit(self._settle)

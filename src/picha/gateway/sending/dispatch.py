@@ -202,7 +202,7 @@ class Dispatch:
     ) -> Outcome:
         if self.desk.stopping.is_set():
             return NotSent("The worker was stopping, so the request was not begun.")
-        token = tokens.make(self.desk.token_key, attempt)
+        token = tokens.make(self.desk.token_keys()[0], attempt)
         message = compose(send, media_id=picture.media_id, link=picture.link, token=token)
         return await self.desk.graph.send(account, self._sender.phone_number_id, message, on_left=leave)
 
