@@ -49,6 +49,7 @@ def asked(home: Path, work: "Callable[[Pool, Settings], Awaitable[T]]") -> T:
     from picha.gateway.store.pool import UNREACHABLE, UnsafeDatabaseError, open_pool  # noqa: PLC0415 - as above
     from picha.gateway.store.tenants import NumberTakenError  # noqa: PLC0415 - as above
     from picha.gateway.store.vault import VaultError  # noqa: PLC0415 - as above
+    from picha.gateway.upkeep.erasing import EraseRefusedError  # noqa: PLC0415 - as above
     from picha.gateway.upkeep.rekeying import RekeyRefusedError  # noqa: PLC0415 - as above
 
     settings = settings_of(home)
@@ -59,7 +60,9 @@ def asked(home: Path, work: "Callable[[Pool, Settings], Awaitable[T]]") -> T:
 
     try:
         return asyncio.run(run())
-    except (RefusedError, KeyRefusedError, RekeyRefusedError, NumberTakenError, SettingsError, VaultError) as problem:
+    except (RefusedError, KeyRefusedError, NumberTakenError, SettingsError, VaultError) as problem:
+        refuse(str(problem))
+    except (EraseRefusedError, RekeyRefusedError) as problem:
         refuse(str(problem))
     except (UnsafeDatabaseError, *UNREACHABLE) as problem:
         refuse(str(problem) or f"The database cannot be reached ({type(problem).__name__}).")

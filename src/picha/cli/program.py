@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 import picha
-from picha.cli.batches import batches
 from picha.cli.audit import audit
+from picha.cli.batches import batches
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
+from picha.cli.erase import erase
 from picha.cli.keys import keys
 from picha.cli.media import media
 from picha.cli.messages import messages
@@ -121,6 +122,7 @@ program.command()(sandbox)
 program.command()(demo)
 program.command()(doctor)
 program.command()(rekey)
+program.command()(erase)
 program.add_typer(audit, name="audit")
 program.add_typer(quarantine, name="quarantine")
 program.add_typer(restore, name="restore")

@@ -10,7 +10,7 @@ from picha.gateway.store.ledger import turns
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 # An attempt of which Meta may have taken anything cannot be taken back.
-_IS_OURS = """
+IS_OURS = """
 phase IN ('image_wait', 'queued') AND NOT EXISTS
     (SELECT FROM attempt WHERE message_id = message.id AND (attempt.wamid IS NOT NULL OR outcome = 'ambiguous'))
 """
@@ -34,15 +34,22 @@ WITH chosen AS (
 )
 SELECT conversation_id FROM withdrawn
 """
+
+
+def of_chosen(chosen: str) -> str:
+    """Return the statement that cancels what a query chooses; the query's arguments come after the three words."""
+    return _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=chosen)
+
+
 _CANCEL = _WITHDRAW.format(
     in_doubt=IN_DOUBT,
     phase="cancelled",
     kind="cancelled",
-    chosen=f"SELECT id FROM message WHERE id = $4 AND {_IS_OURS}",  # noqa: S608 - constants of this module only
+    chosen=f"SELECT id FROM message WHERE id = $4 AND {IS_OURS}",  # noqa: S608 - constants of this module only
 )
-_ALL = f"SELECT id FROM message WHERE sender_id = $4 AND is_outbound AND {_IS_OURS} ORDER BY id LIMIT 1000"  # noqa: S608
+_ALL = f"SELECT id FROM message WHERE sender_id = $4 AND is_outbound AND {IS_OURS} ORDER BY id LIMIT 1000"  # noqa: S608
 _FLUSH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_ALL)
-_OF_BATCH = f"SELECT id FROM message WHERE batch_id = $4 AND {_IS_OURS} ORDER BY id LIMIT 500"  # noqa: S608
+_OF_BATCH = f"SELECT id FROM message WHERE batch_id = $4 AND {IS_OURS} ORDER BY id LIMIT 500"  # noqa: S608
 _CANCEL_BATCH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_OF_BATCH)
 # Seconds of the account's own time decide, as they did when the message was accepted.
 _EXPIRE = _WITHDRAW.format(
@@ -91,6 +98,11 @@ async def batch(pool: Pool, batch: UUID) -> int:
 async def expire(pool: Pool, account: UUID, now: datetime) -> int:
     """Fail what waits for an account's numbers past its expires_at, by the account's own time; return how many."""
     return await _withdraw(pool, _EXPIRE, *EXPIRED, account, now)
+
+
+async def chosen(pool: Pool, statement: str, *arguments: object) -> int:
+    """Withdraw what a statement of `of_chosen` chooses; return how many messages."""
+    return await _withdraw(pool, statement, *arguments)
 
 
 async def _withdraw(
