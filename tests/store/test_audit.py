@@ -9,10 +9,12 @@ from tests.store.ground import ACCOUNT, PNID, VAULT, Ground
 from tests.store.test_growth import execute
 
 from picha.gateway.setup import fresh_key
-from picha.gateway.store import audit, epochs, keys, numbers, tenants
+from picha.gateway.store import audit, endpoints, epochs, keys, numbers, tenants
+from picha.gateway.store.endpoints import NewEndpoint, Whose
 from picha.gateway.store.keys import KeyRefusedError
 from picha.gateway.store.ledger import withdraw
 from picha.gateway.store.pool import Connection, in_transaction
+from picha.kit.secrets import Secret
 
 YEAR = timedelta(days=365)
 PUT_IN = """
@@ -64,6 +66,35 @@ async def test_what_is_done_with_keys_and_numbers_is_noted_with_who_did_it(groun
     assert text[19:] not in said
     assert ACCOUNT.access_token.reveal() not in said
     assert (await audit.verify(ground.pool)).trouble is None
+
+
+async def test_what_is_done_with_webhooks_is_noted_without_a_secret_or_an_address(ground: Ground) -> None:
+    whose = Whose(ground.app.workspace_id, "test", "Ab12Cd34")
+    new = NewEndpoint(
+        app_id=ground.app.app_id,
+        service_type="whatsapp",
+        url="https://shop.example/hook?token=hush",
+        include_inbox=False,
+        secret=Secret("hush hush"),
+        signing_key=Secret("quiet"),
+    )
+    view = await endpoints.add(ground.pool, VAULT, ground.ids, whose, new)
+    assert view is not None
+    await endpoints.change(ground.pool, VAULT, whose, view.id, url="https://shop.example/other?token=hush")
+    await endpoints.rotate(ground.pool, VAULT, whose, view.id, Secret("hush"), overlap=timedelta(hours=1))
+    await endpoints.remove(ground.pool, whose, view.id)
+    await endpoints.remove(ground.pool, whose, view.id)
+
+    rows = list(reversed(await audit.listed(ground.pool, None, most=4)))
+    assert [(one.deed, one.who) for one in rows] == [
+        ("webhook.added", "Ab12Cd34"),
+        ("webhook.changed", "Ab12Cd34"),
+        ("webhook.secret_rotated", "Ab12Cd34"),
+        ("webhook.deleted", "Ab12Cd34"),
+    ]
+    assert {one.about["webhook"] for one in rows} == {str(view.id)}
+    assert rows[1].about["fields"] == ["url"]
+    assert "hush" not in str(rows)
 
 
 async def test_what_was_refused_or_asked_by_nobody_or_changed_nothing_is_not_noted(ground: Ground) -> None:

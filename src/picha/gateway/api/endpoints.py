@@ -250,7 +250,7 @@ def _demand_url(call: Call, url: str) -> None:
 
 
 def _whose(call: Call) -> Whose:
-    return Whose(call.caller.workspace_id, call.caller.environment)
+    return Whose(call.caller.workspace_id, call.caller.environment, call.caller.key)
 
 
 def _named(call: Call) -> UUID:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from picha.gateway.store import audit
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.vault import Vault
 from picha.kit.ids import Ids
@@ -18,10 +20,14 @@ class TakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """The workspace and the environment that a caller's key is of; nothing of any other is found."""
+    """The workspace and the environment that a caller's key is of; nothing of any other is found.
+
+    `by` is who asks, as the audit has it: the key's public id.
+    """
 
     workspace_id: UUID
     environment: str
+    by: str = audit.CLI
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,7 @@ async def add(pool: Pool, vault: Vault, ids: Ids, whose: Whose, new: NewEndpoint
                 raise TakenError
             return None
         await connection.execute(_ADD_LANE, endpoint)
+        await _note(connection, whose, endpoint, "webhook.added", app=new.app_id, service_type=new.service_type)
         return EndpointView(*row)
 
     return await in_transaction(pool, work)
@@ -220,6 +227,9 @@ async def change(
         if secret is not None:
             await _replace(connection, vault, whose, endpoint, secret, overlap=timedelta())
         await connection.execute(_RING)
+        told = {"service_type": service_type, "url": url, "secret": secret, "include_inbox": include_inbox}
+        fields = [name for name, value in (told | {"is_enabled": is_enabled}).items() if value is not None]
+        await _note(connection, whose, endpoint, "webhook.changed", fields=fields)
         row = await connection.fetchrow(_ONE, *asked)
         return EndpointView(*row) if row else None
 
@@ -237,7 +247,10 @@ async def rotate(
     async def work(connection: Connection) -> EndpointView | None:
         await _replace(connection, vault, whose, endpoint, secret, overlap=overlap)
         row = await connection.fetchrow(_ONE, whose.workspace_id, whose.environment, endpoint)
-        return EndpointView(*row) if row else None
+        if row is None:
+            return None
+        await _note(connection, whose, endpoint, "webhook.secret_rotated", overlap_s=overlap.total_seconds())
+        return EndpointView(*row)
 
     return await in_transaction(pool, work)
 
@@ -252,6 +265,7 @@ async def remove(pool: Pool, whose: Whose, endpoint: UUID) -> bool:
         if await connection.fetchval(_REMOVE, whose.workspace_id, whose.environment, endpoint) is None:
             return False
         await connection.execute(_DROP_LANE, endpoint)
+        await _note(connection, whose, endpoint, "webhook.deleted")
         return True
 
     is_gone = await in_transaction(pool, work)
@@ -259,6 +273,11 @@ async def remove(pool: Pool, whose: Whose, endpoint: UUID) -> bool:
         if await pool.execute(_FORGET, endpoint, _CHUNK) != f"DELETE {_CHUNK}":
             break
     return is_gone
+
+
+async def _note(connection: Connection, whose: Whose, endpoint: UUID, deed: str, **about: Any) -> None:
+    about |= {"webhook": endpoint}
+    await audit.note(connection, whose.by, deed, workspace=whose.workspace_id, about=about)
 
 
 async def _replace(
