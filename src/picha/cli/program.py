@@ -11,6 +11,7 @@ from picha.cli.batches import batches
 from picha.cli.demo import demo
 from picha.cli.doctor import doctor
 from picha.cli.erase import erase
+from picha.cli.export import export
 from picha.cli.keys import keys
 from picha.cli.media import media
 from picha.cli.messages import messages
@@ -123,6 +124,7 @@ program.command()(demo)
 program.command()(doctor)
 program.command()(rekey)
 program.command()(erase)
+program.command()(export)
 program.add_typer(audit, name="audit")
 program.add_typer(quarantine, name="quarantine")
 program.add_typer(restore, name="restore")
