@@ -266,8 +266,8 @@ async def test_a_stream_ends_when_its_key_is_revoked(picha: Talk) -> None:
     assert key is not None
     with psycopg.connect(EmbeddedPostgres(picha.house.home).dsn, autocommit=True) as database:
         database.execute(
-            "INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest)"
-            " SELECT gen_random_uuid(), workspace_id, id, 'test', %s, %s FROM app LIMIT 1",
+            "INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, line)"
+            " SELECT gen_random_uuid(), workspace_id, id, 'test', %s, %s, gen_random_uuid() FROM app LIMIT 1",
             (key.public_id, key.digest),
         )
         async with streaming(picha, key=text, **{"Last-Event-ID": await end(picha)}) as stream:

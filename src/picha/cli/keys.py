@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from picha.cli.asking import HOME, Home, Json, RefusedError, Yes, asked, chosen, confirmed, name, show
+from picha.cli.caps import PerDay, PerMonth, demand_one, told
 from picha.cli.durations import duration
 from picha.gateway.domain.keys import OVERLAP_MAX, Scope
 
@@ -142,6 +143,29 @@ def revoke(key: _Id, *, yes: Yes = False, home: Home = HOME, json: Json = False)
         typer.echo(f"The key {key} is revoked.")
 
 
+@keys.command("cap")
+def cap_key(
+    key: _Id, *, per_day: PerDay = None, per_month: PerMonth = None, home: Home = HOME, json: Json = False
+) -> None:
+    """Cap how many messages a key may send a day and a month. It holds within a second, from now on.
+
+    A key that was rotated and the one that took its place are counted as one.
+    """
+    from picha.gateway.store import keys as store  # noqa: PLC0415 - as above
+
+    demand_one(per_day, per_month)
+
+    async def put(pool: "Pool", _: "Settings") -> "KeyView":
+        await store.cap(pool, key, per_day=per_day, per_month=per_month)
+        return await _view(pool, key)
+
+    one = asked(home, put)
+    if json:
+        typer.echo(msgspec.json.encode({"id": key, "per_day": one.per_day, "per_month": one.per_month}))
+    else:
+        typer.echo(f"The key {key} may send {told(one.per_day, one.per_month)}.")
+
+
 async def _view(pool: "Pool", public_id: str) -> "KeyView":
     from picha.gateway.store import keys as store  # noqa: PLC0415 - as above
 
@@ -176,4 +200,6 @@ def _described(one: "KeyView") -> dict[str, Any]:
         "created_at": one.created_at,
         "expires_at": one.expires_at,
         "revoked_at": one.revoked_at,
+        "per_day": one.per_day,
+        "per_month": one.per_month,
     }

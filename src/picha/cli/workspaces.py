@@ -7,10 +7,11 @@ import msgspec
 import typer
 
 from picha.cli.asking import HOME, Home, Json, RefusedError, asked, chosen, name, show
+from picha.cli.caps import PerDay, PerMonth, demand_one, told
 
 if TYPE_CHECKING:
     from picha.gateway.settings import Settings
-    from picha.gateway.store.directory import AppView
+    from picha.gateway.store.directory import AppView, WorkspaceView
     from picha.gateway.store.pool import Pool
     from picha.gateway.store.tenants import App
 
@@ -54,6 +55,32 @@ def create_workspace(called: _Name, *, home: Home = HOME, json: Json = False) ->
             f"Workspace {called} is {app.workspace_id}; its app of the same name is {app.app_id}.\n"
             f"Next: `picha keys create --app {app.app_id}` and `picha senders add --workspace {app.workspace_id}`."
         )
+
+
+@workspaces.command("cap")
+def cap_workspace(
+    called: Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its id or name.")],
+    *,
+    per_day: PerDay = None,
+    per_month: PerMonth = None,
+    home: Home = HOME,
+    json: Json = False,
+) -> None:
+    """Cap how many messages all keys of a workspace may send a day and a month, within a second from now on."""
+    from picha.gateway.store import directory, tenants  # noqa: PLC0415 - as above
+
+    demand_one(per_day, per_month)
+
+    async def put(pool: "Pool", _: "Settings") -> "WorkspaceView":
+        of = chosen(await directory.workspaces(pool), called, what="workspace", option="its id")
+        await tenants.cap_workspace(pool, of.id, per_day=per_day, per_month=per_month)
+        return next(one for one in await directory.workspaces(pool) if one.id == of.id)
+
+    one = asked(home, put)
+    if json:
+        typer.echo(msgspec.json.encode({"id": one.id, "per_day": one.per_day, "per_month": one.per_month}))
+    else:
+        typer.echo(f"The workspace {one.name} may send {told(one.per_day, one.per_month)}.")
 
 
 @apps.command("list")

@@ -222,8 +222,10 @@ WORDS: Mapping[Code, Words] = MappingProxyType(
         ),
         Code.RATE_LIMITED: Words(
             "The key, or the address that calls with keys nobody knows, asks more often than it may; or there are as "
-            "many streams of events as one process serves.",
-            "Ask again after `Retry-After` seconds, and slower: `RateLimit` tells what is left.",
+            "many streams of events as one process serves; or the key or its workspace has sent as many messages as it "
+            "may today or this month.",
+            "Ask again after `Retry-After` seconds, and slower: `RateLimit` tells what is left. The message names "
+            "the cap, if one is reached.",
         ),
         Code.BACKLOG_FULL: Words(
             "More waits for the number than it can send in the hours that it may be behind.",

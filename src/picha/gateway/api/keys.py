@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from picha.gateway.api.turnstile import Turnstile
+from picha.gateway.domain.caps import Cap
 from picha.gateway.domain.keys import Scope, parse
 from picha.gateway.store import keys
 from picha.gateway.store.keys import KeyRow
@@ -18,13 +19,14 @@ _MOST_CACHED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A workspace's app, in the environment (test or live) of its key; the key's public part, and what it may do."""
+    """A workspace's app, in the environment (test or live) of its key; the key's public part, scopes and caps."""
 
     workspace_id: UUID
     app_id: UUID
     environment: str
     scopes: frozenset[Scope]
     key: str
+    caps: tuple[Cap, ...] = ()
 
 
 class KeyDesk:
@@ -48,7 +50,7 @@ class KeyDesk:
                 self._turnstile.look(address)
             row = await self._row(key.public_id)
             if row is not None and key.matches(row.digest) and row.environment == key.environment:
-                return Caller(row.workspace_id, row.app_id, row.environment, row.scopes, key.public_id)
+                return Caller(row.workspace_id, row.app_id, row.environment, row.scopes, key.public_id, row.caps)
         self._turnstile.stranger(address)
         return None
 

@@ -98,6 +98,7 @@ def _command(call: Call, asked: Target) -> Send:
         is_high=asked.priority == "high",
         on_unknown=asked.on_unknown,
         once=once(call, encode_send(asked)),
+        caps=call.caller.caps,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from picha.gateway.domain import window
+from picha.gateway.domain.caps import Cap
 from picha.gateway.domain.filling import Filled, Filling, Form, fill
 from picha.gateway.domain.once import Once
 from picha.gateway.domain.outcomes import OnUnknown
@@ -18,7 +19,7 @@ class Send:
 
     With `text` or a `filling` it is no picture; a filling's picture is its header's. With `is_link` the address itself
     goes to Meta. `image_policy` (auto or strict) None means the sender's own. With `once` it is accepted once, however
-    often it comes.
+    often it comes. `caps` bound how much its key and its workspace may send.
     """
 
     workspace_id: UUID
@@ -43,6 +44,7 @@ class Send:
     batch_id: UUID | None = None
     text: str | None = None
     filling: Filling | None = None
+    caps: tuple[Cap, ...] = ()
 
     @property
     def message_type(self) -> str:

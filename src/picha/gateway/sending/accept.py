@@ -10,6 +10,7 @@ import msgspec
 from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Sender, Thread, admit, survey
 from picha.gateway.meta.times import Times
 from picha.gateway.sending.backlog import Backlog
+from picha.gateway.sending.budget import Budget
 from picha.gateway.store import accepting, replays
 from picha.gateway.store.group import GroupCommit
 from picha.gateway.store.ledger.admit import NewSend
@@ -63,6 +64,7 @@ class Accept:
     ) -> None:
         self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
         self._backlog, self._template_window = backlog, template_window
+        self._budget = Budget(pool, clock, ids.uuid())
         self.group: GroupCommit[Send, Receipt | Refusal] = GroupCommit(self._batch)
 
     async def send(self, command: Send) -> Receipt | Refusal:
@@ -132,6 +134,7 @@ class Accept:
             if isinstance(one, Admitted) and isinstance(answer, Receipt)
         ]
         late = await self._write(self._pool, sends) if sends else ()
+        self._budget.note([send.spent for send in sends if send.spent and send.id not in late])
         for place, answer in enumerate(answers):
             if isinstance(answer, Receipt) and answer.message_id in late:
                 [answers[place]] = await self._batch([commands[place]])
@@ -142,7 +145,17 @@ class Accept:
         decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
         full = await self._backlog.full({one.sender.id for one in decided if not isinstance(one, Refusal)})
         lawful = [one if isinstance(one, Refusal) else full.get(one.sender.id, one) for one in decided]
-        return await self._approached(commands, lawful)
+        return await self._approached(commands, await self._afforded(commands, lawful))
+
+    async def _afforded(
+        self, commands: Sequence[Send], decided: Sequence[Admitted | Opening | Refusal]
+    ) -> Sequence[Admitted | Opening | Refusal]:
+        """Refuse what is past a cap of its key's or its workspace's; most have none."""
+        caps = [() if isinstance(one, Refusal) else of.caps for of, one in zip(commands, decided, strict=True)]
+        if not any(caps):
+            return decided
+        refused = await self._budget.refusals(caps)
+        return [refusal or one for refusal, one in zip(refused, decided, strict=True)]
 
     async def _approached(
         self, commands: Sequence[Send], decided: Sequence[Admitted | Opening | Refusal]
@@ -187,6 +200,7 @@ class Accept:
             window_until=self._opened_until(lawful),
             taken=_taken(command, receipt),
             batch_id=command.batch_id,
+            spent=self._budget.spent(command.caps),
         )
 
     def _opened_until(self, lawful: Admitted) -> datetime | None:

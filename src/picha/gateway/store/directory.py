@@ -17,6 +17,8 @@ class WorkspaceView:
     created_at: datetime
     apps: int
     senders: int
+    per_day: int | None
+    per_month: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class NumberView:
 
 _WORKSPACES = """
 SELECT id, name, created_at, (SELECT count(*) FROM app WHERE workspace_id = workspace.id),
-    (SELECT count(*) FROM sender WHERE workspace_id = workspace.id)
+    (SELECT count(*) FROM sender WHERE workspace_id = workspace.id), per_day, per_month
 FROM workspace ORDER BY id
 """
 _APPS = """

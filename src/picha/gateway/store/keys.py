@@ -1,10 +1,13 @@
 """API keys: who a presented key speaks for, and how keys are made, rotated and revoked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
+from picha.gateway.domain.caps import Cap
 from picha.gateway.domain.keys import PresentedKey, Scope
 from picha.gateway.store import audit
 from picha.gateway.store.pool import Connection, Pool, in_transaction
@@ -22,13 +25,14 @@ class KeyRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An active API key: whose it is, what it may do, and the SHA-256 that a presented key must have."""
+    """An active API key: whose it is, what it may do and how much, and the SHA-256 that a presented key must have."""
 
     workspace_id: UUID
     app_id: UUID
     environment: str
     scopes: frozenset[Scope]
     digest: bytes
+    caps: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,19 @@ class KeyView:
     expires_at: datetime | None
     revoked_at: datetime | None
     is_active: bool
+    per_day: int | None
+    per_month: int | None
 
 
 _FIND = f"""
-SELECT workspace_id, app_id, environment, scopes, digest FROM api_key WHERE public_id = $1 AND {_IS_ACTIVE}
+SELECT workspace_id, app_id, environment, scopes, digest, line, api_key.per_day, api_key.per_month,
+    workspace.per_day AS workspace_per_day, workspace.per_month AS workspace_per_month
+FROM api_key JOIN workspace ON workspace.id = workspace_id WHERE public_id = $1 AND {_IS_ACTIVE}
 """  # noqa: S608 - constants of this module only
 
 _LISTED = f"""
 SELECT public_id, api_key.name, environment, scopes, workspace.id, workspace.name, app.id, app.name,
-    api_key.created_at, expires_at, revoked_at, {_IS_ACTIVE}
+    api_key.created_at, expires_at, revoked_at, {_IS_ACTIVE}, api_key.per_day, api_key.per_month
 FROM api_key JOIN app ON app.id = app_id JOIN workspace ON workspace.id = api_key.workspace_id
 WHERE ($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR public_id = $2) ORDER BY api_key.id
 """  # noqa: S608 - as above
@@ -65,14 +73,23 @@ SELECT public_id FROM api_key WHERE app_id = $1 AND environment = $2 AND name = 
 """  # noqa: S608 - as above
 
 _ADD = """
-INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, name, scopes)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, name, scopes, line)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $1)
 """
 
 _INHERIT = """
-INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, name, scopes)
-SELECT $1, workspace_id, app_id, environment, $2, $3, name, scopes FROM api_key WHERE public_id = $4
+INSERT INTO api_key (id, workspace_id, app_id, environment, public_id, digest, name, scopes, line, per_day, per_month)
+SELECT $1, workspace_id, app_id, environment, $2, $3, name, scopes, line, per_day, per_month
+FROM api_key WHERE public_id = $4
 """
+
+# A key that was rotated and its heir have one cap.
+_CAP = f"""
+UPDATE api_key SET per_day = CASE WHEN $2::int IS NULL THEN per_day WHEN $2 >= 0 THEN $2 END,
+    per_month = CASE WHEN $3::int IS NULL THEN per_month WHEN $3 >= 0 THEN $3 END
+WHERE line = (SELECT line FROM api_key WHERE public_id = $1 AND {_IS_ACTIVE})
+RETURNING workspace_id, per_day, per_month
+"""  # noqa: S608 - as above
 
 _END = f"""
 UPDATE api_key SET expires_at = now() + $2::interval WHERE public_id = $1 AND expires_at IS NULL AND {_IS_ACTIVE}
@@ -87,7 +104,8 @@ async def find(pool: Pool, public_id: str) -> KeyRow | None:
     row = await pool.fetchrow(_FIND, public_id)
     if row is None:
         return None
-    return KeyRow(row["workspace_id"], row["app_id"], row["environment"], _scopes(row["scopes"]), row["digest"])
+    whose = row["workspace_id"], row["app_id"], row["environment"]
+    return KeyRow(*whose, _scopes(row["scopes"]), row["digest"], tuple(_caps(row)))
 
 
 async def listed(pool: Pool, *, app: UUID | None = None, only: str | None = None) -> list[KeyView]:
@@ -154,6 +172,31 @@ async def revoke(pool: Pool, public_id: str) -> None:
         await audit.note(connection, audit.CLI, "key.revoked", workspace=workspace, about={"key": public_id})
 
     await in_transaction(pool, work)
+
+
+async def cap(pool: Pool, public_id: str, *, per_day: int | None, per_month: int | None) -> None:
+    """Cap what a key and its heirs may send: None leaves a cap as it is, and less than 0 takes it away.
+
+    Raises:
+        KeyRefusedError: no active key has that public part.
+    """
+
+    async def work(connection: Connection) -> None:
+        row = await connection.fetchrow(_CAP, public_id, per_day, per_month)
+        if row is None:
+            raise KeyRefusedError(f"No key {public_id} is active; `picha keys list` tells which are.")
+        about = {"key": public_id, "per_day": row["per_day"], "per_month": row["per_month"]}
+        await audit.note(connection, audit.CLI, "key.capped", workspace=row["workspace_id"], about=about)
+
+    await in_transaction(pool, work)
+
+
+def _caps(row: asyncpg.Record) -> Iterator[Cap]:
+    for owner, whose, prefix in ((row["line"], "key", ""), (row["workspace_id"], "workspace", "workspace_")):
+        for span in ("day", "month"):
+            most = row[f"{prefix}per_{span}"]
+            if most is not None:
+                yield Cap(owner, whose, span, most)  # type: ignore[arg-type]  # the words above
 
 
 def _scopes(words: Collection[str]) -> frozenset[Scope]:

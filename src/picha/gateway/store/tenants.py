@@ -195,6 +195,24 @@ async def add_app(pool: Pool, ids: Ids, workspace: UUID, name: str) -> App:
     return app
 
 
+_CAP = """
+UPDATE workspace SET per_day = CASE WHEN $2::int IS NULL THEN per_day WHEN $2 >= 0 THEN $2 END,
+    per_month = CASE WHEN $3::int IS NULL THEN per_month WHEN $3 >= 0 THEN $3 END
+WHERE id = $1 RETURNING per_day, per_month
+"""
+
+
+async def cap_workspace(pool: Pool, workspace: UUID, *, per_day: int | None, per_month: int | None) -> None:
+    """Cap what a workspace may send: None leaves a cap as it is, and less than 0 takes it away."""
+
+    async def work(connection: Connection) -> None:
+        row = await connection.fetchrow(_CAP, workspace, per_day, per_month)
+        about = dict(row) if row else {}
+        await audit.note(connection, audit.CLI, "workspace.capped", workspace=workspace, about=about)
+
+    await in_transaction(pool, work)
+
+
 _PUT_ACCOUNT = """
 INSERT INTO account (id, workspace_id, environment, waba_id, meta_app_id, graph_url, access_token, app_secret,
     verify_token)

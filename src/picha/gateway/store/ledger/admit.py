@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.domain.outcomes import HOLD, OnUnknown
-from picha.gateway.store import replays
+from picha.gateway.store import replays, spending
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.replays import Taken
+from picha.gateway.store.spending import Spent
 from picha.images.plan import Policy
 from picha.kit.crashpoints import crashpoint
 
@@ -19,7 +20,7 @@ class NewSend:
 
     With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`. `facts` are what else it
     says, as JSON: its text, and what fills the template `template_id`. With `window_until` it keeps the window open up
-    to then. `taken` is the idempotency key that is taken with it.
+    to then. `taken` is the idempotency key that is taken with it, `spent` for whom it is counted.
     """
 
     id: UUID
@@ -46,6 +47,7 @@ class NewSend:
     window_until: datetime | None = None
     taken: Taken | None = None
     batch_id: UUID | None = None
+    spent: Spent | None = None
 
 
 # A send with a file or without a picture, or whose link Meta fetches, is ready for its number's lane; any other waits
@@ -143,6 +145,7 @@ async def admit(pool: Pool, sends: Sequence[NewSend], *, hold: timedelta = HOLD)
         if new := [send for send in sends if send.id not in late]:
             await write(connection, new, hold)
             await _note_templates(connection, [send for send in new if send.template_id])
+            await spending.add(connection, [send.spent for send in new if send.spent])
         crashpoint("accept_before_commit")
         return late
 

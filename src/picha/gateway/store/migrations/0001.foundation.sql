@@ -4,6 +4,9 @@
 CREATE TABLE workspace (
     id uuid PRIMARY KEY,
     name text NOT NULL,
+    -- How many messages it may send a day and a month, by UTC; null for any number.
+    per_day integer CHECK (per_day >= 0),
+    per_month integer CHECK (per_month >= 0),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -15,7 +18,8 @@ CREATE TABLE app (
 );
 
 -- Only the SHA-256 of a key is kept; public_id finds the row without it. A key that was rotated ends by itself at
--- expires_at; until then it and its heir have one name.
+-- expires_at; until then it and its heir have one name. What they may send a day and a month is counted for both, under
+-- the id of the first of their line.
 CREATE TABLE api_key (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspace,
@@ -25,6 +29,9 @@ CREATE TABLE api_key (
     digest bytea NOT NULL,
     name text NOT NULL DEFAULT '',
     scopes text[] NOT NULL DEFAULT '{send,read,manage}' CHECK (scopes <@ '{send,read,manage}' AND scopes <> '{}'),
+    line uuid NOT NULL,
+    per_day integer CHECK (per_day >= 0),
+    per_month integer CHECK (per_month >= 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
     revoked_at timestamptz
@@ -602,6 +609,15 @@ CREATE TABLE epoch (
     restored_before uuid
 );
 INSERT INTO epoch DEFAULT VALUES;
+
+-- How many messages were accepted for who has a cap (a workspace, or a line of keys), counted by each process for itself.
+CREATE TABLE spend (
+    owner uuid NOT NULL,
+    day date NOT NULL,
+    process uuid NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (owner, day, process)
+);
 
 -- What was answered to an idempotency key. Until the first answer is there, claimed_until says how long it may take.
 CREATE TABLE replay (
