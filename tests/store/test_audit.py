@@ -2,18 +2,22 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 from tests.store.ground import ACCOUNT, PNID, VAULT, Ground
 from tests.store.test_growth import execute
 
+from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.setup import fresh_key
 from picha.gateway.store import audit, endpoints, epochs, keys, numbers, tenants
 from picha.gateway.store.endpoints import NewEndpoint, Whose
 from picha.gateway.store.keys import KeyRefusedError
 from picha.gateway.store.ledger import withdraw
 from picha.gateway.store.pool import Connection, in_transaction
+from picha.gateway.upkeep import restored
+from picha.kit.clock import SystemClock
 from picha.kit.secrets import Secret
 
 YEAR = timedelta(days=365)
@@ -66,6 +70,14 @@ async def test_what_is_done_with_keys_and_numbers_is_noted_with_who_did_it(groun
     assert text[19:] not in said
     assert ACCOUNT.access_token.reveal() not in said
     assert (await audit.verify(ground.pool)).trouble is None
+
+
+async def test_a_confirmation_after_a_restore_is_noted_with_what_it_let_go_on(ground: Ground, tmp_path: Path) -> None:
+    await restored.hold(ground.pool, SystemClock())
+    await restored.confirm(ground.pool, LocalBlobs(tmp_path), sends_waiting=True)
+
+    [row] = await audit.listed(ground.pool, None, most=1)
+    assert (row.deed, row.workspace_id, row.about["sends_waiting"]) == ("restore.confirmed", None, True)
 
 
 async def test_what_is_done_with_webhooks_is_noted_without_a_secret_or_an_address(ground: Ground) -> None:
