@@ -35,6 +35,17 @@ WAMID = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI="
 TELLING = (PHONE, USER, WAMID, "wamid.IN1", "Sheena", "Taj Mahal", "Your receipt", "order-77", "said by Meta")
 
 
+# Each table is one that an erasure goes through, or has no person in it.
+GONE_THROUGH = {
+    "attempt", "blob", "contact", "contact_address", "conversation", "decision", "delivery", "event", "evidence",
+    "file", "message", "notice", "quarantine", "raw_webhook", "replay", "uploaded_media",
+}  # fmt: skip
+IMPERSONAL = {
+    "account", "api_key", "app", "audit", "audit_chain", "conversation_alias", "epoch", "event_gone", "keeper", "lane",
+    "pair", "reading", "sender", "spend", "template", "walk", "walk_late", "webhook", "workspace",
+}  # fmt: skip
+
+
 async def everything(ground: Ground) -> str:
     """Return all rows of all tables as one text, bytes as what they spell."""
     tables = await ground.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
@@ -163,6 +174,14 @@ async def test_no_table_tells_who_it_was_or_what_was_said_and_the_books_still_co
     [noted] = await audit.listed(ground.pool, ground.app.workspace_id, most=1)
     assert (noted.deed, noted.about["messages"], noted.about["conversations"]) == ("person.erased", 2, 1)
     assert (await audit.verify(ground.pool)).trouble is None
+
+
+async def test_every_table_is_gone_through_or_known_to_have_no_person_in_it(ground: Ground) -> None:
+    rows = await ground.pool.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^_?yoyo'"
+    )
+
+    assert {row[0] for row in rows} == GONE_THROUGH | IMPERSONAL
 
 
 async def test_by_the_user_id_as_much_goes_as_by_the_phone(ground: Ground, tmp_path: Path) -> None:
