@@ -37,12 +37,12 @@ TELLING = (PHONE, USER, WAMID, "wamid.IN1", "Sheena", "Taj Mahal", "Your receipt
 
 # Each table is one that an erasure goes through, or has no person in it.
 GONE_THROUGH = {
-    "attempt", "blob", "contact", "contact_address", "conversation", "decision", "delivery", "event", "evidence",
-    "file", "message", "notice", "quarantine", "raw_webhook", "replay", "uploaded_media",
+    "attempt", "batch_recipient", "blob", "contact", "contact_address", "conversation", "decision", "delivery", "event",
+    "evidence", "file", "message", "notice", "quarantine", "raw_webhook", "replay", "uploaded_media",
 }  # fmt: skip
 IMPERSONAL = {
-    "account", "api_key", "app", "audit", "audit_chain", "conversation_alias", "epoch", "event_gone", "keeper", "lane",
-    "pair", "reading", "sender", "spend", "template", "walk", "walk_late", "webhook", "workspace",
+    "account", "api_key", "app", "audit", "audit_chain", "batch", "conversation_alias", "epoch", "event_gone", "keeper",
+    "lane", "pair", "reading", "sender", "spend", "template", "walk", "walk_late", "webhook", "workspace",
 }  # fmt: skip
 
 
@@ -161,7 +161,8 @@ async def test_no_table_tells_who_it_was_or_what_was_said_and_the_books_still_co
     assert OTHER in left
     assert "wamid.IN2" in left
     assert went == {
-        "cancelled": 0, "messages": 2, "pictures": 1, "webhooks": 1, "quarantined": 2, "notices": 1, "answers": 1,
+        "cancelled": 0, "messages": 2, "pictures": 1, "recipients": 0, "webhooks": 1, "quarantined": 2, "notices": 1,
+        "answers": 1,
     }  # fmt: skip
     with pytest.raises(BlobMissing):
         await blobs_at(tmp_path).get(file.digest)
@@ -182,6 +183,38 @@ async def test_every_table_is_gone_through_or_known_to_have_no_person_in_it(grou
     )
 
     assert {row[0] for row in rows} == GONE_THROUGH | IMPERSONAL
+
+
+async def test_their_places_in_batches_are_emptied_and_refused_where_their_turn_had_not_come(
+    ground: Ground, tmp_path: Path
+) -> None:
+    sent, _ = await shared_past(ground, tmp_path)
+    batch = ground.ids.uuid()
+    await ground.pool.execute(
+        "INSERT INTO batch (id, workspace_id, app_id, environment, image_policy, is_high, on_unknown, total, upto,"
+        " accepted, created_at) VALUES ($1, $2, $3, 'test', 'auto', false, 'hold', 4, 1, 1, now())",
+        *(batch, ground.app.workspace_id, ground.app.app_id),
+    )
+    thread = await ground.pool.fetchval("SELECT conversation_id FROM message WHERE id = $1", sent)
+    await ground.pool.execute(
+        "INSERT INTO batch_recipient (batch_id, place, recipient, conversation_id, caption, message_id) VALUES"
+        " ($1, 0, $2, NULL, NULL, $4), ($1, 1, $2, NULL, 'Dear Sheena', NULL),"
+        " ($1, 2, NULL, $5, 'Dear Sheena', NULL), ($1, 3, $3, NULL, 'Dear all', NULL)",
+        *(batch, PHONE, OTHER, sent, thread),
+    )
+
+    went = await erase(ground, tmp_path)
+
+    rows = await ground.pool.fetch("SELECT recipient, caption, message_id, code FROM batch_recipient ORDER BY place")
+    assert [tuple(row) for row in rows] == [
+        (None, None, sent, None),
+        (None, None, None, "CANCELLED"),
+        (None, None, None, "CANCELLED"),
+        (OTHER, "Dear all", None, None),
+    ]
+    assert went["recipients"] == 3
+    assert await ground.pool.fetchval("SELECT refused FROM batch") == 2
+    assert set((await erase(ground, tmp_path)).values()) == {0}
 
 
 async def test_by_the_user_id_as_much_goes_as_by_the_phone(ground: Ground, tmp_path: Path) -> None:

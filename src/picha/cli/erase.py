@@ -22,6 +22,7 @@ _WORDS = {
     "messages": "messages are emptied of all but the fact that they were sent or came",
     "pictures": "pictures of theirs; what others got, too, stays",
     "waiting": "sends to them are cancelled",
+    "recipients": "recipients of batches; those whose turn has not come are refused",
     "webhooks": "webhook bodies that name them are emptied",
     "quarantined": "items in quarantine that name them",
     "notices": "notices that name them",

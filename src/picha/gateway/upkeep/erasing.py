@@ -30,7 +30,7 @@ class EraseRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A person, and how much is kept of them: messages, their pictures, waiting sends, and each of `TRACES`."""
+    """A person, and how much is kept of them: messages, pictures, waiting sends, places in batches, and `TRACES`."""
 
     person: Known
     counts: Mapping[str, int]
@@ -46,6 +46,7 @@ async def look(pool: Pool, workspace: UUID, *, phone: str | None = None, user_id
     person = await people.known(pool, workspace, phone=phone, user_id=user_id)
     kept = await people.kept(pool, person)
     counts = {"messages": kept.messages, "pictures": kept.pictures, "waiting": kept.waiting}
+    counts["recipients"] = await _recipients(pool, person, await people.threads(pool, person), lets_go=False)
     counts |= {what: await people.traces(pool, person, what, lets_go=False) for what in TRACES}
     return Found(person, counts)
 
@@ -70,6 +71,8 @@ async def erase(
     person = found.person
     threads = await people.threads(pool, person)
     of = person.contacts, threads
+    # First, so that no batch goes on to them meanwhile.
+    recipients = await _recipients(pool, person, threads, lets_go=True)
     went = Counter({"cancelled": await ledger.cancel(pool, *of), "messages": 0, "pictures": 0})
     for is_last in (*[False] * int(patience_s / _LOOK_S), True):
         went.update(await _messages(pool, found, threads, told))
@@ -86,10 +89,16 @@ async def erase(
     # What was on its way into their threads while they were closed.
     went["cancelled"] += await ledger.cancel(pool, *of)
     went.update(await _messages(pool, found, threads, told))
+    went["recipients"] = recipients + await _recipients(pool, person, threads, lets_go=True)
     for what in TRACES:
         went[what] = await people.traces(pool, person, what, lets_go=True)
     await _sweep(pool, blobs, clock)
     return went
+
+
+async def _recipients(pool: Pool, person: Known, threads: list[UUID], *, lets_go: bool) -> int:
+    of = person.workspace_id, person.contacts, threads
+    return await ledger.recipients(pool, *of, words=person.words, lets_go=lets_go)
 
 
 async def _messages(

@@ -11,7 +11,7 @@ from uuid import UUID
 from picha.gateway.domain.outcomes import CANCELLED
 from picha.gateway.store import audit, retention
 from picha.gateway.store.ledger import turns, withdraw
-from picha.gateway.store.pool import Connection, Pool, in_transaction
+from picha.gateway.store.pool import Connection, Pool, in_transaction, take_longer
 
 _MOST = 200
 
@@ -80,6 +80,30 @@ WITH named AS (
 SELECT count(*) FROM named
 """
 
+# Recipients of batches, as they were asked for. One that is not looked at yet is refused, and counted so. The batches
+# are locked before, so that a worker which goes on with one waits, or is waited for.
+_LISTED = """
+SELECT batch_id, place, message_id IS NULL AND code IS NULL AS is_open,
+    num_nonnulls(recipient, one.caption, client_reference) > 0 AS is_telling
+FROM batch_recipient AS one JOIN batch ON batch.id = batch_id
+WHERE workspace_id = $1 AND (recipient = ANY($2::text[])
+    OR conversation_id = ANY(ARRAY(SELECT id FROM conversation WHERE contact_id = ANY($4)))
+    OR message_id = ANY(ARRAY(SELECT id FROM message WHERE message.conversation_id = ANY($3) AND contact_id = ANY($4))))
+"""
+_LOCK_BATCHES = "SELECT FROM batch WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+_UNLIST = """
+WITH told AS (SELECT * FROM unnest($1::uuid[], $2::int[]) AS told (batch_id, place)), gone AS (
+    UPDATE batch_recipient AS one SET recipient = NULL, caption = NULL, client_reference = NULL, detail = NULL,
+        code = CASE WHEN one.message_id IS NULL THEN coalesce(one.code, $3) END
+    FROM told WHERE one.batch_id = told.batch_id AND one.place = told.place
+), refused AS (
+    SELECT batch_id, count(*) AS number FROM batch_recipient AS one JOIN told USING (batch_id, place)
+    WHERE one.message_id IS NULL AND one.code IS NULL GROUP BY batch_id
+)
+UPDATE batch SET refused = refused + number FROM refused WHERE id = refused.batch_id
+"""
+_UNLIST_S = 60
+
 _OWN = "SELECT id FROM conversation WHERE contact_id = ANY($1) ORDER BY id FOR UPDATE"
 _WITHDRAW = withdraw.of_chosen(
     "SELECT id FROM message WHERE conversation_id = ANY($5) AND contact_id = ANY($4) AND is_outbound AND"  # noqa: S608
@@ -121,6 +145,30 @@ async def cancel(pool: Pool, contacts: Sequence[UUID], threads: Sequence[UUID]) 
 
 
 _ERASED = (CANCELLED, "Cancelled", "It was taken back because the recipient was erased.")
+
+
+async def recipients(
+    pool: Pool,
+    workspace: UUID,
+    contacts: Sequence[UUID],
+    threads: Sequence[UUID],
+    *,
+    words: Sequence[str],
+    lets_go: bool,
+) -> int:
+    """Count where these people are recipients of batches, and take them out if asked to; return how many places."""
+    asked = workspace, words, threads, contacts
+
+    async def work(connection: Connection) -> int:
+        await take_longer(connection, _UNLIST_S)
+        rows = await connection.fetch(_LISTED, *asked, timeout=_UNLIST_S)
+        if lets_go and rows:
+            await connection.execute(_LOCK_BATCHES, list({row["batch_id"] for row in rows}))
+            places = [row["batch_id"] for row in rows], [row["place"] for row in rows]
+            await connection.execute(_UNLIST, *places, CANCELLED)
+        return sum(row["is_telling"] or row["is_open"] for row in rows)
+
+    return await in_transaction(pool, work)
 
 
 async def sending(pool: Pool, contacts: Sequence[UUID], threads: Sequence[UUID]) -> int:
