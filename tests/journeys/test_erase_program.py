@@ -8,7 +8,8 @@ from tests.journeys.terminal import typed
 from tests.journeys.test_doctor_command import picha_command
 from tests.journeys.test_keys_program import done, refused
 
-MESSAGES = "/v1/whatsapp/messages"
+# Other tests of the same house make workspaces of their own.
+HERE = ("--workspace", "Default")
 
 
 async def test_a_customer_is_erased_and_their_pictures_with_them_while_another_is_not(picha: Talk) -> None:
@@ -20,16 +21,16 @@ async def test_a_customer_is_erased_and_their_pictures_with_them_while_another_i
     await picha.becomes(sent, "read")
     home = ("--home", str(picha.house.home))
 
-    [would] = await done(picha, "erase", "--phone", f"+{customer}", "--dry-run")
+    [would] = await done(picha, "erase", *HERE, "--phone", f"+{customer}", "--dry-run")
     assert (would["is_known"], would["is_erased"], would["messages"]) == (True, False, 2)
     assert would["webhooks"] > 0
     assert (await picha.message(sent))["content"]["caption"] == "Yours"
     question = "Erase all of that for ever?"
-    code, shown = await typed("erase", "--phone", customer, *home, answers=[(question, "n")])
+    code, shown = await typed("erase", *HERE, "--phone", customer, *home, answers=[(question, "n")])
     assert (code, "messages are emptied" in shown) == (1, True)
     assert (await picha.message(sent))["content"]["caption"] == "Yours"
 
-    [went] = await done(picha, "erase", "--phone", customer)
+    [went] = await done(picha, "erase", *HERE, "--phone", customer)
 
     assert (went["is_erased"], went["messages"]) == (True, 2)
     left = await picha.message(sent)
@@ -46,9 +47,9 @@ async def test_a_customer_is_erased_and_their_pictures_with_them_while_another_i
     assert (await picha.api("GET", kept["content"]["url"])).status == 200
     refusal = await picha.send(to=customer, media_url="https://example.com/a.jpg")
     assert refusal.status in {404, 409, 422}
-    again = await done(picha, "erase", "--phone", customer)
+    again = await done(picha, "erase", *HERE, "--phone", customer)
     assert again[0]["is_known"] is False
-    code, out, _ = await picha_command("erase", "--phone", customer, *home)
+    code, out, _ = await picha_command("erase", *HERE, "--phone", customer, *home)
     assert (code, out) == (0, "Nothing is kept of that person.\n")
     [row] = await done(picha, "audit", "list", "--limit", "1")
     assert (row["deed"], customer in str(row)) == ("person.erased", False)
@@ -59,7 +60,7 @@ async def test_a_customer_is_erased_and_their_pictures_with_them_while_another_i
 async def test_who_was_erased_and_writes_again_begins_anew(picha: Talk) -> None:
     customer = picha.stranger()
     former = await picha.hear(customer)
-    await done(picha, "erase", "--phone", customer)
+    await done(picha, "erase", *HERE, "--phone", customer)
 
     again = await picha.hear(customer)
 
@@ -77,7 +78,7 @@ async def test_what_waits_for_a_paused_number_is_cancelled(picha: Talk) -> None:
     await picha.api("POST", f"/v1/whatsapp/senders/{sender['id']}/pause")
     try:
         sent = (await picha.send(to=customer, file_id=file_id, caption="Too late")).data["message_id"]
-        [went] = await done(picha, "erase", "--phone", customer)
+        [went] = await done(picha, "erase", *HERE, "--phone", customer)
     finally:
         await picha.api("POST", f"/v1/whatsapp/senders/{sender['id']}/resume")
 

@@ -9,6 +9,8 @@ from tests.journeys.running import Talk, picture
 from tests.journeys.test_doctor_command import picha_command
 from tests.journeys.test_keys_program import done, refused
 
+# Other tests of the same house make workspaces of their own.
+HERE = ("--workspace", "Default")
 HOSTILE = '<script>alert("x")</script> & "quoted"'
 
 
@@ -25,7 +27,7 @@ async def test_what_is_kept_of_a_customer_is_in_the_archive_as_the_api_shows_it(
     sent = (await picha.send(to=customer, file_id=file_id, caption="Yours")).data["message_id"]
     await picha.becomes(sent, "read")
 
-    [told] = await done(picha, "export", "--phone", f"+{customer}", "-o", str(out))
+    [told] = await done(picha, "export", *HERE, "--phone", f"+{customer}", "-o", str(out))
 
     assert (told["messages"], told["pictures"], told["missing"]) == (2, 2, 0)
     assert out.stat().st_mode & 0o777 == 0o600
@@ -57,23 +59,23 @@ async def test_an_archive_takes_no_other_file_s_place_and_nothing_is_left_of_one
 ) -> None:
     customer, out = picha.stranger(), tmp_path / "them.zip"
 
-    assert "Nothing is kept" in await refused(picha, "export", "--phone", customer, "-o", str(out))
+    assert "Nothing is kept" in await refused(picha, "export", *HERE, "--phone", customer, "-o", str(out))
     assert names(tmp_path) == []
     await picha.hear(customer)
     out.write_text("mine")
-    assert "already" in await refused(picha, "export", "--phone", customer, "-o", str(out))
+    assert "already" in await refused(picha, "export", *HERE, "--phone", customer, "-o", str(out))
     assert out.read_text() == "mine"
     nowhere = str(tmp_path / "nowhere" / "a.zip")
-    assert "cannot be written" in await refused(picha, "export", "--phone", customer, "-o", nowhere)
+    assert "cannot be written" in await refused(picha, "export", *HERE, "--phone", customer, "-o", nowhere)
 
 
 async def test_after_an_erasure_nothing_is_left_to_export(picha: Talk, tmp_path: Path) -> None:
     customer = picha.stranger()
     await picha.hear(customer)
-    await done(picha, "erase", "--phone", customer)
+    await done(picha, "erase", *HERE, "--phone", customer)
 
     out = str(tmp_path / "them.zip")
-    assert "Nothing is kept" in await refused(picha, "export", "--phone", customer, "-o", out)
+    assert "Nothing is kept" in await refused(picha, "export", *HERE, "--phone", customer, "-o", out)
 
 
 @pytest.mark.parametrize("words", [(), ("--phone", "1", "-o", "a.zip"), ("--phone", "16505551234"), ("-o", "a.zip")])
