@@ -51,7 +51,7 @@ fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
 
 test: check ## Everything: check, then store, journeys and proofs against real programs
-	@$(BIN)/pytest -q -n 4 --dist worksteal tests/store tests/journeys tests/proofs
+	@$(BIN)/pytest -q -n 4 --dist worksteal tests/proofs tests/journeys tests/store
 	@$(MAKE) --no-print-directory docs
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]
@@ -69,7 +69,7 @@ clients: $(DEVELOPMENT) ## The npm clients of docs/how-to-sandbox.md, run for re
 	@$(BIN)/pytest -q tests/journeys/test_how_to_sandbox.py tests/journeys/test_sandbox_clients.py
 
 SOAKED := journeys/test_sandbox_fuzz journeys/test_sandbox_schema journeys/test_sandbox_oracle unit/test_images_fuzz \
-	store/test_simulation proofs/test_random_kills proofs/test_deliveries
+	store/test_simulation proofs/test_crash_points proofs/test_random_kills proofs/test_deliveries
 SEEDS ?= 50000
 CYCLES ?= 50
 MINUTES ?= 10

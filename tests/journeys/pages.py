@@ -76,6 +76,8 @@ async def terminal(folder: Path, **settings: str) -> AsyncIterator[Terminal]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        # A list is one line of JSON.
+        limit=16 * 1024 * 1024,
     )
     try:
         yield Terminal(process)

@@ -7,17 +7,32 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from tests.journeys.pages import DOCS, blocks, moved, settle_in, terminal
-from tests.journeys.running import Talk, picture, until
+from tests.journeys.running import House, Talk, picture, raised, talking, until
 from tests.journeys.test_doctor_command import account_of
 
 CUSTOMER = "16505551234"
 FOLLOWING = ("how-to-receive-photos.md", "receive.py"), ("how-to-answer-photo.md", "answer.py")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A product that only readers of these pages have used: with one workspace, and customers that nobody has met."""
+    with raised(tmp_path_factory.mktemp("readers") / "home") as house:
+        yield house
+
+
+@pytest.fixture
+async def picha(house: House) -> AsyncIterator[Talk]:
+    """A caller to the readers' product."""
+    async with talking(house) as talk:
+        await until(talk.total)
+        yield talk
 
 
 @pytest.fixture

@@ -22,14 +22,19 @@ def sail(tmp_path: Path, database: str) -> Callable[..., AbstractAsyncContextMan
 
 
 @pytest.fixture
-def kept_in(tmp_path: Path) -> Callable[[str], Any]:
-    """Say with which settings pictures are kept in a `folder` or a `bucket`, and keep its server for so long."""
+def kept_in(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """Say with which settings pictures are kept in a `folder` or a `bucket`, and keep its server for so long.
+
+    What is proved with a folder in every run of the tests is proved with a bucket by `make soak`.
+    """
 
     @contextmanager
     def keeping(place: str) -> Iterator[Mapping[str, str]]:
         if place == "folder":
             yield {}
             return
+        if not request.config.getoption("--cycles"):
+            pytest.skip("`make soak` walks with the pictures in a bucket")
         with s3_server(tmp_path / "s3.log") as address:
             new_bucket(address, "pictures")
             yield settings_of(address, "pictures")
