@@ -1,6 +1,6 @@
 """A database that was put back to an earlier state is seen, whoever runs, and nothing is sent until it is confirmed."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,35 @@ async def test_who_starts_on_a_database_that_is_behind_its_note_sends_nothing(
     assert epoch.restored_at is not None
     # The note stays what it was, so that whoever starts next sees the same.
     assert await blobs.noted(epoch.name) == b"5"
+
+
+class Crossed(LocalBlobs):
+    """Somebody else beats whenever a note is about to be read, and once more when it has been."""
+
+    beat: Callable[[], Awaitable[None]]
+
+    async def noted(self, name: str) -> bytes | None:
+        await self.beat()
+        found = await super().noted(name)
+        await self.beat()
+        return found
+
+
+@pytest.mark.parametrize("who", [worker, api])
+async def test_who_starts_at_the_moment_in_which_another_beats_sees_no_backup_in_that(
+    ground: Ground, tmp_path: Path, who: Callable[[Ground, Blobs], Watch]
+) -> None:
+    blobs = Crossed(tmp_path / "blobs")
+    other = worker(ground, LocalBlobs(tmp_path / "blobs"))
+    await other.once()
+    blobs.beat = other.once
+    watch = who(ground, blobs)
+
+    await beats(watch, 2)
+    standing = await restored.stand(ground.pool, blobs)
+
+    assert watch.may_send()
+    assert standing.noted <= standing.epoch.value
 
 
 async def test_who_runs_while_the_database_is_put_back_sends_nothing_more(ground: Ground, blobs: LocalBlobs) -> None:

@@ -62,8 +62,8 @@ class Watch:
             await self.blobs.note(epoch.name, str(epoch.value).encode())
 
     async def _look_at_note(self) -> None:
-        epoch = await epochs.read(self.pool)
-        if self.is_told_restored or epoch.value < await _noted(self.blobs, epoch):
+        epoch, noted = await _read(self.pool, self.blobs)
+        if self.is_told_restored or epoch.value < noted:
             epoch = await self._hold()
         self.known = epoch.value
         self._has_looked = True
@@ -111,8 +111,14 @@ async def _try(watch: Watch) -> None:
         logger("upkeep").warning("the epoch could not be looked at", error=type(error).__name__)
 
 
-async def _noted(blobs: Blobs, epoch: Epoch) -> int:
-    return int(await blobs.noted(epoch.name) or 0)
+async def _read(pool: Pool, blobs: Blobs) -> tuple[Epoch, int]:
+    """Return the epoch and the note of it.
+
+    The note is read first. What is noted was in the database before, so that a worker who lets the number grow at this
+    very moment is not taken for a database that was put back.
+    """
+    noted = int(await blobs.noted((await epochs.read(pool)).name) or 0)
+    return await epochs.read(pool), noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +132,9 @@ class Standing:
 
 async def stand(pool: Pool, blobs: Blobs) -> Standing:
     """Return whether the database was put back, and how much hangs on it."""
-    epoch = await epochs.read(pool)
+    epoch, noted = await _read(pool, blobs)
     waited = await doubt.count(pool, epoch.restored_before) if epoch.restored_before is not None else 0
-    return Standing(epoch, await _noted(blobs, epoch), waited)
+    return Standing(epoch, noted, waited)
 
 
 async def hold(pool: Pool, clock: Clock) -> bool:
