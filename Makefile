@@ -51,7 +51,7 @@ fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
 
 test: check ## Everything: check, then store, journeys and proofs against real programs
-	@$(BIN)/pytest -q -n 4 --dist worksteal tests/proofs tests/journeys tests/store
+	@$(BIN)/pytest -q -n 5 --dist worksteal tests/proofs tests/journeys tests/store
 	@$(MAKE) --no-print-directory docs
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]

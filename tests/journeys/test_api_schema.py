@@ -96,5 +96,7 @@ def check(house: House, schema: Any, call: Operation, things: dict[str, str]) ->
     def run(case: Case[Any]) -> None:
         answer = case.call(base_url=house.ready.api_url, headers=headers, timeout=PATIENCE_S)
         case.validate_response(answer, checks=checks, headers=headers)
+        # A handler that raised is answered 503, too, and in these words.
+        assert b"Something went wrong here" not in answer.content, case.as_curl_command()
 
     run()

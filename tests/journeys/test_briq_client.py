@@ -148,10 +148,22 @@ async def test_refusals_arrive_as_the_clients_errors_with_code_and_status(picha:
     with pytest.raises(BriqAPIError) as missing:
         await asyncio.to_thread(client.whatsapp.get_status, "00000000-0000-0000-0000-000000000000")
     assert (missing.value.code, missing.value.status_code) == ("MESSAGE_NOT_FOUND", 404)
-    with pytest.raises(BriqAPIError) as later:
-        await asyncio.to_thread(client.whatsapp.send_video, to=picha.stranger(), media_url="https://example.com/a.mp4")
-    assert not isinstance(later.value, BriqValidationError)
-    assert (later.value.code, later.value.status_code) == ("NOT_IMPLEMENTED", 501)
+
+
+async def test_kinds_that_are_not_sent_yet_are_refused_with_a_sentence(picha: Talk, client: briq.Client) -> None:
+    api: Any = client.whatsapp
+    others: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (api.send_video, {"media_url": "https://example.com/a.mp4", "caption": "Look", "size_bytes": 16_777_216}),
+        (api.send_document, {"media_url": "https://example.com/a.pdf", "filename": "a.pdf"}),
+        (api.send_audio, {"media_url": "https://example.com/a.ogg"}),
+        (api.send_interactive, {"interactive": {"type": "button"}}),
+    )
+    for send, body in others:
+        with pytest.raises(BriqAPIError) as later:
+            await asyncio.to_thread(send, to=picha.stranger(), **body)
+        assert not isinstance(later.value, BriqValidationError)
+        assert (later.value.code, later.value.status_code) == ("NOT_IMPLEMENTED", 501)
+        assert "images, texts and templates" in later.value.errors[0]["message"]
 
 
 async def test_a_wrong_key_is_the_clients_auth_error(picha: Talk) -> None:

@@ -206,6 +206,16 @@ async def test_at_a_terminal_secrets_are_asked_for_and_shown_to_nobody(picha: Ta
     assert await account_of(picha.house) == account
 
 
+@pytest.mark.parametrize("where", [(), ("--graph-url", "https://graph.facebook.com/v25.0")])
+async def test_a_test_number_is_no_number_of_metas(where: tuple[str, ...]) -> None:
+    words = ("senders", "add", "--test", "--waba-id", "1", "--phone-number-id", "2", "--app-id", "3", *where)
+
+    code, out, err = await picha_command(*words)
+
+    assert (code, out) == (2, "")
+    assert "sandbox" in err
+
+
 async def test_whether_a_number_is_live_must_be_said() -> None:
     code, _, err = await picha_command("senders", "add", "--waba-id", "1", "--phone-number-id", "2", "--app-id", "3")
 

@@ -21,7 +21,8 @@ from picha.gateway.pictures.intake import Album
 from picha.gateway.sending.accept import Accept
 from picha.gateway.sending.backlog import Backlog
 from picha.gateway.sending.batching import CHUNK, Batching, end
-from picha.gateway.store import batches, lanes
+from picha.gateway.setup import fresh_key
+from picha.gateway.store import batches, keys, lanes, tenants
 from picha.gateway.store.batches import BatchView, NewBatch, Recipient
 from picha.gateway.store.ledger import doubt, withdraw
 from picha.images.workers import Workshop
@@ -163,6 +164,50 @@ async def test_a_batch_waits_while_its_number_is_full_and_refuses_nobody_for_it(
     await steps(await worker(ground, limit_s=10))
     view = await seen(ground, batch)
     assert (view.accepted, view.detail) == (3, None)
+
+
+async def test_batches_go_as_far_as_their_cap_lets_them_are_counted_and_wait_for_more(
+    ground: Ground, people: list[str]
+) -> None:
+    _, key = fresh_key("test")
+    await keys.add(ground.pool, ground.ids, ground.app, key)
+    await keys.cap(ground.pool, key.public_id, per_day=4, per_month=None)
+    kept = [await keep(ground, people, key=key.public_id) for _ in range(2)]
+    free = await keep(ground, people)
+    work = await worker(ground)
+
+    # Side by side, as a lane does it.
+    await asyncio.gather(*(work.perform(piece) for piece in await work.due(())))
+    await steps(work)
+
+    views = [await seen(ground, one) for one in kept]
+    assert (sorted(one.accepted for one in views), [one.refused for one in views]) == ([1, 3], [0, 0])
+    assert await count(ground, "message WHERE batch_id IS NOT NULL") == 4 + 3
+    assert await ground.pool.fetchval("SELECT sum(count) FROM spend") == 4
+    [waiting] = [one for one in views if one.accepted == 1]
+    assert "4 messages a day" in (waiting.detail or "")
+    assert (await seen(ground, free)).accepted == 3
+    assert await steps(work) == 0
+
+    await keys.cap(ground.pool, key.public_id, per_day=5, per_month=None)
+    await ground.pool.execute("UPDATE batch SET due_at = now() WHERE due_at IS NOT NULL")
+    await steps(work)
+    assert [(await seen(ground, one)).accepted for one in kept if one == waiting.id] == [2]
+    await keys.revoke(ground.pool, key.public_id)
+    await ground.pool.execute("UPDATE batch SET due_at = now() WHERE due_at IS NOT NULL")
+    await steps(work)
+    assert (await seen(ground, waiting.id)).accepted == 2, "a key that was revoked has its caps all the same"
+
+
+async def test_a_workspace_that_may_send_nothing_sends_no_batch(ground: Ground, people: list[str]) -> None:
+    batch = await keep(ground, people)
+    await tenants.cap_workspace(ground.pool, ground.app.workspace_id, per_day=None, per_month=0)
+
+    await steps(await worker(ground))
+
+    view = await seen(ground, batch)
+    assert (view.upto, view.accepted, view.refused) == (0, 0, 0)
+    assert "0 messages a month" in (view.detail or "")
 
 
 async def test_a_worker_that_looked_before_a_batch_was_cancelled_accepts_nobody_after(

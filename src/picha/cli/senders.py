@@ -111,6 +111,8 @@ def add(
     from picha.gateway.store.vault import Vault, read_ring  # noqa: PLC0415 - as above
     from picha.kit.ids import Ids  # noqa: PLC0415 - as above
 
+    if not live and (graph_url is None or urlsplit(graph_url).hostname == urlsplit(META_URL).hostname):
+        raise typer.BadParameter("a test number is a sandbox's: name that with --graph-url; Meta's numbers are --live")
     environment = "live" if live else "test"
     account = NewAccount(
         environment=environment,

@@ -236,6 +236,7 @@ def _new(call: Call, asked: _Asked, known: Once | None, policy: Policy) -> NewBa
         created_at=call.services.clock.now(),
         recipients=[_recipient(one) for one in asked.recipients],
         taken=Taken(caller.workspace_id, caller.environment, known, _STATUS, answer) if known else None,
+        key=caller.key,
     )
 
 

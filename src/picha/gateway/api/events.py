@@ -89,7 +89,8 @@ async def _frames(call: Call, caller: Caller, cursor: Cursor | None) -> AsyncIte
         while not feed.stopping.is_set():
             ring.clear()
             try:
-                if await call.services.keys.identify(key) != caller:
+                found = await call.services.keys.identify(key)
+                if found is None or found.key != caller.key:
                     return
                 part = await _part(call, caller, cursor, _STREAM_PAGE)
             except TooOftenError:

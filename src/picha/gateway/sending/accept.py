@@ -1,5 +1,6 @@
 """Accept sends in batches: one read, pure decisions, one fsynced write, and only then the answer."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
@@ -65,6 +66,8 @@ class Accept:
         self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
         self._backlog, self._template_window = backlog, template_window
         self._budget = Budget(pool, clock, ids.uuid())
+        # Held from planning sends that have caps until they are written and noted: else two plans spend the same.
+        self.counting = asyncio.Lock()
         self.group: GroupCommit[Send, Receipt | Refusal] = GroupCommit(self._batch)
 
     async def send(self, command: Send) -> Receipt | Refusal:
@@ -92,6 +95,10 @@ class Accept:
             self._send(command, one, _receipt(self._ids.uuid(), one)) if isinstance(one, Admitted) else one
             for command, one in zip(commands, decided, strict=True)
         ]
+
+    def note(self, sends: Sequence[NewSend]) -> None:
+        """Take note of planned sends that were written."""
+        self._budget.note([send.spent for send in sends if send.spent])
 
     async def survey(self, command: Send) -> Sender | Refusal:
         """Return the number from which a send would leave, unless it or the picture cannot be used."""

@@ -37,7 +37,8 @@ _MOST = 16
 _BACKLOG_WAIT_S = 60
 # How long is waited for what is ours to mend, a crowded workshop or a blob store that is away.
 _OURS = timedelta(seconds=5)
-_FULL = "BACKLOG_FULL"
+# What passes by itself: the batch waits for it, where a single send is refused.
+_FULL, _CAPPED = "BACKLOG_FULL", "RATE_LIMITED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class Batching:
             await end(self.pool, batch.id)
         elif batch.file_id is None:
             await self._bring(batch)
+        elif batch.caps:
+            async with self.accept.counting:
+                await self._take_in(batch)
         else:
             await self._take_in(batch)
         return Landing.MUTE
@@ -94,11 +98,11 @@ class Batching:
             crashpoint("batch_picture_after_commit")
 
     async def _take_in(self, batch: DueBatch) -> None:
-        """Accept the next recipients, up to the first whose number has more to send than it can in time."""
+        """Accept the next recipients, up to the first for whom there is no room: at its number, or under a cap."""
         chunk = await batches.following(self.pool, batch, most=CHUNK)
         open_ones = [one for one in chunk if not one.is_refused]
         planned = await self.accept.plan([_command(batch, one) for one in open_ones]) if open_ones else []
-        full = next((one for one in planned if isinstance(one, Refusal) and one.code == _FULL), None)
+        full = next((one for one in planned if isinstance(one, Refusal) and one.code in {_FULL, _CAPPED}), None)
         if full is not None:
             place = planned.index(full)
             upto = open_ones[place].place
@@ -110,11 +114,15 @@ class Batching:
             upto = chunk[-1].place + 1 if chunk else batch.total
         decided = [_enlisted(one, plan) for one, plan in zip(open_ones, planned, strict=True)]
         if await enlist.enlist(self.pool, batch, decided, upto=upto, hold=self.hold):
-            ACCEPTED.inc(sum(one.send is not None for one in decided))
+            sends = [one.send for one in decided if one.send]
+            self.accept.note(sends)
+            ACCEPTED.inc(len(sends))
 
     async def _wait(self, batch: DueBatch, full: Refusal) -> None:
         wait_s = min(full.retry_after_s or 1, _BACKLOG_WAIT_S)
         why = "More waits for the number than it can send in time; the batch goes on when it can."
+        if full.code == _CAPPED:
+            why = f"{full.message} The batch goes on then."
         await batches.later(self.pool, batch, timedelta(seconds=wait_s), why)
 
 
@@ -142,6 +150,7 @@ def _command(batch: DueBatch, one: Waiting) -> Send:
         is_high=batch.is_high,
         on_unknown=batch.on_unknown,
         batch_id=batch.id,
+        caps=batch.caps,
     )
 
 

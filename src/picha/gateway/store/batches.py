@@ -4,13 +4,15 @@ What becomes of a recipient is written by the ledger, with the message (`ledger.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from picha.gateway.domain.caps import Cap
 from picha.gateway.domain.outcomes import OnUnknown
 from picha.gateway.store import replays
+from picha.gateway.store.keys import caps_of
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.replays import Taken
 from picha.gateway.store.walks import Step
@@ -19,8 +21,8 @@ from picha.kit.crashpoints import crashpoint
 
 _KEEP = """
 INSERT INTO batch (id, workspace_id, app_id, environment, sender, sender_id, media_url, file_id, caption, image_policy,
-    is_high, on_unknown, expires_at, total, refused, created_at, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, clock_timestamp())
+    is_high, on_unknown, expires_at, total, refused, created_at, key, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, clock_timestamp())
 """
 _LIST = """
 INSERT INTO batch_recipient (batch_id, place, recipient, conversation_id, caption, client_reference, code, detail,
@@ -29,11 +31,15 @@ SELECT $1, row.* FROM unnest($2::int[], $3::text[], $4::uuid[], $5::text[], $6::
     $9::text[]) AS row
 """
 _RING = "SELECT pg_notify('picha_batch', '')"
-# Whose turn was the longest ago comes first, so that batches of a workspace go on side by side.
+# Whose turn was the longest ago comes first, so that batches of a workspace go on side by side. The caps are as they
+# are now; those of a key that was rotated or revoked are its line's.
 _DUE = """
-SELECT id, workspace_id, app_id, environment, sender, sender_id, media_url, file_id, caption, image_policy, is_high,
-    on_unknown, expires_at, total, upto, tries, cancelled_at IS NOT NULL
-FROM batch WHERE workspace_id = $1 AND due_at <= now() AND id <> ALL($2::uuid[]) ORDER BY due_at LIMIT $3
+SELECT batch.id, batch.workspace_id, batch.app_id, batch.environment, sender, sender_id, media_url, file_id, caption,
+    image_policy, is_high, on_unknown, batch.expires_at, total, upto, tries, cancelled_at IS NOT NULL,
+    line, api_key.per_day, api_key.per_month,
+    workspace.per_day AS workspace_per_day, workspace.per_month AS workspace_per_month
+FROM batch JOIN workspace ON workspace.id = batch.workspace_id LEFT JOIN api_key ON public_id = batch.key
+WHERE batch.workspace_id = $1 AND due_at <= now() AND batch.id <> ALL($2::uuid[]) ORDER BY due_at LIMIT $3
 """
 _NEXT = """
 SELECT place, recipient, conversation_id, caption, client_reference, code IS NOT NULL
@@ -100,7 +106,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A batch to be kept, with what all its messages have in common; `taken` is the idempotency key taken with it."""
+    """A batch to be kept, with what all its messages have in common; `taken` is the idempotency key taken with it.
+
+    `key` is the public part of the API key that it came with, under whose caps it goes on.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -118,6 +127,7 @@ class NewBatch:
     created_at: datetime
     recipients: Sequence[Recipient]
     taken: Taken | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,7 @@ class DueBatch:
     upto: int
     tries: int
     is_cancelled: bool
+    caps: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +232,7 @@ async def keep(pool: Pool, batch: NewBatch) -> bool:
             len(batch.recipients),
             sum(one.code is not None for one in batch.recipients),
             batch.created_at,
+            batch.key,
         )
         await _list(connection, batch)
         await connection.execute(_RING)
@@ -240,7 +252,8 @@ async def _list(connection: Connection, batch: NewBatch) -> None:
 
 async def due(pool: Pool, workspace: UUID, *, busy: Iterable[UUID], most: int) -> list[DueBatch]:
     """Return the batches of a workspace that are to go on, none of those in `busy`."""
-    return [DueBatch(*row) for row in await pool.fetch(_DUE, workspace, list(busy), most)]
+    rows = await pool.fetch(_DUE, workspace, list(busy), most)
+    return [replace(DueBatch(*row[:17]), caps=tuple(caps_of(row))) for row in rows]
 
 
 async def following(pool: Pool, batch: DueBatch, *, most: int) -> list[Waiting]:

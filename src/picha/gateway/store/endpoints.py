@@ -288,6 +288,9 @@ async def _replace(
         return
     place = _place(whose.workspace_id, endpoint)
     previous = None
+    if overlap and vault.open(row["secret"], *place, "secret").reveal() == secret.reveal():
+        # Asked for again: its predecessor signs beside it already, and would be lost.
+        return
     if overlap:
         previous = vault.seal(vault.open(row["secret"], *place, "secret"), *place, "previous_secret")
     await connection.execute(_REPLACE, endpoint, vault.seal(secret, *place, "secret"), previous, overlap)

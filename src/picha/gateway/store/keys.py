@@ -105,7 +105,7 @@ async def find(pool: Pool, public_id: str) -> KeyRow | None:
     if row is None:
         return None
     whose = row["workspace_id"], row["app_id"], row["environment"]
-    return KeyRow(*whose, _scopes(row["scopes"]), row["digest"], tuple(_caps(row)))
+    return KeyRow(*whose, _scopes(row["scopes"]), row["digest"], tuple(caps_of(row)))
 
 
 async def listed(pool: Pool, *, app: UUID | None = None, only: str | None = None) -> list[KeyView]:
@@ -191,7 +191,8 @@ async def cap(pool: Pool, public_id: str, *, per_day: int | None, per_month: int
     await in_transaction(pool, work)
 
 
-def _caps(row: asyncpg.Record) -> Iterator[Cap]:
+def caps_of(row: asyncpg.Record) -> Iterator[Cap]:
+    """Yield what a row tells of a key's line and its caps, and of those of its `workspace_id`."""
     for owner, whose, prefix in ((row["line"], "key", ""), (row["workspace_id"], "workspace", "workspace_")):
         for span in ("day", "month"):
             most = row[f"{prefix}per_{span}"]

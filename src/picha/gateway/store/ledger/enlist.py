@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from picha.gateway.domain.outcomes import HOLD
+from picha.gateway.store import spending
 from picha.gateway.store.batches import DueBatch
 from picha.gateway.store.ledger.admit import NewSend, write
 from picha.gateway.store.pool import Connection, Pool, in_transaction
@@ -64,6 +65,7 @@ async def enlist(
             return False
         if sends:
             await write(connection, sends, hold)
+            await spending.add(connection, [send.spent for send in sends if send.spent])
         await connection.execute(
             _RECORD,
             batch.id,

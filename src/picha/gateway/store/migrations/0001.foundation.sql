@@ -292,6 +292,8 @@ CREATE TABLE batch (
     workspace_id uuid NOT NULL,
     app_id uuid NOT NULL,
     environment text NOT NULL CHECK (environment IN ('test', 'live')),
+    -- The public part of the key that it came with, under whose caps it goes on.
+    key text,
     sender text,
     sender_id uuid,
     media_url text,
