@@ -185,5 +185,11 @@ async def _sold_into(fleet: Fleet, shop: Shop, label: str, effect: dict[str, str
         )
         return bool(rows[0][0] == len(strangers))
 
+    async def told() -> bool:
+        """Tell whether everything was told of what WhatsApp took, and so was dropped."""
+        items = (await shop.talk.control("GET", "/deliveries", params={"limit": "1000"}))["items"]
+        return bool(sum(item["status"] == "read" for item in items) >= len(await shop.talk.ledger()))
+
     await until(unknown)
+    await until(told)
     await shop.talk.control("DELETE", f"/faults/{rule['id']}")
