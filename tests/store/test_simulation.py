@@ -145,7 +145,7 @@ def test_a_seeded_bug_is_found(bug: type) -> None:
 @pytest.mark.timeout(3600)
 def test_no_number_in_trouble_keeps_quiet_ones_or_what_is_urgent_waiting() -> None:
     """A seed that fails is told again alike by `tests.simulation.flood.flooded(seed)`."""
-    for seed in range(SEEDS // 40):
+    for seed in range(SEEDS // 20):
         assert not (found := unfair(flooded(seed))), (seed, found)
 
 

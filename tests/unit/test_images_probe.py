@@ -218,11 +218,11 @@ def test_a_memoryview_is_looked_at_as_bytes_are() -> None:
 
 @pytest.mark.parametrize("data", [b"\xff\xd8" + b"\xff\x00" * 2_500_000, b"\xff\xd8" + b"\xff" * 5_000_000])
 def test_five_megabytes_made_to_be_slow_are_walked_in_one_pass(data: bytes) -> None:
-    began = time.perf_counter()
+    # Of computing: what else the machine does meanwhile decides nothing.
+    began = time.process_time()
     inspect(data)
 
-    # A fraction of a second on a calm machine; minutes, were each byte looked at again from every place.
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("scan", range(STRIDE - 40, STRIDE + 4))
@@ -239,17 +239,23 @@ def test_a_marker_is_found_wherever_one_search_ends_and_the_next_begins(scan: in
     assert [note.code for note in strewn.notes] == ["stray_bytes"]
 
 
-async def test_the_loop_goes_on_turning_while_a_thread_walks() -> None:
+async def test_a_walk_in_a_thread_never_holds_the_loop_up_for_long() -> None:
     data = b"\xff\xd8" + b"\xff\x00" * 16_000_000
-    turns = 0
 
+    # A walk that kept the interpreter to itself would do so each time; a busy machine does not.
+    assert min([await _longest_share(data) for _ in range(3)]) < 1 / 3
+
+
+async def _longest_share(data: bytes) -> float:
+    """Walk in a thread; return the longest time for which the loop did not turn, as a share of the walk's."""
+    begun = last = time.perf_counter()
+    longest = 0.0
     walking = asyncio.ensure_future(asyncio.to_thread(inspect, data))
     while not walking.done():
         await asyncio.sleep(0)
-        turns += 1
-
-    # A walk that kept the interpreter to itself would let the loop turn before it and after it.
-    assert turns > 10
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    return longest / (last - begun)
 
 
 def test_pillow_is_not_needed_to_look_at_a_file(tmp_path: Path) -> None:

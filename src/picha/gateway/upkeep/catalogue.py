@@ -23,7 +23,7 @@ async def refresh(pool: Pool, graph: Graph, account: Account, ids: Ids) -> int:
     return len(told)
 
 
-async def follow(pool: Pool, graph: Graph, book: AccountBook, ids: Ids) -> None:
+async def follow(pool: Pool, graph: Graph, book: AccountBook, ids: Ids, *, soon_s: float = _SOON_S) -> None:
     """Refresh every account's templates at once and every ten minutes; one that fails is asked again soon."""
     loop = asyncio.get_running_loop()
     due: dict[object, float] = {}
@@ -31,15 +31,18 @@ async def follow(pool: Pool, graph: Graph, book: AccountBook, ids: Ids) -> None:
         try:
             for account in await book.all():
                 if due.get(account.id, 0.0) <= loop.time():
-                    due[account.id] = loop.time() + EVERY_S
-                    await _try(pool, graph, account, ids)
+                    is_told = await _try(pool, graph, account, ids)
+                    due[account.id] = loop.time() + (EVERY_S if is_told else 0.0)
         except Exception as error:  # noqa: BLE001 - templates are as they were, and asked for again
             logger("upkeep").warning("templates not refreshed", error=type(error).__name__)
-        await asyncio.sleep(_SOON_S)
+        await asyncio.sleep(soon_s)
 
 
-async def _try(pool: Pool, graph: Graph, account: Account, ids: Ids) -> None:
+async def _try(pool: Pool, graph: Graph, account: Account, ids: Ids) -> bool:
+    """Tell whether Meta told of an account's templates."""
     try:
         await refresh(pool, graph, account, ids)
     except GraphCallError as error:
         logger("upkeep").warning("templates not told", account=str(account.id), why=error.detail)
+        return False
+    return True
