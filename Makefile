@@ -50,8 +50,9 @@ generated: $(DEVELOPMENT)
 fast: $(DEVELOPMENT)
 	@$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/architecture
 
-test: check ## Everything: check, then store, journeys and proofs against real programs
+test: check ## Everything: check, then store, journeys and proofs against real programs, and the pages in a browser
 	@$(BIN)/pytest -q -n 5 --dist worksteal tests/proofs tests/journeys tests/store
+	@$(BIN)/pytest -q -n 2 tests/browser
 	@$(MAKE) --no-print-directory docs
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]

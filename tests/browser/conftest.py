@@ -1,0 +1,98 @@
+"""Fixtures of the browser's tests: Debian's Chromium, driven as a person would, and what went wrong on a page.
+
+These tests are synchronous: the driver keeps a loop of its own running, beside which no other can run.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from tests.journeys.running import House, raised
+
+_CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+_SERIOUS = {"serious", "critical"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a browser where there is none, and say so."""
+    if _CHROMIUM:
+        return
+    why = pytest.mark.skip(reason="no Chromium here; on Debian: apt-get install chromium")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(why)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One running browser for the session."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass(eq=False)
+class Window:
+    """One person's browser window on a page, with everything that the page complained of.
+
+    `complaints` has console errors, uncaught exceptions and breaches of the content security policy; at the end of its
+    test a window must have none but those that the test took out of the list.
+    """
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def audit(self) -> list[str]:
+        """Return what would hinder somebody who uses a screen reader or no mouse, if it is serious or worse."""
+        found = Axe().run(self.page).response["violations"]
+        return [
+            f"{one['id']}: {one['help']} at {[node['target'] for node in one['nodes']]}"
+            for one in found
+            if one["impact"] in _SERIOUS
+        ]
+
+
+@pytest.fixture
+def open_window(chromium: Browser) -> Iterator[Callable[..., Window]]:
+    """Open a window of somebody's own: `open_window(width=1280, height=800, is_dark=False)`."""
+    windows: list[Window] = []
+    with ExitStack() as stack:
+
+        def opened(*, width: int = 1280, height: int = 800, is_dark: bool = False) -> Window:
+            context = chromium.new_context(
+                viewport={"width": width, "height": height}, color_scheme="dark" if is_dark else "light"
+            )
+            stack.callback(context.close)
+            context.set_default_timeout(15_000)
+            window = Window(context.new_page())
+            window.page.on(
+                "console", lambda said: window.complaints.append(said.text) if said.type == "error" else None
+            )
+            window.page.on("pageerror", lambda error: window.complaints.append(str(error)))
+            windows.append(window)
+            return window
+
+        yield opened
+    complaints = [said for window in windows for said in window.complaints]
+    assert complaints == []
+
+
+@pytest.fixture
+def window(open_window: Callable[..., Window]) -> Window:
+    """One window of the usual size."""
+    return open_window()
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One `picha up` for all of these tests; what one test leaves, the others see."""
+    with raised(tmp_path_factory.mktemp("browser") / "home") as house:
+        yield house
