@@ -86,6 +86,9 @@ async def test_a_second_tenants_number_is_set_up_heard_checked_held_and_let_go(s
     assert report["ok"] is True
     about = {finding["about"] for finding in report["findings"] if finding["check"] in {"number", "backlog", "pause"}}
     assert about == {added["id"]}
+    assert [one["text"] for one in report["findings"] if one["check"] == "templates"] == [
+        "2 templates are known, as of now."
+    ]
     await what_is_wrong_at_metas_side_is_found(stage)
     await a_test_key_sees_no_live_number(stage, added)
     await of_two_numbers_the_default_one_stands_in(stage)
