@@ -225,6 +225,7 @@ async def test_the_list_shows_both_directions_newest_first_and_filters(picha: Ta
     assert await kinds(limit="1", offset="1") == [(False, "text")]
     assert await kinds(since=inbound["created_at"], message_type="image", direction="inbound") == [(False, "image")]
     assert await kinds(until="2001-01-01T00:00:00Z") == []
+    assert await kinds(before=sent.data["message_id"]) == [(False, "text"), (False, "image")]
     page = (await picha.list(conversation_id=thread, limit="2")).data
     assert (page["total"], page["limit"], page["offset"], page["total_is_exact"]) == (3, 2, 0, True)
     assert len(page["items"]) == 2

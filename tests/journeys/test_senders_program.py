@@ -15,6 +15,7 @@ from tests.journeys.test_doctor_command import account_of, picha_command
 from tests.journeys.test_keys_program import done, refused
 
 WABA, PNID, DISPLAY = "10229012934039111", "10654035224292111", "15550783111"
+OTHER_PNID, OTHER_DISPLAY = "10654035224292112", "15550783112"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ async def stage(raise_house: Callable[..., AbstractContextManager[House]], tmp_p
     config = tmp_path / "sandbox.toml"
     config.write_text(
         f'[[accounts]]\nwaba_id = "{WABA}"\nname = "Duka"\n[[accounts.numbers]]\n'
-        f'phone_number_id = "{PNID}"\ndisplay_phone_number = "{DISPLAY}"\n'
+        f'phone_number_id = "{PNID}"\ndisplay_phone_number = "{DISPLAY}"\n[[accounts.numbers]]\n'
+        f'phone_number_id = "{OTHER_PNID}"\ndisplay_phone_number = "{OTHER_DISPLAY}"\n'
     )
-    with raise_house() as house:
+    with raise_house(settings={"PICHA_USE_DEFAULT_SENDER": "true"}) as house:
         async with (
             talking(house) as talk,
             running("--callback", f"{house.ready.api_url}/webhooks/whatsapp", "--config", str(config)) as meta,
@@ -86,6 +88,7 @@ async def test_a_second_tenants_number_is_set_up_heard_checked_held_and_let_go(s
     assert about == {added["id"]}
     await what_is_wrong_at_metas_side_is_found(stage)
     await a_test_key_sees_no_live_number(stage, added)
+    await of_two_numbers_the_default_one_stands_in(stage)
 
 
 async def nothing_is_set_up_that_meta_does_not_know(stage: Stage) -> None:
@@ -101,6 +104,26 @@ async def nothing_is_set_up_that_meta_does_not_know(stage: Stage) -> None:
         assert any(word in error for word in said.split("|")), error
         assert "EAAwrong" not in error
     assert [one["workspace"] for one in await done(stage.talk, "senders", "list")] == ["Default"]
+
+
+async def of_two_numbers_the_default_one_stands_in(stage: Stage) -> None:
+    await done(stage.talk, *stage.add(number=OTHER_PNID))
+    customer = stage.talk.stranger()
+    for number in (PNID, OTHER_PNID):
+        said = {"from": customer, "type": "text", "text": "Habari", "phone_number_id": number}
+        assert (await stage.talk.call("POST", f"{stage.meta.ready.control_url}/inbound", json=said)).status < 300
+
+    async def sent_from() -> str | None:
+        body = {"to": customer, "body": "Karibu"}
+        told = await stage.talk.api("POST", "/v1/whatsapp/messages/text", key=stage.key, json=body)
+        assert told.status == 202 or told.error["code"] == "WINDOW_CLOSED", told.body
+        return str(told.data["sender"]) if told.status == 202 else None
+
+    assert await until(sent_from) == PNID
+    await done(stage.talk, "senders", "default", OTHER_DISPLAY)
+    assert await until(sent_from) == OTHER_PNID
+    defaults = {one["phone_number_id"]: one["is_default"] for one in await done(stage.talk, "senders", "list")}
+    assert (defaults[PNID], defaults[OTHER_PNID]) == (False, True)
 
 
 async def it_is_heard(stage: Stage) -> None:

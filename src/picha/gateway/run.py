@@ -201,6 +201,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
         backlog,
         write=write,
         template_window=SERVICE_WINDOW if settings.templates_open_window else None,
+        falls_back=settings.use_default_sender,
     )
     intake = Intake(ground.pool, ground.book, ground.ids)
     listening = doorbell(settings.database_url, [CHANNEL])
@@ -332,7 +333,9 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         errors = budgets()
         backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
-        accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog)
+        accept = Accept(
+            ground.pool, ground.clock, ground.ids, ground.times, backlog, falls_back=settings.use_default_sender
+        )
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_keys=token_keys)
         workers: list[Keeper | Digest] = [
             _keeper(
