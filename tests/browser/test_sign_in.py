@@ -58,7 +58,7 @@ def test_the_list_opens_at_any_width_in_both_themes(
     window.page.goto(house.ready.inbox_url)
 
     assert window.page.locator("h1").inner_text() == "Conversations"
-    window.page.wait_for_function("document.documentElement.dataset.live === 'yes'")
+    window.page.locator("html[data-live=yes]").wait_for()
     assert window.audit() == []
     assert window.page.evaluate("document.documentElement.scrollWidth") == width
 
@@ -81,7 +81,7 @@ def test_a_link_lets_in_once_and_says_so_the_second_time(open_window: Callable[.
 def test_signing_out_sends_every_open_page_to_the_door_within_five_seconds(window: Window, house: House) -> None:
     window.page.goto(users(house, "add", "Baraka"))
     window.page.get_by_role("button", name="Open the inbox").click()
-    window.page.wait_for_function("document.documentElement.dataset.live === 'yes'")
+    window.page.locator("html[data-live=yes]").wait_for()
     other = window.page.context.new_page()
     other.goto(f"{house.ready.inbox_url}/password")
 
