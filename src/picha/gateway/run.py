@@ -25,6 +25,9 @@ from picha.gateway.domain.pace import Allowance
 from picha.gateway.hearing.digest import Digest
 from picha.gateway.hearing.fetch import Fetching, budgets
 from picha.gateway.hearing.intake import Intake
+from picha.gateway.inbox.app import create_inbox
+from picha.gateway.inbox.doorkeeper import Doorkeeper
+from picha.gateway.inbox.means import Means
 from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
 from picha.gateway.meta.accounts import AccountBook
@@ -45,6 +48,7 @@ from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
+from picha.gateway.store.changes import listening as hearing_changes
 from picha.gateway.store.events import CHANNEL
 from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import withdraw, witness
@@ -230,6 +234,28 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
         )
 
 
+@asynccontextmanager
+async def open_means(ground: Ground, settings: Settings, services: Services) -> AsyncIterator[Means]:
+    """Open what the inbox's pages work with: what the API has, and what changes as it happens."""
+    async with hearing_changes(settings.database_url, ground.pool, ground.clock) as changes:
+        yield Means(
+            pool=ground.pool,
+            vault=ground.vault,
+            clock=ground.clock,
+            ids=ground.ids,
+            times=ground.times,
+            accept=services.accept,
+            backlog=services.backlog,
+            album=ground.album,
+            links=services.links,
+            bell=services.feed.bell,
+            changes=changes,
+            door=Doorkeeper(ground.pool, ground.clock),
+            public_url=settings.public_url,
+            stopping=services.feed.stopping,
+        )
+
+
 def _allowance(settings: Settings) -> Allowance | None:
     if not settings.requests_per_second:
         return None
@@ -267,10 +293,16 @@ async def serve_app(app: Starlette, settings: Settings, stopping: asyncio.Event 
 
 
 async def _api(settings: Settings) -> None:
-    async with open_ground(settings) as ground, open_services(ground, settings) as services:
+    async with (
+        open_ground(settings) as ground,
+        open_services(ground, settings) as services,
+        open_means(ground, settings, services) as means,
+    ):
+        app = create_app(services)
+        app.router.routes.extend(create_inbox(means))
         with _metrics(settings.metrics_port):
             async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
-                await serve_app(create_app(services), settings, services.feed.stopping)
+                await serve_app(app, settings, services.feed.stopping)
 
 
 async def _worker(settings: Settings) -> None:

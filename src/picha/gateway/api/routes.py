@@ -115,7 +115,6 @@ _SERVED = (
         needs_key=False,
         is_enveloped=False,
     ),
-    Route("GET", "/inbox", about.inbox, answer="text/html", needs_key=False, is_enveloped=False),
     Route(
         "POST",
         f"{_MESSAGES}/image",
