@@ -1,12 +1,15 @@
 """The table of the inbox's pages, fragments and actions: registers them, fills the rail, and drives the tests."""
 
-from picha.gateway.inbox import conversations, live, sign_in
+from picha.gateway.inbox import conversations, live, pictures, sign_in
 from picha.gateway.inbox.entrance import SIGN_IN
 from picha.gateway.inbox.route import Page
 from picha.gateway.inbox.visit import Nav
 
 PAGES = (
     Page("GET", "/inbox", conversations.show, nav=Nav("Conversations", "chats", "/inbox/conversations/")),
+    Page("GET", "/inbox/pictures/{id}/thumb", pictures.thumb, is_fetched=True),
+    Page("GET", "/inbox/pictures/{id}/shown", pictures.shown, is_fetched=True),
+    Page("GET", "/inbox/pictures/{id}/full", pictures.full),
     Page("GET", "/inbox/live", live.live, is_fetched=True),
     Page("GET", "/inbox/me", sign_in.me, is_fetched=True),
     Page("GET", SIGN_IN, sign_in.show, role=None),
