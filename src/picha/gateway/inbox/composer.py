@@ -7,6 +7,6 @@ from picha.gateway.inbox.visit import Visit
 from picha.gateway.store.threads import ConversationView
 
 
-async def composed(visit: Visit, thread: ConversationView) -> Mapping[str, Any]:  # noqa: ARG001, RUF029 - to come
+async def composed(visit: Visit, thread: ConversationView) -> Mapping[str, Any]:  # noqa: ARG001 - to come
     """Return the words that composer.html is drawn from, for the handler of a thread's page to pass on."""
     return {"composer": {"thread": thread.id}}
