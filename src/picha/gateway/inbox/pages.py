@@ -1,12 +1,17 @@
 """The table of the inbox's pages, fragments and actions: registers them, fills the rail, and drives the tests."""
 
-from picha.gateway.inbox import conversations, live, sign_in
+from picha.gateway.inbox import answering, composer, conversations, live, presence, preview, sign_in, template_choice
 from picha.gateway.inbox.entrance import SIGN_IN
 from picha.gateway.inbox.route import Page
 from picha.gateway.inbox.visit import Nav
 
 PAGES = (
     Page("GET", "/inbox", conversations.show, nav=Nav("Conversations", "chats", "/inbox/conversations/")),
+    Page("GET", "/inbox/conversations/{id}/composer", composer.standing, is_fetched=True),
+    Page("POST", "/inbox/conversations/{id}/send", answering.send, is_fetched=True),
+    Page("GET", "/inbox/conversations/{id}/templates", template_choice.choices, is_fetched=True),
+    Page("POST", "/inbox/conversations/{id}/writing", presence.writing, is_fetched=True),
+    Page("POST", "/inbox/preview", preview.preview, is_fetched=True, patience_s=preview.PATIENCE_S),
     Page("GET", "/inbox/live", live.live, is_fetched=True),
     Page("GET", "/inbox/me", sign_in.me, is_fetched=True),
     Page("GET", SIGN_IN, sign_in.show, role=None),
