@@ -1,6 +1,16 @@
 """The table of the inbox's pages, fragments and actions: registers them, fills the rail, and drives the tests."""
 
-from picha.gateway.inbox import answering, composer, conversations, live, presence, preview, sign_in, template_choice
+from picha.gateway.inbox import (
+    answering,
+    composer,
+    conversations,
+    live,
+    pictures,
+    presence,
+    preview,
+    sign_in,
+    template_choice,
+)
 from picha.gateway.inbox.entrance import SIGN_IN
 from picha.gateway.inbox.route import Page
 from picha.gateway.inbox.visit import Nav
@@ -12,6 +22,9 @@ PAGES = (
     Page("GET", "/inbox/conversations/{id}/templates", template_choice.choices, is_fetched=True),
     Page("POST", "/inbox/conversations/{id}/writing", presence.writing, is_fetched=True),
     Page("POST", "/inbox/preview", preview.preview, is_fetched=True, patience_s=preview.PATIENCE_S),
+    Page("GET", "/inbox/pictures/{id}/thumb", pictures.thumb, is_fetched=True),
+    Page("GET", "/inbox/pictures/{id}/shown", pictures.shown, is_fetched=True),
+    Page("GET", "/inbox/pictures/{id}/full", pictures.full),
     Page("GET", "/inbox/live", live.live, is_fetched=True),
     Page("GET", "/inbox/me", sign_in.me, is_fetched=True),
     Page("GET", SIGN_IN, sign_in.show, role=None),
