@@ -49,10 +49,15 @@ class Standing:
 
 async def composed(visit: Visit, thread: ConversationView) -> Mapping[str, Any]:
     """Return the words that composer.html is drawn from, for the handler of a thread's page to pass on."""
-    limits = {"caption_max": CAPTION_MAX_CHARS, "text_max": TEXT_MAX_CHARS}
-    return {
-        "composer": {"thread": thread.id, "name": _name(thread), "standing": await _standing(visit, thread), **limits}
+    words = {
+        "thread": thread.id,
+        "name": _name(thread),
+        "standing": await _standing(visit, thread),
+        "caption_max": CAPTION_MAX_CHARS,
+        "text_max": TEXT_MAX_CHARS,
+        "bytes_max": visit.means.album.most_bytes("auto"),
     }
+    return {"composer": words}
 
 
 async def standing(visit: Visit) -> Response:
