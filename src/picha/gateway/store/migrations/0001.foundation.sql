@@ -215,7 +215,7 @@ CREATE TABLE uploaded_media (
 CREATE INDEX uploaded_media_to_forget ON uploaded_media (expires_at);
 
 -- One message, either way; is_echo marks what the business sent from its own phone. Other outbound rows are the outbox:
--- due_at says when the lane that owns the phase looks again.
+-- due_at says when the lane that owns the phase looks again. One that a person sent from the inbox has person_id and no app.
 CREATE TABLE message (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
@@ -223,6 +223,7 @@ CREATE TABLE message (
     sender_id uuid NOT NULL,
     contact_id uuid NOT NULL,
     app_id uuid,
+    person_id uuid,
     batch_id uuid,
     is_outbound boolean NOT NULL,
     is_echo boolean NOT NULL DEFAULT false,
