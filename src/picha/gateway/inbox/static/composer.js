@@ -87,6 +87,7 @@ function write(words) {
 
 function cite(message) {
   quote = message;
+  if (wasTried) [textKey, wasTried] = [freshKey(), false];
   quoted.hidden = !message;
   if (message) {
     quoted.querySelector("strong").textContent = message.name ?? "";
@@ -207,7 +208,9 @@ part("file").addEventListener("change", (event) => {
   event.target.value = "";
 });
 document.addEventListener("paste", (event) => {
-  const files = event.clipboardData?.files ?? [];
+  // What office programs copy is a text, with a picture of it beside.
+  const hasText = event.clipboardData?.getData("text/plain").trim();
+  const files = hasText ? [] : (event.clipboardData?.files ?? []);
   const isElsewhere = event.target.closest?.("input, textarea, [contenteditable]") && !form.contains(event.target);
   if (!files.length || isElsewhere || document.querySelector("dialog[open]")) return;
   event.preventDefault();
@@ -268,3 +271,4 @@ if (kept) {
   if (kept.quote) cite(kept.quote);
 }
 changed();
+if (!isSmall.matches && document.activeElement === document.body) text.focus({ preventScroll: true });

@@ -1,6 +1,7 @@
 // What somebody has written and not sent yet, kept in their browser until they send it or sign out.
 
 const PREFIX = "picha:draft:";
+const LEFT = "picha:left";
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
 /** Return the draft of a person in a thread, or null. */
@@ -33,6 +34,10 @@ function forget(isGone) {
   }
 }
 
+function leaving() {
+  document.dispatchEvent(new CustomEvent("picha:leaving"));
+}
+
 function isOld(name) {
   try {
     return !(JSON.parse(localStorage.getItem(name)).at > Date.now() - KEPT_MS);
@@ -41,10 +46,16 @@ function isOld(name) {
   }
 }
 
-// The next who sits here is to find nothing of it.
+// The next who sits here is to find nothing of it, whichever page somebody signs out from.
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action") !== "/inbox/sign-out") return;
-  document.dispatchEvent(new CustomEvent("picha:leaving"));
+  leaving();
   forget(() => true);
+  try {
+    localStorage.setItem(LEFT, String(Date.now()));
+  } catch {
+    // forbidden
+  }
 });
+addEventListener("storage", (event) => { if (event.key === LEFT) leaving(); });
 forget(isOld);

@@ -51,7 +51,7 @@ export function follow({ box, thread, on, fetched, closed }) {
       line.textContent = `You can answer freely for ${minutes === 1 ? "one more minute" : `${minutes} more minutes`}.`;
     }
     if (left > 0 && !part("form").hidden) {
-      ending = setTimeout(() => (left < 60000 ? refresh() : hint()), Math.min(left + 50, 60000));
+      ending = setTimeout(() => (left < 60000 ? refresh() : hint()), Math.min(Math.max(left + 50, 1000), 60000));
     }
   }
 

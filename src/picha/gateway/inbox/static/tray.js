@@ -165,6 +165,7 @@ export class Tray {
 
   async #bring(item) {
     item.state = "coming";
+    this.#show(item);
     item.stop = new AbortController();
     const bar = item.card.querySelector(".attached-progress");
     const progress = (percent) => {
@@ -229,6 +230,8 @@ export class Tray {
     card.querySelector(".attached-again").hidden = state !== "failed";
     card.querySelector(".attached-look").disabled = state !== "ready";
     card.querySelector(".attached-progress").hidden = state !== "coming";
+    const remove = card.querySelector(".attached-remove");
+    [remove.ariaLabel, remove.title] = state === "coming" ? ["Cancel the upload", "Cancel"] : ["Remove this picture", "Remove"];
     if (state === "waiting") {
       this.#label(item, "", "Waiting", item.name ?? "");
       this.#words(item, "");
