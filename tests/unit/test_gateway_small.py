@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picha.gateway.api.messages import WORDS
 from picha.gateway.domain.decisions import Kind
 from picha.gateway.domain.outcomes import NAMES
 from picha.gateway.domain.status import KNOWN_STATUSES
@@ -16,6 +15,7 @@ from picha.gateway.run import open_ground
 from picha.gateway.settings import Settings, SettingsError, load
 from picha.gateway.store.vault import Vault, VaultError, ensure_ring, read_ring
 from picha.gateway.telling.links import LINK_LIFE, Links
+from picha.gateway.telling.story import WORDS
 from picha.kit.clock import ManualClock
 from picha.kit.secrets import Secret
 

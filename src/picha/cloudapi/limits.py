@@ -1,8 +1,8 @@
 """The limits that Meta publishes for messages, media and webhooks, each once and with its unit.
 
-Sources: Meta's image messages page (caption, formats, size), media reference (lives of ids and URLs), webhooks overview
-(payload and retries), throughput page (messages per second, pair rate), service-window page,
-registration page and block users page.
+Sources: Meta's image messages page (caption, formats, size), text messages page (its body), media reference (lives of
+ids and URLs), webhooks overview (payload and retries), throughput page (messages per second, pair rate), service-window
+page, registration page and block users page.
 """
 
 from datetime import timedelta
@@ -13,6 +13,7 @@ IMAGE_MIME_TYPES = ("image/jpeg", "image/png")
 
 # Unicode code points.
 CAPTION_MAX_CHARS = 1024
+TEXT_MAX_CHARS = 4096
 CALLBACK_DATA_MAX_CHARS = 512
 
 # Bytes of any media object, sent or received.

@@ -10,13 +10,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
+from picha.cloudapi.limits import CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS, TEXT_MAX_CHARS
 from picha.sandbox import refusals, templates
 from picha.sandbox.person import is_group_id, is_user_id
 from picha.sandbox.phone import bare, country_code_of, is_phone, wa_id_of
 from picha.sandbox.switches import Switches
-
-TEXT_MAX_CHARS = 4096
 
 _TYPES = (
     "audio", "contacts", "document", "image", "interactive", "location", "reaction", "sticker", "template", "text",

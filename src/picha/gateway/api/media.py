@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 import msgspec
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response, StreamingResponse
 
 from picha.gateway.api.bringing import brought, check_address, unusable
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, content_type, limited, unsupported
 from picha.gateway.api.once import once_claimed
 from picha.gateway.blobs import BlobMissing
-from picha.gateway.pictures.intake import FILE_LIFE, CameAs
+from picha.gateway.pictures.handing import FRAME_BYTES, NoFormError, TooLargeError, form_of, taken_in
+from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.images.facts import Unusable
@@ -29,10 +29,6 @@ from picha.karibu.shape import Malformed
 _RANGE = re.compile(r"bytes=([0-9]{0,12})-([0-9]{0,12})")
 _NOT_KEPT = "The bytes of that picture are no longer kept here; upload it again."
 _NOT_FOUND = "There is no picture with that file_id; it was never uploaded here, or it has expired."
-# How long a picture that has arrived may take to be looked at, made fit and kept.
-_KEEP_S = 60.0
-# What multipart's own lines may add to the picture.
-_FRAME_BYTES = 64 * 1024
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,23 +63,19 @@ async def _uploaded(call: Call) -> Answer:
 
 
 async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> Answer:
-    album = call.services.album
-    most, size = album.most_bytes(policy), part.size or 0
-    if size > most:
-        message = f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller."
-        raise RefusedError(Code.BODY_TOO_LARGE, message, "file")
-    came_as, caller = CameAs(part.filename or "", part.content_type or ""), call.caller
-    async with asyncio.timeout(_KEEP_S), album.hands.hold(caller.workspace_id):
-        try:
-            file = await album.take_in(caller.workspace_id, caller.environment, await part.read(), policy, came_as)
-        except Unusable as error:
-            raise unusable(error, "file") from error
+    caller = call.caller
+    try:
+        file = await taken_in(call.services.album, caller.workspace_id, caller.environment, part, policy)
+    except TooLargeError as error:
+        raise RefusedError(Code.BODY_TOO_LARGE, str(error), "file") from error
+    except Unusable as error:
+        raise unusable(error, "file") from error
     return Answer(_facts(file), status=201)
 
 
 def _digest(file: BinaryIO) -> bytes:
     found = hashlib.sha256()
-    while piece := file.read(_FRAME_BYTES):
+    while piece := file.read(FRAME_BYTES):
         found.update(piece)
     file.seek(0)
     return found.digest()
@@ -194,15 +186,10 @@ async def _find(call: Call) -> File:
 async def _form(call: Call) -> FormData:
     most = call.services.album.most_bytes("auto")
     otherwise = f"The picture is larger than the {most:,} bytes that are taken in; save it smaller."
-    chunks = limited(call.request, most + _FRAME_BYTES, otherwise=otherwise)
     try:
-        return await MultiPartParser(call.request.headers, chunks, max_files=1, max_fields=8).parse()
-    except MultiPartException as error:
-        message = f"The multipart body cannot be read: {error.message}"
-        raise RefusedError(Code.VALIDATION_ERROR, message, "file") from error
-    except UnicodeError as error:
-        message = "The multipart body's names are not text in the charset that its Content-Type names; leave that out."
-        raise RefusedError(Code.VALIDATION_ERROR, message, "file") from error
+        return await form_of(call.request.headers, limited(call.request, most + FRAME_BYTES, otherwise=otherwise))
+    except NoFormError as error:
+        raise RefusedError(Code.VALIDATION_ERROR, str(error), "file") from error
 
 
 def _policy(given: object) -> ImagePolicy:

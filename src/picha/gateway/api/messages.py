@@ -1,6 +1,5 @@
 """GET /v1/whatsapp/messages, one message, and its story."""
 
-from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,39 +8,15 @@ from starlette.datastructures import QueryParams
 
 from picha.gateway.api import queries
 from picha.gateway.api.calls import Answer, Call, RefusedError
-from picha.gateway.domain.decisions import Kind
 from picha.gateway.store import views
-from picha.gateway.store.views import COUNT_TO, Filter, MessageView, Moment
+from picha.gateway.store.views import COUNT_TO, Filter, MessageView
 from picha.gateway.telling.showing import show
+from picha.gateway.telling.story import Line, story
 from picha.karibu.errors import Code
 from picha.karibu.reads import Message, Page, Timeline, TimelineItem
 
 _NOT_FOUND = "This workspace has no message with that id; use the `message_id` of a send or the `id` of a list item."
 _STATUSES = frozenset({"pending", "sent", "delivered", "read", "failed", "received"})
-
-# What each moment of a message's story is called in words.
-WORDS = {
-    "started": "Handing it to WhatsApp",
-    "accepted": "WhatsApp took it",
-    "rejected": "WhatsApp refused it",
-    "throttled": "WhatsApp asked for it later",
-    "not_sent": "WhatsApp could not be reached; nothing was sent",
-    "ambiguous": "No answer tells whether WhatsApp took it; confirming, by what it reports next",
-    "sent": "WhatsApp sent it",
-    "delivered": "It reached the customer's phone",
-    "read": "The customer read it",
-    "failed": "WhatsApp gave it up",
-    "barred": "WhatsApp refused the number's token; the number is paused and the message waits",
-    Kind.REFUSED: "Failed",
-    Kind.GIVEN_UP: "Given up",
-    Kind.CANCELLED: "Cancelled",
-    Kind.RESENT: "To be sent once more, as on_unknown asks",
-    Kind.SENT_AGAIN: "To be sent once more, as a person asks",
-    Kind.HEALING: "To be sent once more with a new upload, because WhatsApp could not use the picture",
-    Kind.DUPLICATE: "Confirmed: WhatsApp took it more than once",
-    Kind.DOUBTED: "Nobody knows whether it was sent",
-}
-_LATE_FAILURE = "WhatsApp also reported a failure, although it had arrived"
 
 
 async def get_message(call: Call) -> Answer:
@@ -72,13 +47,7 @@ async def list_messages(call: Call) -> Answer:
 
 async def get_timeline(call: Call) -> Answer:
     """Tell one message's story: decisions of ours, attempts, evidence from WhatsApp."""
-    view = await find(call)
-    story = await views.story(call.services.pool, view.id)
-    if view.is_echo:
-        story = [moment for moment in story if moment.kind != "attempt"]
-    arrived = {moment.attempt for moment in story if moment.what in {"delivered", "read"}}
-    items = [*_beginnings(view), *(_moment(moment, arrived) for moment in story)]
-    return Answer(Timeline(items=sorted(items, key=lambda item: item.at)))
+    return Answer(Timeline(items=[_item(line) for line in await story(call.services.pool, await find(call))]))
 
 
 async def find(call: Call) -> MessageView:
@@ -90,33 +59,9 @@ async def find(call: Call) -> MessageView:
     return view
 
 
-def _beginnings(view: MessageView) -> list[TimelineItem]:
-    """Tell what no row of its own tells: that the message was stored, and what was done to its picture."""
-    items = [TimelineItem(at=view.created_at, kind="decision", text=_first(view))]
-    done = ["fetched"] if view.media_url else []
-    if view.changes:
-        done.append(f"made fit: {', '.join(view.changes)}")
-    if view.is_outbound and view.filed_at and done:
-        at = max(view.created_at, view.filed_at)
-        items.append(TimelineItem(at=at, kind="decision", text=f"Picture {' and '.join(done)}"))
-    return items
-
-
-def _first(view: MessageView) -> str:
-    if view.is_echo:
-        return "Heard that the business sent it from its own phone, and stored"
-    return "Accepted and stored" if view.is_outbound else "Received and stored"
-
-
-def _moment(moment: Moment, arrived: Collection[int | None]) -> TimelineItem:
-    """Put one moment into words; `arrived` are the attempts whose picture the customer got."""
-    text = WORDS.get(moment.what, f"WhatsApp said: {moment.what}")
-    if moment.what == "failed" and moment.attempt in arrived:
-        text = _LATE_FAILURE
-    kind: Any = moment.kind
-    if moment.detail:
-        text = f"{text}: {moment.detail}"
-    return TimelineItem(at=moment.at, kind=kind, text=text, attempt=moment.attempt, code=moment.code)
+def _item(line: Line) -> TimelineItem:
+    kind: Any = line.kind
+    return TimelineItem(at=line.at, kind=kind, text=line.text, attempt=line.attempt, code=line.code)
 
 
 def _filter(query: QueryParams) -> Filter:

@@ -17,13 +17,15 @@ from picha.images.plan import Policy
 class Send:
     """A business's command to send one picture, text or template. `environment` is the presented key's: test or live.
 
+    It comes from an app, or without one from the person of the inbox who is `person_id`.
+
     With `text` or a `filling` it is no picture; a filling's picture is its header's. With `is_link` the address itself
     goes to Meta. `image_policy` (auto or strict) None means the sender's own. With `once` it is accepted once, however
     often it comes. `caps` bound how much its key and its workspace may send.
     """
 
     workspace_id: UUID
-    app_id: UUID
+    app_id: UUID | None
     environment: str
     to: str | None = None
     sender: str | None = None
@@ -45,6 +47,7 @@ class Send:
     text: str | None = None
     filling: Filling | None = None
     caps: tuple[Cap, ...] = ()
+    person_id: UUID | None = None
 
     @property
     def message_type(self) -> str:

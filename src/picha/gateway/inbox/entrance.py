@@ -20,7 +20,6 @@ from picha.images.workers import CrowdedError
 from picha.kit.logs import logger
 
 SIGN_IN = "/inbox/sign-in"
-_PATIENCE_S = 30.0
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
@@ -62,7 +61,7 @@ def entrance(page: Page, means: Means, places: Sequence[Place]) -> Callable[[Req
 async def _answer(page: Page, stranger: Visit) -> Response:
     visit = stranger
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(page.patience_s):
             visit = await _recognised(stranger)
             _demand(page, visit)
             response = await page.handler(visit)

@@ -17,7 +17,7 @@ class Page:
 
     `role` is who may: agents and admins, or admins only; None for whoever comes, signed in or not. What a script of
     ours fetches is `is_fetched`: it is refused with JSON, where a person would be sent to sign in or see a page. With
-    `nav` it has a place in the rail.
+    `nav` it has a place in the rail. It is given up after `patience_s` seconds.
     """
 
     method: str
@@ -26,3 +26,4 @@ class Page:
     role: Role | None = Role.AGENT
     is_fetched: bool = False
     nav: Nav | None = None
+    patience_s: float = 30.0

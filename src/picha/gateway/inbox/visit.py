@@ -1,6 +1,6 @@
 """What a page's handler is given, and the ways to answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -97,17 +97,22 @@ class Visit:
         except ValueError:
             raise NOT_THERE from None
 
+    async def chunks(self, most: int) -> AsyncGenerator[bytes, None]:
+        """Yield what the browser sends, up to `most` bytes; raises `RefusedError` past them."""
+        size = 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size > most:
+                raise RefusedError(413, "That is too much", f"It is larger than the {most:,} bytes that fit in here.")
+            yield chunk
+
     async def form(self) -> Mapping[str, str]:
         """Return the fields of a small form (application/x-www-form-urlencoded).
 
         Raises:
             RefusedError: it is larger than such a form can be, or no text.
         """
-        body = b""
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > FORM_MAX_BYTES:
-                raise RefusedError(413, "That is too much", "The form is larger than this page takes.")
+        body = b"".join([chunk async for chunk in self.chunks(FORM_MAX_BYTES)])
         try:
             return dict(parse_qsl(body.decode(), keep_blank_values=True))
         except (UnicodeDecodeError, ValueError):

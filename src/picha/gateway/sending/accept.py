@@ -196,6 +196,7 @@ class Accept:
             sender_id=receipt.sender_id,
             contact_id=lawful.thread.contact_id,
             app_id=command.app_id,
+            person_id=command.person_id,
             caption=command.caption,
             media_url=command.media_url,
             file_id=command.file_id,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
@@ -193,11 +194,20 @@ async def cap(pool: Pool, public_id: str, *, per_day: int | None, per_month: int
 
 def caps_of(row: asyncpg.Record) -> Iterator[Cap]:
     """Yield what a row tells of a key's line and its caps, and of those of its `workspace_id`."""
-    for owner, whose, prefix in ((row["line"], "key", ""), (row["workspace_id"], "workspace", "workspace_")):
-        for span in ("day", "month"):
-            most = row[f"{prefix}per_{span}"]
-            if most is not None:
-                yield Cap(owner, whose, span, most)  # type: ignore[arg-type]  # the words above
+    yield from _caps(row["line"], "key", row["per_day"], row["per_month"])
+    yield from workspace_caps(row)
+
+
+def workspace_caps(row: asyncpg.Record) -> Iterator[Cap]:
+    """Yield what a row tells of the caps of its `workspace_id`."""
+    yield from _caps(row["workspace_id"], "workspace", row["workspace_per_day"], row["workspace_per_month"])
+
+
+def _caps(owner: UUID, whose: Literal["key", "workspace"], per_day: int | None, per_month: int | None) -> Iterator[Cap]:
+    if per_day is not None:
+        yield Cap(owner, whose, "day", per_day)
+    if per_month is not None:
+        yield Cap(owner, whose, "month", per_month)
 
 
 def _scopes(words: Collection[str]) -> frozenset[Scope]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from picha.gateway.domain.caps import Cap
 from picha.gateway.domain.staff import (
     LINK_LIVES,
     SESSION_IDLES,
@@ -15,13 +16,13 @@ from picha.gateway.domain.staff import (
     digest_of,
     fresh_token,
 )
-from picha.gateway.store import audit, staff
+from picha.gateway.store import audit, keys, staff
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Somebody who is signed in, and the environments in which their workspace has numbers."""
+    """Somebody who is signed in, the environments in which their workspace has numbers, and its caps."""
 
     id: UUID
     workspace_id: UUID
@@ -30,6 +31,7 @@ class SignedIn:
     role: Role
     has_password: bool
     environments: frozenset[str]
+    caps: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ _SEEN_EVERY = timedelta(minutes=10)
 _FIND = """
 SELECT person.id, workspace_id, workspace.name, person.name, role, password_hash IS NOT NULL,
     ARRAY(SELECT DISTINCT environment FROM sender WHERE sender.workspace_id = person.workspace_id),
-    session.seen_at < now() - $2::interval AS is_stale
+    session.seen_at < now() - $2::interval AS is_stale,
+    workspace.per_day AS workspace_per_day, workspace.per_month AS workspace_per_month
 FROM session JOIN person ON person.id = person_id JOIN workspace ON workspace.id = workspace_id
 WHERE digest = $1 AND disabled_at IS NULL AND session.expires_at > now() AND session.seen_at > now() - $3::interval
 """
@@ -108,8 +111,9 @@ async def find(pool: Pool, digest: bytes) -> SignedIn | None:
         return None
     if row["is_stale"]:
         await pool.execute(_SEE, digest)
-    person, workspace, workspace_name, name, role, has_password, environments, _ = row
-    return SignedIn(person, workspace, workspace_name, name, Role(role), has_password, frozenset(environments))
+    person, workspace, workspace_name, name, role, has_password, environments, *_ = row
+    caps = tuple(keys.workspace_caps(row))
+    return SignedIn(person, workspace, workspace_name, name, Role(role), has_password, frozenset(environments), caps)
 
 
 async def begin(pool: Pool, person: UUID) -> str:

@@ -51,6 +51,8 @@ class TemplateView:
     approved_at: datetime | None
     last_sent_at: datetime | None
     sender_id: UUID | None
+    header: str | None
+    others: bool
 
 
 # Meta tells of no times: they are those at which we saw it. What did not change is not written.
@@ -83,7 +85,8 @@ WHERE account_id = $1 AND NOT is_deleted AND NOT EXISTS (
 _SHOWN = """
 SELECT template.id, name, language, status, category, is_named, body, components, quality, rejected_for, is_deleted,
     template.created_at, updated_at, approved_at, last_sent_at,
-    (SELECT sender.id FROM sender WHERE sender.account_id = template.account_id ORDER BY is_default DESC, id LIMIT 1)
+    (SELECT sender.id FROM sender WHERE sender.account_id = template.account_id ORDER BY is_default DESC, id LIMIT 1),
+    header, others
 FROM template JOIN account ON account.id = template.account_id
 WHERE template.workspace_id = $1 AND account.environment = $2
 """

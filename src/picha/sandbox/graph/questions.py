@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from picha.cloudapi.limits import BLOCKS_PER_CALL, CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS
+from picha.cloudapi.limits import BLOCKS_PER_CALL, CALLBACK_DATA_MAX_CHARS, CAPTION_MAX_CHARS, TEXT_MAX_CHARS
 from picha.cloudapi.messages import MessageContext
-from picha.sandbox.rules import TEXT_MAX_CHARS
 
 Product = Literal["whatsapp"]
 MediaId = Annotated[str, Meta(description="Id of an upload of this number's.")]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from picha.cloudapi import limits
 from picha.cloudapi.errors import RANGES, TABLE, lookup
-from picha.sandbox import control_words, magic, pace, refusals, rules
+from picha.sandbox import control_words, magic, pace, refusals
 from picha.sandbox.chronicle import HAPPENINGS_MAX
 from picha.sandbox.deliveries import SETTLED_MAX
 from picha.sandbox.front import HEAD_MAX_BYTES
@@ -58,7 +58,7 @@ def sizes() -> Table:
         ("what", "at most", "past it"),
         [
             ("Caption", f"{limits.CAPTION_MAX_CHARS:,} characters", too_long),
-            ("Text", f"{rules.TEXT_MAX_CHARS:,} characters", too_long),
+            ("Text", f"{limits.TEXT_MAX_CHARS:,} characters", too_long),
             ("Callback data", f"{limits.CALLBACK_DATA_MAX_CHARS} characters", too_long),
             ("Image", f"{limits.IMAGE_MAX_BYTES:,} bytes", "status failed, code 131053"),
             ("Any upload", f"{limits.MEDIA_MAX_BYTES:,} bytes", too_long),

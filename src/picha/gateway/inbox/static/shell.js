@@ -1,5 +1,6 @@
-// What every page has: a live stream, and menus that close.
+// What every page has: a live stream, drafts that go with who signs out, and menus that close.
 
+import "./drafts.js";
 import "./live.js";
 
 document.addEventListener("click", (event) => {

@@ -20,7 +20,8 @@ class NewSend:
 
     With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`. `facts` are what else it
     says, as JSON: its text, and what fills the template `template_id`. With `window_until` it keeps the window open up
-    to then. `taken` is the idempotency key that is taken with it, `spent` for whom it is counted.
+    to then. `taken` is the idempotency key that is taken with it, `spent` for whom it is counted. What a person sends
+    from the inbox has `person_id`, and no app.
     """
 
     id: UUID
@@ -28,7 +29,7 @@ class NewSend:
     conversation_id: UUID
     sender_id: UUID
     contact_id: UUID
-    app_id: UUID
+    app_id: UUID | None
     caption: str | None
     media_url: str | None
     file_id: UUID | None
@@ -48,6 +49,7 @@ class NewSend:
     taken: Taken | None = None
     batch_id: UUID | None = None
     spent: Spent | None = None
+    person_id: UUID | None = None
 
 
 # A send with a file or without a picture, or whose link Meta fetches, is ready for its number's lane; any other waits
@@ -57,18 +59,20 @@ _ADMIT = f"""
 WITH new AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, app_id, is_outbound, message_type,
         phase, status, due_at, held_until, priority, caption, media_url, file_id, image_policy, image_state, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts, batch_id)
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts, batch_id, person_id)
     SELECT id, workspace_id, conversation_id, sender_id, contact_id, app_id, true, message_type,
         CASE WHEN {_WAITS} THEN 'image_wait' ELSE 'queued' END, 'pending', clock_timestamp(),
-        CASE WHEN {_WAITS} THEN clock_timestamp() + $22::interval END, priority, caption, media_url, file_id,
+        CASE WHEN {_WAITS} THEN clock_timestamp() + $23::interval END, priority, caption, media_url, file_id,
         image_policy, CASE WHEN file_id IS NOT NULL THEN 'stored' WHEN {_WAITS} THEN 'pending' END, reply_to,
-        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts::jsonb, batch_id
+        client_reference, recipient_identity_key_hash, expires_at, created_at, on_unknown, facts::jsonb, batch_id,
+        person_id
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
         $9::uuid[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[], $17::smallint[], $18::text[], $19::text[], $20::text[], $21::uuid[])
+        $16::timestamptz[], $17::smallint[], $18::text[], $19::text[], $20::text[], $21::uuid[],
+        $22::uuid[])
         AS row (id, workspace_id, conversation_id, sender_id, contact_id, app_id, caption, media_url, file_id, is_link,
         image_policy, reply_to, client_reference, recipient_identity_key_hash, expires_at, created_at, priority,
-        on_unknown, message_type, facts, batch_id)
+        on_unknown, message_type, facts, batch_id, person_id)
     ORDER BY id
     RETURNING conversation_id, sender_id, phase, priority, created_at
 ), threads AS (
@@ -127,6 +131,7 @@ _COLUMNS = (
     "message_type",
     "facts",
     "batch_id",
+    "person_id",
 )
 
 

@@ -1,4 +1,4 @@
-"""What a person does with a thread in their inbox: read it, delete it."""
+"""What a person does with a thread in their inbox: read it, mark it unread, delete it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -44,6 +44,21 @@ async def read(
         if later != thread["unread_count"]:
             await connection.execute(_READ, thread["id"], later)
         return thread["id"], thread["unread_count"] - later
+
+    return await in_transaction(pool, work)
+
+
+async def unread(pool: Pool, workspace: UUID, environment: str, conversation: UUID) -> UUID | None:
+    """Count a thread as unread that was read, as if its last message had just come; None where there is no such."""
+
+    async def work(connection: Connection) -> UUID | None:
+        thread = await connection.fetchrow(_LOCK, workspace, environment, conversation)
+        if thread is None:
+            return None
+        if not thread["unread_count"]:
+            await connection.execute(_READ, thread["id"], 1)
+        found: UUID = thread["id"]
+        return found
 
     return await in_transaction(pool, work)
 

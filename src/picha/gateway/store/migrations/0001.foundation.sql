@@ -215,7 +215,7 @@ CREATE TABLE uploaded_media (
 CREATE INDEX uploaded_media_to_forget ON uploaded_media (expires_at);
 
 -- One message, either way; is_echo marks what the business sent from its own phone. Other outbound rows are the outbox:
--- due_at says when the lane that owns the phase looks again.
+-- due_at says when the lane that owns the phase looks again. One that a person sent from the inbox has person_id and no app.
 CREATE TABLE message (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
@@ -223,6 +223,7 @@ CREATE TABLE message (
     sender_id uuid NOT NULL,
     contact_id uuid NOT NULL,
     app_id uuid,
+    person_id uuid,
     batch_id uuid,
     is_outbound boolean NOT NULL,
     is_echo boolean NOT NULL DEFAULT false,
@@ -280,6 +281,10 @@ CREATE INDEX message_to_fetch ON message (sender_id, due_at, id)
 CREATE INDEX message_of_file ON message (file_id) WHERE file_id IS NOT NULL;
 -- Which received message quotes a given one.
 CREATE INDEX message_quoting ON message (conversation_id, reply_to) WHERE NOT is_outbound AND reply_to IS NOT NULL;
+-- What was said about a message, by its wamid: reactions, edits, that it was taken back.
+CREATE INDEX message_about ON message (conversation_id, coalesce(facts #>> '{reaction,message_id}',
+    facts #>> '{edit,original_message_id}', facts #>> '{revoke,original_message_id}'), id DESC)
+    WHERE message_type IN ('reaction', 'edit', 'revoke');
 CREATE INDEX message_of_batch ON message (batch_id, id) WHERE batch_id IS NOT NULL;
 CREATE INDEX message_expiring ON message (sender_id, expires_at)
     WHERE expires_at IS NOT NULL AND phase IN ('image_wait', 'queued');

@@ -1,0 +1,28 @@
+"""What people are called here: names as one visible line, whatever characters their owners put into them."""
+
+import unicodedata
+
+from picha.gateway.inbox.numerals import masked
+
+# Of the invisible characters these two belong to words and to emoji.
+_JOINERS = frozenset("\u200c\u200d")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+# A name with none of these would look like nothing.
+_SEEN = frozenset("LNPS")
+_MAX_CHARS = 120
+
+
+def named(name: str | None, phone: str | None = None) -> str:
+    """Return a name as one line without what is not seen; where nothing is left of it, the masked number."""
+    words = "".join(
+        one if one in _JOINERS or unicodedata.category(one) not in _UNSEEN else " " for one in (name or "")[:_MAX_CHARS]
+    )
+    line = " ".join(words.split())
+    if any(unicodedata.category(one)[0] in _SEEN for one in line):
+        return line
+    return masked(phone) if phone else "Somebody"
+
+
+def initial(name: str) -> str:
+    """Return what stands for a name in a circle."""
+    return next((one.upper() for one in name if unicodedata.category(one)[0] in "LNS"), "?")[:1]
