@@ -186,7 +186,7 @@ async def test_looking_reads_no_message(ground: Ground, database: str, many: int
     await count_all(ground.pool)
     plans = [
         row[0]
-        for statement in (turnouts._TOLD, turnouts._STEPS_TOLD)  # noqa: SLF001 - what is asked
+        for statement in (turnouts._TOLD, turnouts._STEPS_TOLD)
         for row in await ground.pool.fetch(
             f"EXPLAIN {statement}", ground.app.workspace_id, "test", LONG_AGO, HOUR, None
         )
