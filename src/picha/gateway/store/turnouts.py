@@ -31,7 +31,7 @@ _COUNT_S = 60
 
 # How old an hour is at its end, and how long until it is counted anew.
 _AGAIN = """
-CASE WHEN now() < at + interval '2 hours' THEN now() + interval '1 minute'
+CASE WHEN now() < at + interval '2 hours' THEN now() + interval '15 seconds'
     WHEN now() < at + interval '7 hours' THEN now() + interval '15 minutes'
     WHEN now() < at + interval '1 hour' + $2::interval THEN now() + interval '3 hours' END
 """

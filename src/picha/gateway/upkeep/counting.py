@@ -1,4 +1,4 @@
-"""Counts what became of messages, hour by hour, so that charts need not: once a minute, and never much of the time."""
+"""Counts what became of messages, hour by hour, so that charts need not: every few seconds, and never much of the time."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from picha.gateway.store.pool import Pool
 from picha.kit.clock import Clock
 from picha.kit.logs import logger
 
-_LOOK_S = 20.0
+_LOOK_S = 10.0
 # Between two hours the database is left alone for so many times as long as the first took: busy ones are counted later.
 _REST, _REST_MAX_S = 9, 300.0
 

@@ -67,3 +67,5 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
   setInterval(() => refresh(part), SLOW_MS);
   on("refresh", () => refresh(part));
 }
+// On a narrow window the rail is a bar that scrolls: it is to show where one is.
+document.querySelector(".rail-item[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
