@@ -5,11 +5,13 @@ import io
 from picha.images.probe import inspect
 
 SIDE_MAX = 320
-_QUALITY = 80
+BYTES_MAX = 20_000
+# What is tried until it is small enough; a picture of sheer noise ends at the last.
+_TRIES = ((SIDE_MAX, 80), (SIDE_MAX, 60), (240, 60), (240, 40), (160, 40))
 
 
 def draw(data: bytes) -> bytes:
-    """Return an upright JPEG of at most 320 pixels a side, without metadata, of any picture that we read.
+    """Return an upright JPEG of at most 320 pixels a side and 20 KB, without metadata, of any picture that we read.
 
     Raises:
         Unusable: the bytes are no picture, are broken, or have too many pixels.
@@ -25,6 +27,10 @@ def draw(data: bytes) -> bytes:
         if image.mode != "RGB":
             image = on_white(image)
         image.info.clear()
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=_QUALITY)
+        for side, quality in _TRIES:
+            image.thumbnail((side, side))
+            out = io.BytesIO()
+            image.save(out, "JPEG", quality=quality, optimize=True)
+            if out.tell() <= BYTES_MAX:
+                break
         return out.getvalue()

@@ -56,6 +56,11 @@ class Chart:
         return not any(value for one in self.series for value in one.values)
 
     @property
+    def shown(self) -> Sequence[Series]:
+        """The series that can be seen: a line at nothing is, and a bar is not."""
+        return [one for one in self.series if any(value or (self.unit and value == 0) for value in one.values)]
+
+    @property
     def marks(self) -> Sequence[float]:
         """What is written beside the drawing, from the top down."""
         return (self.top, self.top / 2, 0)

@@ -3,13 +3,24 @@
 import hashlib
 import mimetypes
 from pathlib import Path
+from typing import Literal
+from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from picha.gateway.inbox.numerals import masked, spaced
+
+Shape = Literal["thumb", "shown", "full"]
+
 _HERE = Path(__file__).parent
 _HASH_CHARACTERS = 16
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".webmanifest": "application/json"}
+
+
+def picture_url(file: UUID, shape: Shape) -> str:
+    """Return the address of a picture: a thumbnail of it, as customers see it, or to be saved as it came."""
+    return f"/inbox/pictures/{file}/{shape}"
 
 
 class Looks:
@@ -34,7 +45,8 @@ class Looks:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.globals |= {"static": self.address, "icon": self.icon}
+        self._templates.globals |= {"static": self.address, "icon": self.icon, "picture_url": picture_url}
+        self._templates.filters |= {"masked": masked, "spaced": spaced}
 
     def address(self, name: str) -> str:
         """Return the address of a file; raises KeyError where there is none."""

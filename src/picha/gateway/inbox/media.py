@@ -9,6 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from picha.gateway.inbox import wording
+from picha.gateway.inbox.numerals import named
 from picha.gateway.inbox.visit import NOT_THERE, RefusedError, Visit
 from picha.gateway.pictures.intake import CameAs
 from picha.gateway.store import files, gallery
@@ -56,6 +57,7 @@ async def show_one(visit: Visit) -> Response:
         "picture.html",
         title="Picture",
         one=found,
+        named=named,
         uses=await gallery.uses(visit.means.pool, visit.workspace, found.id, limit=_USES_SHOWN),
         say=wording,
     )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from picha.gateway.domain.pace import PER_SECOND_MAX
 from picha.gateway.inbox import wording
+from picha.gateway.inbox.numerals import spaced
 from picha.gateway.inbox.visit import NOT_THERE, Visit
 from picha.gateway.store import notices, numbers, tenants
 from picha.gateway.store.ledger import withdraw
@@ -73,7 +74,7 @@ async def ask_flush(visit: Visit) -> Response:
     return visit.page(
         "confirm.html",
         title="Take back what waits?",
-        message=f"{wording.count(waiting, 'message')} of {wording.number(number.display_number)} "
+        message=f"{wording.count(waiting, 'message')} of {spaced(number.display_number)} "
         f"{'waits' if waiting == 1 else 'wait'} to be sent. Those that were not handed to WhatsApp yet are cancelled "
         "and told as failed. There is no way back.",
         action=f"/inbox/numbers/{number.id}/flush",
@@ -125,7 +126,7 @@ async def _page(
     return visit.page(
         "number.html",
         status=status,
-        title=number.label or wording.number(number.display_number),
+        title=number.label or spaced(number.display_number),
         number=number,
         backlog=(await visit.means.backlog.told([number.id])).get(number.id),
         notices=told,

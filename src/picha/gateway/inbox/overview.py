@@ -78,7 +78,7 @@ def _charts(told: Sequence[Turnout], first: datetime, chosen: Range, now: dateti
     spans = [known.get(at) or Turnout(at) for at in every]
     slots = [at.strftime(chosen.written) for at in every]
     accepted, received = [one.accepted for one in spans], [one.received for one in spans]
-    flow = [Series("Accepted to send", "sent", accepted), Series("Received", "received", received)]
+    flow = [Series("Accepted to send", "read", accepted), Series("Received", "received", received)]
     fates = [Series(label, look, [count(one) for one in spans]) for label, look, count in _BECAME]
     gone = sum(one.gone for one in spans)
     failed = sum(one.failed for one in spans)
@@ -109,6 +109,7 @@ def _took(title: str, which: Which, spans: Sequence[Turnout], slots: Sequence[st
     said = "Nothing was measured yet."
     if middle is not None and late is not None:
         said = f"Half took {_up_to(middle)}, and 95 of 100 {_up_to(late)}."
+        said = said if late >= 1 else "95 of 100 took less than a second."
     series = [
         Series("Median", "median", [quantile(one.steps[which], 0.5) for one in spans]),
         Series("95th percentile", "late", [quantile(one.steps[which], 0.95) for one in spans]),

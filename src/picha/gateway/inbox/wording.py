@@ -1,13 +1,10 @@
-"""How sizes, spans of time, numbers and states are said on pages."""
+"""How sizes, spans of time and counts are said on pages."""
 
 from collections.abc import Sequence
 
 _KB, _MB = 1000, 1_000_000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_GROUP, _GROUPED_MIN = 3, 7
 
-# What a picture went through on its way in, and what customers and their phones see nothing of.
-STATES = {None: "Sending", "operator": "Paused", "token": "Token refused"}
 DISABLED = {
     "operator": "Disabled by hand",
     "gone": "Disabled: it answered 410, so it wants no more",
@@ -34,14 +31,6 @@ def span(seconds: float) -> str:
         return f"{hours} h {rest} min" if rest else f"{hours} h"
     rest = int(seconds % _DAY // _HOUR)
     return f"{days} d {rest} h" if rest else f"{days} d"
-
-
-def number(digits: str) -> str:
-    """Write a business number so that it can be read aloud: +255 700 000 123."""
-    if not digits.isdigit() or len(digits) < _GROUPED_MIN:
-        return digits
-    head, rest = digits[: (len(digits) - 1) % _GROUP + 1], digits[(len(digits) - 1) % _GROUP + 1 :]
-    return "+" + " ".join([head, *(rest[at : at + _GROUP] for at in range(0, len(rest), _GROUP))])
 
 
 def count(number: int, one: str, many: str = "") -> str:

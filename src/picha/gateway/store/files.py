@@ -112,6 +112,17 @@ async def find(pool: Pool, workspace: UUID, environment: str, file: UUID) -> Fil
     return _file(row)
 
 
+async def kept(pool: Pool, workspace: UUID, environment: str, file: UUID) -> File | None:
+    """Look a picture up by (workspace, environment, id) that lies here, also one that may no longer be named."""
+    row = await pool.fetchrow(
+        f"SELECT {_COLUMNS} FROM file WHERE workspace_id = $1 AND environment = $2 AND id = $3",  # noqa: S608 - constants
+        workspace,
+        environment,
+        file,
+    )
+    return _file(row)
+
+
 async def find_anywhere(pool: Pool, file: UUID) -> File | None:
     """Look a picture up by id alone, for a signed link that must then hold for its workspace."""
     row = await pool.fetchrow(f"SELECT {_COLUMNS} FROM file WHERE id = $1", file)  # noqa: S608 - constants

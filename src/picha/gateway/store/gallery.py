@@ -49,6 +49,7 @@ class Use:
     status: str
     created_at: datetime
     contact_name: str | None
+    phone: str | None
 
 
 _SHOWN = """
@@ -73,7 +74,7 @@ ORDER BY file.id DESC LIMIT $6
 _END = "SELECT id FROM file WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC OFFSET $3 LIMIT 1"
 _ONE = f"SELECT {_SHOWN} FROM ({_OWN} AND id = $3) AS file {_IS_SENT}"  # noqa: S608 - as above
 _USES = """
-SELECT used.id, conversation_id, is_outbound, status, used.created_at, profile_name FROM (
+SELECT used.id, conversation_id, is_outbound, status, used.created_at, profile_name, phone FROM (
     SELECT id, conversation_id, contact_id, is_outbound, status, created_at
     FROM (SELECT * FROM message WHERE file_id = $2 LIMIT $3) AS some WHERE workspace_id = $1 ORDER BY id DESC LIMIT $4
 ) AS used JOIN contact ON contact.id = contact_id ORDER BY used.id DESC

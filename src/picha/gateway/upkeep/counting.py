@@ -1,4 +1,4 @@
-"""Counts what became of messages, hour by hour, so that charts need not: every few seconds, and never much of the time."""
+"""Counts what became of messages, hour by hour, so that charts need not: often, and never much of the time."""
 
 import asyncio
 
