@@ -29,6 +29,12 @@ def masked(number: str) -> str:
     return f"+{country} {' '.join(_groups(hidden))}"
 
 
+def named(name: str | None, number: str | None) -> str | None:
+    """Return what somebody is called, None where that is nothing but their number, which is masked."""
+    is_number = bool(name) and _digits(name or "") == _digits(number or "") != ""
+    return None if is_number or not (name or "").strip() else name
+
+
 def _digits(number: str) -> str:
     """Return the digits of what is a whole number, however it is written, and nothing of anything else."""
     digits = number.translate(str.maketrans("", "", " +-()."))

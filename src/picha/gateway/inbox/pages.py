@@ -8,6 +8,7 @@ from picha.gateway.inbox.visit import Nav
 
 PAGES = (
     Page("GET", "/inbox", conversations.show, nav=Nav("Conversations", "chats", "/inbox/conversations/")),
+    Page("GET", "/inbox/list", conversations.part, is_fetched=True),
     Page("GET", "/inbox/pictures/{id}/thumb", pictures.thumb, is_fetched=True),
     Page("GET", "/inbox/pictures/{id}/shown", pictures.shown, is_fetched=True),
     Page("GET", "/inbox/pictures/{id}/full", pictures.full),

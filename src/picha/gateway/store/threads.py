@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from asyncpg import Record
+
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.views import COUNT_TO
 
@@ -70,7 +72,7 @@ class Wanted:
 
     `numbers` are the senders whose threads they are, each with the moment at which a window counts as open. `search` is
     a part of a contact's name, in any case, or of their number. `before` is the place of a thread, behind which the
-    list begins: when something was said in it last, and its id.
+    list begins: when something was said in it last, and its id. `ids` are threads of which those are listed that fit.
     """
 
     numbers: Mapping[UUID, datetime]
@@ -81,6 +83,7 @@ class Wanted:
     limit: int = 50
     offset: int = 0
     before: tuple[datetime, UUID] | None = None
+    ids: Sequence[UUID] | None = None
 
     @property
     def look(self) -> int:
@@ -107,6 +110,7 @@ _WHICH: dict[Which, tuple[str, str]] = {
 }
 _OF_ANYBODY = "(SELECT * FROM conversation WHERE $4::uuid[] IS NULL) AS one"
 _OF_PEOPLE = "(SELECT * FROM conversation WHERE sender_id = number.id AND contact_id = ANY($4::uuid[]) OFFSET 0) AS one"
+_OF_IDS = "(SELECT * FROM conversation WHERE id = ANY($4::uuid[]) OFFSET 0) AS one"
 _LOOK = """
 FROM unnest($1::uuid[], $2::timestamptz[]) AS number (id, now) CROSS JOIN LATERAL (
     SELECT * FROM {whose} WHERE sender_id = number.id AND deleted_at IS NULL AND {which}
@@ -119,11 +123,11 @@ _MATCHES = """
 (SELECT strpos(lower(profile_name), lower($6)) > 0 OR strpos(phone, $7) > 0
     FROM contact WHERE contact.id = c.contact_id)
 """
-_PAGE = f"""
+PAGE = f"""
 SELECT c.* {{look}} WHERE $6::text IS NULL OR {_MATCHES} ORDER BY last_message_at DESC, c.id DESC LIMIT $8 OFFSET $9
 """
 _LIST = f"""
-{_SHOWN} FROM ({_PAGE}) AS c JOIN sender ON sender.id = sender_id
+{_SHOWN} FROM ({PAGE}) AS c JOIN sender ON sender.id = sender_id
 CROSS JOIN LATERAL (SELECT * FROM contact WHERE contact.id = contact_id OFFSET 0) AS contact
 ORDER BY last_message_at DESC, c.id DESC
 """  # noqa: S608 - constants of this module only
@@ -150,10 +154,15 @@ async def conversation(pool: Pool, workspace: UUID, environment: str, conversati
 
 async def conversations(pool: Pool, wanted: Wanted) -> list[ConversationView]:
     """List threads in which something was said, the most recently active first."""
-    statement, asked = await _look(pool, wanted, _LIST, wanted.look, behind=_BEHIND if wanted.before else "")
-    page = wanted.search, _part_of_number(wanted), wanted.limit, wanted.offset
-    rows = await pool.fetch(statement, *asked, *page, *(wanted.before or ()))
-    return [ConversationView(*row) for row in rows]
+    return [ConversationView(*row) for row in await page(pool, wanted, _LIST)]
+
+
+async def page(pool: Pool, wanted: Wanted, statement: str) -> list[Record]:
+    """Fetch what a statement selects of the threads of `PAGE`, which is a part of it."""
+    statement, asked = await _look(pool, wanted, statement, wanted.look, behind=_BEHIND if wanted.before else "")
+    place = wanted.search, _part_of_number(wanted), wanted.limit, wanted.offset
+    rows: list[Record] = await pool.fetch(statement, *asked, *place, *(wanted.before or ()))
+    return rows
 
 
 async def count(pool: Pool, wanted: Wanted) -> Count:
@@ -174,11 +183,12 @@ async def _look(
 ) -> tuple[str, Sequence[object]]:
     """Return a statement that looks at threads, and its first arguments."""
     numbers = list(wanted.numbers)
-    people = None
+    people, whose = wanted.ids, _OF_ANYBODY if wanted.ids is None else _OF_IDS
     if wanted.recipient is not None:
         people = [row[0] for row in await pool.fetch(_PEOPLE, numbers, wanted.recipient)]
+        whose = _OF_PEOPLE
     which, order = _WHICH[wanted.which]
-    look = _LOOK.format(whose=_OF_ANYBODY if people is None else _OF_PEOPLE, which=which, order=order, behind=behind)
+    look = _LOOK.format(whose=whose, which=which, order=order, behind=behind)
     return statement.format(look=look), (numbers, list(wanted.numbers.values()), wanted.since, people, most)
 
 

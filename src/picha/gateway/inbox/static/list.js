@@ -1,0 +1,460 @@
+// The list of conversations: kinds and search without leaving the page, lines that change as they do, more on scroll,
+// keys, and the place kept from one page to the next.
+
+import { fetched, on } from "./live.js";
+import { toast } from "./toast.js";
+
+const TYPING_MS = 180;
+const GATHER_MS = 60;
+const AGAIN_MS = 2000;
+const TICK_MS = 20_000;
+const WRITING_MS = 6000;
+const CHUNK = 50;
+const KEPT_MAX = 400;
+const PLACE = "picha-list";
+
+const pane = document.getElementById("list");
+const scroller = document.getElementById("list-scroll");
+const threads = document.getElementById("threads");
+const search = document.getElementById("search");
+const sender = document.getElementById("sender");
+const numbers = document.getElementById("numbers");
+const keys = document.getElementById("keys");
+const said = document.getElementById("list-said");
+const title = document.title;
+
+// What the server drew of each line: a line that is as before is left alone.
+const drawn = new Map();
+let showsNumbers = false;
+// Grows with each change of what is looked for: what was asked for before is too late then.
+let turn = 0;
+
+// What is looked for
+
+function sieve() {
+  const here = new URLSearchParams(location.search);
+  return ["show", "search", "sender"].flatMap((name) => (here.get(name) ? [[name, here.get(name)]] : []));
+}
+
+function address(changed) {
+  const there = new URLSearchParams(sieve());
+  for (const [name, value] of Object.entries(changed)) {
+    if (value && !(name === "show" && value === "all")) there.set(name, value);
+    else there.delete(name);
+  }
+  return location.pathname + (there.size ? `?${there}` : "");
+}
+
+async function ask(more = [], { signal } = {}) {
+  const wanted = new URLSearchParams([...sieve(), ...more]);
+  if (showsNumbers) wanted.set("numbers", "shown");
+  const answer = await fetched(`/inbox/list?${wanted}`, { signal });
+  if (!answer.ok) throw new Error(`answered ${answer.status}`);
+  const part = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return { kinds: part.getElementById("kinds"), lines: [...part.querySelectorAll(".thread")], end: part.getElementById("list-end") };
+}
+
+let asking = null;
+
+/** Show what the address asks for now. */
+async function look() {
+  turn += 1;
+  asking?.abort();
+  asking = new AbortController();
+  const mine = turn;
+  scroller.classList.add("is-stale");
+  search.parentElement.classList.add("is-busy");
+  try {
+    const part = await ask([], asking);
+    if (mine !== turn) return;
+    counted(part.kinds);
+    threads.replaceChildren(...part.lines.map(adopted));
+    ended(part.end);
+    scroller.scrollTop = 0;
+    said.textContent = threads.children.length ? `${threads.children.length}${more() ? " or more" : ""} conversations` : "No conversations";
+  } catch (error) {
+    if (error.name !== "AbortError") toast("The list could not be loaded. Try again in a moment.", "bad");
+  } finally {
+    if (mine === turn) {
+      scroller.classList.remove("is-stale");
+      search.parentElement.classList.remove("is-busy");
+    }
+  }
+}
+
+function go(changed, { isNew = true } = {}) {
+  const there = address(changed);
+  if (there === location.pathname + location.search) return;
+  history[isNew ? "pushState" : "replaceState"](null, "", there);
+  look();
+}
+
+// Lines
+
+function adopted(line) {
+  drawn.set(line.dataset.id, line.outerHTML);
+  const link = link_of(line);
+  if (link.pathname === location.pathname) link.setAttribute("aria-current", "true");
+  tell_time(line);
+  return line;
+}
+
+function link_of(line) {
+  return line.querySelector("a");
+}
+
+function line_of(id) {
+  return threads.querySelector(`.thread[data-id="${CSS.escape(id)}"]`);
+}
+
+function more() {
+  return document.getElementById("more");
+}
+
+function is_before(one, other) {
+  const [mine, its] = [Number(one.dataset.at), Number(other.dataset.at)];
+  return mine > its || (mine === its && one.dataset.id > other.dataset.id);
+}
+
+/** Put a line where it belongs; one that belongs among those that are not loaded yet goes. */
+function put(line) {
+  const old = line_of(line.dataset.id);
+  if (old && drawn.get(line.dataset.id) === line.outerHTML) return;
+  const next = [...threads.children].find((one) => one !== old && is_before(line, one));
+  if (!next && more()) {
+    old?.remove();
+    return;
+  }
+  const had_focus = old?.contains(document.activeElement);
+  const moved = adopted(line);
+  // A picture that is there already is not loaded and drawn again.
+  const [picture, was] = [moved, old].map((one) => one?.querySelector(".row-picture"));
+  if (was && picture?.src === was.src) picture.replaceWith(was);
+  if (old && old.nextElementSibling === (next ?? null)) old.replaceWith(moved);
+  else {
+    old?.remove();
+    threads.insertBefore(moved, next ?? null);
+  }
+  if (had_focus) link_of(moved).focus({ preventScroll: true });
+}
+
+function drop(id) {
+  const line = line_of(id);
+  if (!line) return;
+  if (line.contains(document.activeElement)) {
+    const next = line.nextElementSibling ?? line.previousElementSibling;
+    (next ? link_of(next) : search).focus({ preventScroll: true });
+  }
+  line.remove();
+  drawn.delete(id);
+}
+
+function counted(kinds) {
+  for (const told of kinds.querySelectorAll(".kind")) {
+    const shown = document.querySelector(`.kind[data-show="${told.dataset.show}"]`);
+    if (told.hasAttribute("aria-current")) shown.setAttribute("aria-current", "true");
+    else shown.removeAttribute("aria-current");
+    shown.dataset.count = told.dataset.count;
+    shown.querySelector(".kind-count").textContent = told.querySelector(".kind-count").textContent;
+    const wanted = new URL(told.href).search;
+    shown.href = location.pathname + wanted;
+  }
+  entitle();
+}
+
+function entitle() {
+  const shown = document.querySelector('.kind[data-show="unread"]');
+  const unread = shown.querySelector(".kind-count").textContent;
+  document.title = Number(shown.dataset.count) ? `(${unread}) ${title}` : title;
+}
+
+// The end of the list, and more of it
+
+const watcher = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && load(), { root: scroller, rootMargin: "800px" });
+
+function ended(end) {
+  document.getElementById("list-end").replaceWith(end);
+  watcher.disconnect();
+  if (more()) watcher.observe(more());
+}
+
+let loading = null;
+
+/** Load the next page of lines, once at a time. */
+function load() {
+  loading ??= next_page().finally(() => {
+    loading = null;
+  });
+  return loading;
+}
+
+async function next_page() {
+  const mine = turn;
+  try {
+    const part = await ask([["before", more().dataset.before]]);
+    if (mine !== turn) return;
+    const focused = document.activeElement === more();
+    const fresh = part.lines.filter((line) => !line_of(line.dataset.id)).map(adopted);
+    threads.append(...fresh);
+    ended(part.end);
+    if (focused && fresh.length) link_of(fresh[0]).focus({ preventScroll: true });
+  } catch {
+    toast("Older conversations could not be loaded.", "bad");
+  }
+}
+
+// As it changes
+
+const changed = new Set();
+let gathering = null;
+
+function hear(id) {
+  changed.add(id);
+  gathering ??= setTimeout(renew, GATHER_MS);
+}
+
+/** Fetch the lines that changed, and put them in their places. */
+async function renew() {
+  const ids = [...changed];
+  changed.clear();
+  try {
+    await fetch_lines(ids);
+  } catch {
+    ids.forEach((id) => changed.add(id));
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+  }
+  gathering = changed.size ? setTimeout(renew, GATHER_MS) : null;
+}
+
+async function fetch_lines(ids) {
+  for (let start = 0; start < ids.length; start += CHUNK) {
+    const mine = turn;
+    const chunk = ids.slice(start, start + CHUNK);
+    const part = await ask(chunk.map((id) => ["id", id]));
+    if (mine !== turn) return;
+    counted(part.kinds);
+    const found = new Map(part.lines.map((line) => [line.dataset.id, line]));
+    chunk.filter((id) => !found.has(id)).forEach(drop);
+    found.forEach(put);
+    if (!threads.children.length) await look();
+    else if (part.lines.length && document.querySelector("#list-end .empty")) document.querySelector("#list-end .empty").remove();
+  }
+}
+
+/** Look at all anew: anything may have changed. */
+async function refresh() {
+  const mine = turn;
+  try {
+    const part = await ask();
+    if (mine !== turn) return;
+    counted(part.kinds);
+    const there = new Set(part.lines.map((line) => line.dataset.id));
+    const last = part.lines.at(-1);
+    const loaded = [...threads.children];
+    const rest = loaded.filter((line) => !there.has(line.dataset.id));
+    // What stands above the last of the first page and is not on it is gone from this list.
+    const is_all = !part.end.querySelector("#more");
+    rest.filter((line) => is_all || is_before(line, last)).forEach((line) => drop(line.dataset.id));
+    if (!loaded.length || is_all) ended(part.end);
+    part.lines.forEach(put);
+    const behind = rest.filter((line) => line.isConnected).map((line) => line.dataset.id);
+    if (behind.length <= KEPT_MAX) await fetch_lines(behind);
+  } catch {
+    // The stream tells once more when it is back.
+  }
+}
+
+// Times
+
+const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+
+function when(at, now) {
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
+  const days = Math.ceil((midnight - at) / 86_400_000);
+  if (days <= 0) return hour.format(at);
+  if (days === 1) return "Yesterday";
+  if (days < 7) return weekday.format(at);
+  return (at.getFullYear() === now.getFullYear() ? day : date).format(at);
+}
+
+function tell_time(line) {
+  const now = new Date();
+  const time = line.querySelector("time[data-when]");
+  const at = new Date(time.dateTime);
+  say(time, when(at, now));
+  time.title = whole.format(at);
+  const shown = line.querySelector(".row-window");
+  const left = shown.dataset.until ? Number(shown.dataset.until) / 1000 - (now.getTime() + Number(shown.dataset.ahead) * 1000) : 0;
+  const minutes = Math.floor(left / 60_000);
+  say(shown.querySelector("[data-left]"), left <= 0 ? "closed" : minutes >= 60 ? `${Math.floor(minutes / 60)} h left` : `${Math.max(1, minutes)} min left`);
+  shown.classList.toggle("is-closed", left <= 0);
+  shown.classList.toggle("is-short", left > 0 && minutes < 120);
+}
+
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function tick() {
+  for (const line of threads.children) tell_time(line);
+  // A sandbox's clock may have been moved, and nobody tells.
+  if (pane.dataset.environment === "test" && !document.hidden) fetch_lines(in_sight()).catch(() => {});
+}
+
+function in_sight() {
+  const box = scroller.getBoundingClientRect();
+  const seen = [...threads.children].filter((line) => {
+    const one = line.getBoundingClientRect();
+    return one.bottom > box.top && one.top < box.bottom;
+  });
+  return seen.slice(0, CHUNK).map((line) => line.dataset.id);
+}
+
+// Who writes
+
+const writing = new Map();
+
+function writes({ conversation, name }) {
+  const line = line_of(conversation);
+  if (!line) return;
+  const shown = line.querySelector(".row-writing");
+  shown.textContent = `${name} is writing…`;
+  shown.hidden = false;
+  line.classList.add("is-written");
+  clearTimeout(writing.get(conversation));
+  writing.set(conversation, setTimeout(() => {
+    shown.hidden = true;
+    line.classList.remove("is-written");
+  }, WRITING_MS));
+}
+
+// The place in the list, kept for the next page of this window
+
+function keep() {
+  const kept = { sieve: String(new URLSearchParams(sieve())), top: scroller.scrollTop, count: threads.children.length };
+  sessionStorage.setItem(PLACE, JSON.stringify(kept));
+}
+
+async function restore() {
+  const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+  if (kept && kept.sieve === String(new URLSearchParams(sieve()))) {
+    while (threads.children.length < Math.min(kept.count, KEPT_MAX) && more()) {
+      const before = threads.children.length;
+      await load();
+      if (threads.children.length === before) break;
+    }
+    scroller.scrollTop = kept.top;
+  }
+  threads.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
+}
+
+// Keys
+
+function is_field(element) {
+  return element.closest?.("input, textarea, select, [contenteditable]");
+}
+
+function move(step) {
+  const links = [...threads.querySelectorAll("a")];
+  const here = links.findIndex((link) => link === document.activeElement);
+  const from = here >= 0 ? here : links.findIndex((link) => link.hasAttribute("aria-current"));
+  const to = from < 0 ? 0 : Math.min(Math.max(from + step, 0), links.length - 1);
+  if (to >= links.length - 5 && more()) load();
+  links[to]?.focus({ preventScroll: true });
+  links[to]?.parentElement.scrollIntoView({ block: "nearest" });
+}
+
+function clear() {
+  search.value = "";
+  go({ search: "" });
+}
+
+const PRESSED = {
+  j: () => move(1),
+  k: () => move(-1),
+  "/": () => {
+    search.focus();
+    search.select();
+  },
+  "?": () => keys.showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const is_here = pane.contains(event.target) || event.target === document.body;
+  let done = null;
+  if (event.target === search) {
+    if (event.key === "ArrowDown") done = () => move(1);
+    if (event.key === "Escape") done = search.value ? clear : () => search.blur();
+  } else if (!is_field(event.target)) {
+    done = PRESSED[event.key];
+    if (is_here && event.key === "ArrowDown") done = () => move(1);
+    if (is_here && event.key === "ArrowUp") done = () => move(-1);
+    if (is_here && event.key === "Escape" && search.value) done = clear;
+  }
+  if (!done) return;
+  event.preventDefault();
+  done();
+});
+
+// What is clicked and typed
+
+let typing = null;
+
+search.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    const was = new URLSearchParams(location.search).get("search");
+    go({ search: search.value.trim() }, { isNew: !was });
+  }, TYPING_MS);
+});
+document.getElementById("search-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearTimeout(typing);
+  go({ search: search.value.trim(), sender: sender?.value ?? "" });
+});
+sender?.addEventListener("change", () => go({ sender: sender.value }));
+
+pane.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const link = event.target.closest("a");
+  if (link?.id === "more") {
+    event.preventDefault();
+    load();
+  } else if (link?.matches(".kind, [data-sieve]")) {
+    event.preventDefault();
+    const wanted = new URL(link.href).searchParams;
+    if (link.matches("[data-sieve]")) search.value = wanted.get("search") ?? "";
+    go({ show: wanted.get("show") ?? "", search: search.value.trim() });
+  }
+});
+
+numbers.addEventListener("click", async () => {
+  showsNumbers = !showsNumbers;
+  numbers.setAttribute("aria-pressed", String(showsNumbers));
+  await fetch_lines([...threads.children].map((line) => line.dataset.id)).catch(() => toast("The numbers could not be loaded.", "bad"));
+});
+document.getElementById("keys-button").addEventListener("click", () => keys.showModal());
+keys.addEventListener("click", (event) => event.target === keys && keys.close());
+
+addEventListener("popstate", () => {
+  const here = new URLSearchParams(location.search);
+  search.value = here.get("search") ?? "";
+  if (sender) sender.value = here.get("sender") ?? "";
+  look();
+});
+addEventListener("pagehide", keep);
+
+[...threads.children].forEach(adopted);
+entitle();
+if (more()) watcher.observe(more());
+restore();
+setInterval(tick, TICK_MS);
+on("conversation", ({ id }) => hear(id));
+on("message", ({ conversation }) => hear(conversation));
+on("presence", writes);
+on("refresh", refresh);
