@@ -46,11 +46,12 @@ FROM (SELECT *, row_number() OVER (ORDER BY phone) AS n FROM contact WHERE profi
 _SAID = """
 INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase, status,
     caption, file_id, image_state, provider_message_id, created_at, attempts)
-SELECT uuidv7((%(lap)s::integer - 100000) * interval '1 minute'), workspace_id, id, sender_id, contact_id, %(ours)s::boolean, 'image',
-    CASE WHEN %(ours)s::boolean THEN 'submitted' ELSE 'received' END, CASE WHEN %(ours)s::boolean THEN 'read' ELSE 'received' END,
-    'Picha ya bidhaa, ' || %(lap)s::integer, %(file)s, 'stored', 'wamid.' || id || '.' || %(lap)s::integer,
-    last_message_at - (%(laps)s::integer - %(lap)s::integer) * interval '3 minutes', %(ours)s::boolean::int
-FROM conversation WHERE last_message_at IS NOT NULL
+SELECT uuidv7((lap - 100000) * interval '1 minute'), workspace_id, id, sender_id, contact_id, is_ours, 'image',
+    CASE WHEN is_ours THEN 'submitted' ELSE 'received' END, CASE WHEN is_ours THEN 'read' ELSE 'received' END,
+    'Picha ya bidhaa, ' || lap, %(file)s, 'stored', 'wamid.' || id || '.' || lap,
+    last_message_at - (laps - lap) * interval '3 minutes', is_ours::int
+FROM conversation, (SELECT %(lap)s::int, %(laps)s::int, %(lap)s::int %% 2 = 0) AS told (lap, laps, is_ours)
+WHERE last_message_at IS NOT NULL
 """
 
 
@@ -83,7 +84,7 @@ def _fill(ground: Ground, *, laps: int) -> None:
     ground.sql(_ADDRESSES)
     ground.sql(_THREADS)
     for lap in range(1, laps + 1):
-        ground.sql(_SAID, file=ground.file, lap=lap, laps=laps, ours=lap % 2 == 0)
+        ground.sql(_SAID, file=ground.file, lap=lap, laps=laps)
     ground.sql("VACUUM ANALYZE")
 
 

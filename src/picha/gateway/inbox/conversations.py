@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from picha.gateway.inbox import sieve
 from picha.gateway.inbox.glimpse import Glimpse, glimpse
-from picha.gateway.inbox.numerals import named
+from picha.gateway.inbox.names import initial, own
 from picha.gateway.inbox.sieve import Sieve
 from picha.gateway.inbox.visit import Visit
 from picha.gateway.store import inbox_list, threads
@@ -31,7 +31,7 @@ class Line:
 
     row: Row
     glimpse: Glimpse | None
-    name: str | None
+    name: str
     initial: str
     hue: int
     at: int
@@ -102,12 +102,12 @@ def _wanted(asked: Sieve, numbers: Mapping[UUID, datetime]) -> Wanted:
 
 
 def _line(row: Row, moment: datetime, now: datetime) -> Line:
-    until, name = row.window_until, named(row.contact_name, row.phone)
+    until, name = row.window_until, own(row.contact_name, row.phone)
     return Line(
         row=row,
         glimpse=glimpse(row),
         name=name,
-        initial=next((one.upper() for one in name or "" if one.isalnum()), ""),
+        initial=initial(name) if name else "",
         hue=row.id.int % _HUES,
         at=sieve.moment(row.last_message_at),
         until=sieve.moment(until) if until else None,

@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from picha.gateway.inbox import wording
-from picha.gateway.inbox.numerals import named
+from picha.gateway.inbox.names import named
 from picha.gateway.inbox.visit import NOT_THERE, RefusedError, Visit
 from picha.gateway.pictures.intake import CameAs
 from picha.gateway.store import files, gallery
