@@ -805,6 +805,38 @@ CREATE TRIGGER tells_inbox_of_new AFTER INSERT ON conversation REFERENCING NEW T
 CREATE TRIGGER tells_inbox_of_changed AFTER UPDATE ON conversation REFERENCING NEW TABLE AS shown
     FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_threads();
 
+-- What became of the messages that came in an hour, number by number, so that nobody who looks at charts reads messages.
+-- `at` is where the hour begins, by the time in the messages' ids. What was sent is in exactly one of waiting to
+-- cancelled. to_sent and to_delivered have how many took how long to be sent, and from there to be delivered: a step of
+-- a scale of eight to each power of ten milliseconds, and a count.
+CREATE TABLE turnout (
+    workspace_id uuid NOT NULL,
+    environment text NOT NULL,
+    sender_id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    received bigint NOT NULL,
+    echoed bigint NOT NULL,
+    waiting bigint NOT NULL,
+    unknown bigint NOT NULL,
+    sent bigint NOT NULL,
+    delivered bigint NOT NULL,
+    read bigint NOT NULL,
+    failed bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    to_sent jsonb NOT NULL,
+    to_delivered jsonb NOT NULL,
+    PRIMARY KEY (workspace_id, environment, at, sender_id)
+);
+CREATE INDEX turnout_of_hour ON turnout (at);
+
+-- Which hours are counted, and when each is counted anew; due_at is null once its messages have settled.
+CREATE TABLE turnout_hour (
+    at timestamptz PRIMARY KEY,
+    counted_at timestamptz,
+    due_at timestamptz
+);
+CREATE INDEX turnout_hour_due ON turnout_hour (at DESC) WHERE due_at IS NOT NULL;
+
 -- The role the programs run as: rows, no DDL.
 DO $$
 BEGIN
