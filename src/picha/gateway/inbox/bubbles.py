@@ -80,6 +80,7 @@ class Bubble:
     sentence: str = ""
     author: str = ""
     origin: str = ""
+    colleague: str = ""
     forwarded: str = ""
     advertisement: Advertisement | None = None
     quote: Quote | None = None
@@ -123,6 +124,7 @@ def _bubble(one: Entry, *, is_group: bool) -> Bubble:
         who,
         author=who if is_group and not one.is_outbound else "",
         origin="Sent from the phone" if one.is_echo else "",
+        colleague=named(one.colleague) if one.colleague else "",
         forwarded=_forwarded(one),
         advertisement=_advertisement(one),
         quote=_quote(one),

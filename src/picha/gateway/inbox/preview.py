@@ -11,7 +11,7 @@ from picha.gateway.inbox.visit import RefusedError, Visit
 from picha.gateway.pictures.handing import FRAME_BYTES, NoFormError, TooLargeError, form_of, taken_in
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.store.files import File
-from picha.images.facts import Facts, Unusable
+from picha.images.facts import Facts, Flaw, Unusable
 from picha.images.probe import HEAD_BYTES, probe
 
 PATIENCE_S = 300.0
@@ -25,6 +25,7 @@ _RETOLD = {
     "transparency→white": "transparent parts made white",
     "recoded": "saved anew, as some phones cannot read it as it was",
 }
+_REMEDIES = {"not_an_image": "Pick a photo, or a picture that is saved as JPEG or PNG."}
 _PIXELS = re.compile(r"(\d+)x(\d+)→(\d+)x(\d+) pixels")
 # What the line of facts says already.
 _TOLD = re.compile(r"[0-9.]+ [kM]B→[0-9.]+ [kM]B|[a-z]+→(jpeg|png)")
@@ -49,11 +50,15 @@ async def preview(visit: Visit) -> Response:
     except TooLargeError as error:
         raise RefusedError(413, _REFUSED, str(error)) from error
     except Unusable as error:
-        flaw = error.flaws[0]
-        raise RefusedError(422, _REFUSED, f"{flaw.message} {flaw.remedy}") from error
+        raise RefusedError(422, _REFUSED, _words(error.flaws[0])) from error
     finally:
         await form.close()
     return visit.document(_told(file, before, size))
+
+
+def _words(flaw: Flaw) -> str:
+    """Return what is wrong with a picture and what helps, to somebody who has it as a file."""
+    return f"{flaw.message.replace('These bytes are', 'This file is')} {_REMEDIES.get(flaw.code, flaw.remedy)}"
 
 
 def _told(file: File, before: Facts, size: int) -> dict[str, object]:

@@ -42,7 +42,10 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message of a thread. `file` is its picture, and `original` what that was made from, where it is kept."""
+    """A message of a thread. `file` is its picture, and `original` what that was made from, where it is kept.
+
+    `colleague` is who of the business sent it from the inbox.
+    """
 
     id: UUID
     conversation_id: UUID
@@ -80,6 +83,7 @@ class Entry:
     notes: list[dict[str, str]] | None
     original_type: str | None
     original_bytes: int | None
+    colleague: str | None
     quoted: Quoted | None
     said: list[Said]
 
@@ -96,7 +100,8 @@ SELECT m.id, m.conversation_id, m.is_outbound, is_echo, m.message_type, phase, s
     m.caption, media_url, image_state, coalesce(m.facts, '{}'), m.reply_to, error_code, error_message,
     error_detail, warning_detail, duplicates, m.created_at, sent_at, delivered_at, read_at, failed_at,
     who.profile_name, who.phone, m.file_id, file.mime_type, file.size_bytes, file.width, file.height, file.changes,
-    file.notes, original.mime_type, original.size_bytes, quoted.told, coalesce(about.told, '[]')
+    file.notes, original.mime_type, original.size_bytes, (SELECT name FROM person WHERE person.id = m.person_id),
+    quoted.told, coalesce(about.told, '[]')
 """
 # Each look-up is one by an index, row by row: OFFSET 0 keeps the planner from joining, whatever it believes of a table.
 _JOINED = f"""
