@@ -8,7 +8,7 @@ from uuid import UUID
 
 from picha.gateway.domain.outcomes import UNKNOWN
 from picha.gateway.inbox import prints
-from picha.gateway.inbox.kinds import thing_of, words_of
+from picha.gateway.inbox.kinds import told_of, words_of
 from picha.gateway.inbox.names import named
 from picha.gateway.inbox.prints import Print
 from picha.gateway.store.inbox_thread import SAID_ABOUT, Entry, Said
@@ -186,7 +186,7 @@ def _awaited(one: Entry) -> tuple[str, str]:
 def _other(one: Entry) -> str:
     if one.facts.get("let_go") or one.message_type == "text":
         return "What it said is no longer kept."
-    return f"Sent {thing_of(one.message_type, one.facts)}, which this inbox does not show."
+    return told_of(one.message_type, one.facts)
 
 
 def _forwarded(one: Entry) -> str:

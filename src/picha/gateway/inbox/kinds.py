@@ -1,20 +1,21 @@
-"""What a message that has neither picture nor text is called in a sentence."""
+"""What is told of a message that has neither picture nor text."""
 
 from collections.abc import Mapping
 from typing import Any
 
 _KINDS = {
-    "video": "a video",
-    "audio": "an audio file",
-    "document": "a document",
-    "sticker": "a sticker",
-    "location": "a place",
-    "contacts": "a contact",
-    "order": "an order",
-    "interactive": "an answer to a form",
-    "request_welcome": "a request to be greeted",
+    "video": "A video",
+    "audio": "An audio file",
+    "document": "A document",
+    "sticker": "A sticker",
+    "location": "A place",
+    "contacts": "A contact",
+    "order": "An order",
+    "interactive": "An answer to a form",
+    "request_welcome": "A request to be greeted",
 }
 _FILENAME_MAX_CHARS = 80
+_NOT_PASSED_ON = "A message that WhatsApp does not pass on."
 
 
 def words_of(message_type: str, facts: Mapping[str, Any]) -> str:
@@ -31,16 +32,18 @@ def words_of(message_type: str, facts: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def thing_of(message_type: str, facts: Mapping[str, Any]) -> str:
-    """Return what somebody sent, such as `a voice message`."""
-    media = facts.get("media") or {}
-    if message_type == "audio" and media.get("voice"):
-        return "a voice message"
-    if message_type == "document" and media.get("filename"):
-        return f"the document {str(media['filename'])[:_FILENAME_MAX_CHARS]}"
+def told_of(message_type: str, facts: Mapping[str, Any]) -> str:
+    """Return what is told in the place of a message that is not shown: what it is, and why not."""
     if message_type == "unsupported":
         kind = (facts.get("unsupported") or {}).get("type")
-        return (
-            f"something that WhatsApp does not pass on ({kind})" if kind else "something that WhatsApp does not pass on"
-        )
-    return _KINDS.get(message_type, f"a message of the kind {message_type[:40]}")
+        return f"A message of the kind {kind}, which WhatsApp does not pass on." if kind else _NOT_PASSED_ON
+    return f"{_thing(message_type, facts)}, which this inbox does not show."
+
+
+def _thing(message_type: str, facts: Mapping[str, Any]) -> str:
+    media = facts.get("media") or {}
+    if message_type == "audio" and media.get("voice"):
+        return "A voice message"
+    if message_type == "document" and media.get("filename"):
+        return f"The document {str(media['filename'])[:_FILENAME_MAX_CHARS]}"
+    return _KINDS.get(message_type, f"A message of the kind {message_type[:40]}")

@@ -30,6 +30,7 @@ PAGES = (
     Page("GET", "/inbox/pictures/{id}/full", pictures.full),
     Page("GET", "/inbox/conversations/{id}", thread.show),
     Page("GET", "/inbox/conversations/{id}/head", thread.head, is_fetched=True),
+    Page("GET", "/inbox/conversations/{id}/newest", thread.newest, is_fetched=True),
     Page("GET", "/inbox/conversations/{id}/messages", thread.messages, is_fetched=True),
     Page("GET", "/inbox/conversations/{id}/number", thread.number, is_fetched=True),
     Page("POST", "/inbox/conversations/{id}/read", thread.read, is_fetched=True),

@@ -19,19 +19,14 @@ _HEADERS = {
     "Cache-Control": "private, max-age=86400, immutable",
 }
 _NO_PICTURE = RefusedError(404, "There is no such picture", "It was removed, or is no longer kept here.")
-_NOT_DRAWN = RefusedError(
-    415, "This picture cannot be shown small", "Its bytes cannot be opened as a picture; download it as it came."
-)
 
 
 async def thumb(visit: Visit) -> Response:
-    """Serve a small JPEG of a picture, of 20 KB at most."""
+    """Serve a small JPEG of a picture, of 20 KB at most; where it cannot be opened, a drawing that says so."""
     try:
         data = await visit.means.album.thumbnail(await _find(visit))
-    except Unusable:
-        raise _NOT_DRAWN from None
-    except BlobMissing:
-        raise _NO_PICTURE from None
+    except (Unusable, BlobMissing):
+        return _drawing(visit, "no-picture.svg")
     return Response(data, media_type="image/jpeg", headers=_HEADERS)
 
 
@@ -46,6 +41,12 @@ async def full(visit: Visit) -> Response:
     file = await _find(visit)
     original = await files.kept(visit.means.pool, visit.workspace, visit.environment, file.original_id or file.id)
     return await _served(visit, original or file, is_shown=False)
+
+
+def _drawing(visit: Visit, name: str) -> Response:
+    found = visit.means.looks.file(name)
+    assert found is not None, name  # noqa: S101 - it lies beside the others
+    return Response(found[0], media_type=found[1])
 
 
 async def _served(visit: Visit, file: File, *, is_shown: bool) -> Response:

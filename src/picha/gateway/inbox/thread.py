@@ -79,20 +79,27 @@ async def head(visit: Visit) -> Response:
     return visit.fragment("thread_head.html", head=await _head(visit, await _find(visit)))
 
 
+async def newest(visit: Visit) -> Response:
+    """Draw what stands above a thread, and its last messages, for a script that may have missed something."""
+    thread = await _find(visit)
+    leaf = _leaf(thread, await inbox_thread.page(visit.means.pool, thread.id))
+    return visit.fragment("newest.html", head=await _head(visit, thread), leaf=leaf)
+
+
 async def messages(visit: Visit) -> Response:
-    """Draw messages for a script to put in place: those of `ids`, those before the message `before`, or the last ones.
+    """Draw messages for a script to put in place: those of `ids`, or those before the message `before`.
 
     What only says something about another message stands for that one.
     """
     thread, query, pool = await _find(visit), visit.request.query_params, visit.means.pool
-    if "ids" in query:
-        ids = {one for text in query["ids"].split(",")[:PAGE] if (one := _id(text))}
-        found = await inbox_thread.some(pool, thread.id, list(ids))
-        meant = {one.quoted.id for one in found if one.message_type in SAID_ABOUT and one.quoted} - ids
-        leaf = Leaf(_bubbles(thread, [*found, *await inbox_thread.some(pool, thread.id, list(meant))]), None)
-    else:
+    if "ids" not in query:
         leaf = _leaf(thread, await inbox_thread.page(pool, thread.id, before=_id(query.get("before"))))
-    return visit.fragment("messages.html", leaf=leaf)
+        return visit.fragment("messages.html", leaf=leaf)
+    ids = {one for text in query["ids"].split(",")[:PAGE] if (one := _id(text))}
+    found = await inbox_thread.some(pool, thread.id, list(ids))
+    meant = {one.quoted.id for one in found if one.message_type in SAID_ABOUT and one.quoted} - ids
+    found += await inbox_thread.some(pool, thread.id, list(meant))
+    return visit.fragment("messages.html", leaf=Leaf(_bubbles(thread, found), None))
 
 
 async def number(visit: Visit) -> Response:

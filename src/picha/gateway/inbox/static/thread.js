@@ -15,6 +15,7 @@ const isNewest = "newest" in talk.dataset;
 const AT_END_PX = 80;
 const FAR_PX = 900;
 const GATHER_MS = 30;
+const HEAD_MS = 500;
 const IDS_MAX = 60;
 const QUOTE_PAGES_MAX = 20;
 // How each message was drawn by the gateway, so that what did not change is left alone.
@@ -165,10 +166,10 @@ async function asked(path) {
 
 async function refresh() {
   if (!isNewest) return;
-  head();
-  const html = await asked(`${here}/messages`);
+  const html = await asked(`${here}/newest`);
   if (html === null) return;
   const found = parsed(html);
+  takeHead(found.shift());
   const [oldest] = found.filter((one) => one.dataset.id);
   const newest = messages().at(-1);
   // More came than a page holds while nobody told of it.
@@ -180,7 +181,7 @@ on("message", ({ id, conversation }) => {
   if (conversation === talk.dataset.id) ask(id);
 });
 on("conversation", ({ id }) => {
-  if (id === talk.dataset.id) head();
+  if (id === talk.dataset.id) headSoon();
 });
 on("refresh", refresh);
 document.addEventListener("picha:sent", (event) => {
@@ -262,7 +263,7 @@ const near = new IntersectionObserver(
 
 /* The head */
 
-const countdown = { left: 0, at: 0 };
+const countdown = { left: 0, at: 0, soon: 0 };
 
 function count() {
   const badge = document.getElementById("talk-window");
@@ -274,7 +275,7 @@ function count() {
     return;
   }
   const minutes = Math.floor(left / 60);
-  badge.querySelector("[data-words]").textContent = minutes >= 60 ? `${Math.floor(minutes / 60)} h left` : `${minutes} min left`;
+  badge.querySelector("[data-words]").textContent = minutes >= 60 ? `${Math.floor(minutes / 60)} h` : `${minutes} min`;
 }
 
 function begin() {
@@ -282,16 +283,24 @@ function begin() {
   countdown.at = performance.now();
 }
 
-async function head() {
-  const html = await asked(`${here}/head`);
-  if (html === null) return;
-  const [fresh] = parsed(html);
+function takeHead(fresh) {
   for (const id of ["talk-window", "talk-name"]) {
     const [was, now] = [document.getElementById(id), fresh.querySelector(`#${id}`)];
     if (was && now && was.outerHTML !== now.outerHTML) was.replaceWith(now);
   }
   begin();
   count();
+}
+
+async function head() {
+  const html = await asked(`${here}/head`);
+  if (html !== null) takeHead(parsed(html)[0]);
+}
+
+// Much may be told of a thread at once.
+function headSoon() {
+  clearTimeout(countdown.soon);
+  countdown.soon = setTimeout(head, HEAD_MS);
 }
 
 const number = document.getElementById("talk-number");

@@ -1,0 +1,203 @@
+"""The list of conversations: what a line says, that it lives, how one searches and moves in it, and that it stays."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.browser.conftest import Window
+from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
+from tests.browser.test_sign_in import SHAPES
+from tests.journeys.running import House
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</a></li></ol><h1>Owned</h1>",
+    "{{ 7 * 7 }} {% raw %}",
+    "javascript:alert(1)",
+    "\u202egnp.exe\u202c",
+    "\u200b\u200c\u200d\ufeff",
+    "e\u0301" + "\u0335" * 60,
+    "W" * 200,
+    "two\nlines\tand \x1b[31mred",
+    "\U0001f469\u200d\U0001f467 \U0001d49c\U0001f44b\U0001f3fe",
+]
+
+
+def opened(window: Window, house: House, query: str = "") -> Page:
+    window.page.goto(house.ready.inbox_url + query)
+    window.page.locator("html[data-live=yes]").wait_for()
+    return window.page
+
+
+def line(page: Page, name: str) -> Locator:
+    return page.locator(".thread").filter(has_text=name)
+
+
+def names(page: Page) -> list[str]:
+    return [one.strip() for one in page.locator(".row-name").all_text_contents()]
+
+
+@pytest.mark.parametrize(("width", "is_dark"), SHAPES)
+def test_a_line_tells_who_wrote_what_and_how_long_one_may_answer(
+    inside: Callable[..., Window], house: House, *, width: int, is_dark: bool
+) -> None:
+    customer, name = stranger(), f"Neema {width} {is_dark}"
+    heard(house, writes(house, customer, name=name, caption="This one, in blue?", image_base64=photo(width)))
+    window = inside(width=width, is_dark=is_dark)
+
+    page = opened(window, house)
+
+    shown = line(page, name)
+    expect(shown.locator(".row-words")).to_have_text("This one, in blue?")
+    expect(shown.locator(".row-unread")).to_contain_text("1 unread")
+    expect(shown.locator("[data-left]")).to_have_text("23 h left")
+    expect(shown.locator(".row-number")).to_contain_text(f"ending in {customer[-3:]}")
+    assert customer[4:10] not in page.content()
+    assert shown.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") in {240, 320}
+    assert window.audit() == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_what_a_customer_sends_is_there_within_a_second_and_nothing_else_moves(
+    inside: Callable[..., Window], house: House
+) -> None:
+    writes(house, stranger(), name="Written before", type="text", text="First")
+    page = opened(inside(), house)
+    line(page, "Written before").locator("a").focus()
+    customer = stranger()
+
+    writes(house, customer, name="Just now", image_base64=photo(33))
+
+    line(page, "Just now").locator("img").wait_for(timeout=3000)
+    assert names(page)[0] == "Just now"
+    expect(line(page, "Written before").locator("a")).to_be_focused()
+    unread = page.locator(".kind[data-show=unread]").get_attribute("data-count")
+    expect(page).to_have_title(f"({unread}) Conversations · Picha")
+    api(house, "POST", "/v1/whatsapp/messages/text", {"to": customer, "text": "Thank you"})
+    expect(line(page, "Just now").locator(".row-last")).to_contain_text("You: Thank you")
+    expect(line(page, "Just now").locator(".row-became")).to_have_text("Read:")
+
+
+def test_numbers_are_shown_when_they_are_asked_for_and_hidden_again(
+    inside: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    writes(house, customer, name="Private person", type="text", text="Hello")
+    thread_of(house, customer)
+    page = opened(inside(), house)
+    whole = f"+255 {customer[3:6]} {customer[6:9]} {customer[9:]}"
+
+    page.get_by_role("button", name="Show numbers").click()
+
+    expect(line(page, "Private person").locator(".row-number")).to_have_text(whole)
+    page.get_by_role("button", name="Show numbers").click()
+    expect(line(page, "Private person").locator(".row-number")).to_contain_text("••")
+    assert whole not in page.content()
+
+
+def test_one_finds_people_while_one_types_and_goes_back(inside: Callable[..., Window], house: House) -> None:
+    customer = stranger()
+    writes(house, customer, name="Zuhura the Florist", type="text", text="Hello")
+    writes(house, stranger(), name="Somebody else", type="text", text="Hello")
+    thread_of(house, customer)
+    page = opened(inside(), house)
+
+    page.keyboard.press("/")
+    page.keyboard.type("zuhura THE")
+
+    expect(page.locator(".row-name")).to_have_text(["Zuhura the Florist"])
+    assert page.url.endswith("/inbox?search=zuhura+THE")
+    page.get_by_role("searchbox").fill(f"+{customer[:3]} {customer[3:]}")
+    expect(page.locator(".row-name")).to_have_text(["Zuhura the Florist"])
+    page.get_by_role("searchbox").fill("nobody at all is called that")
+    expect(page.get_by_role("heading", name="Nobody found")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Nobody found")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    expect(line(page, "Somebody else")).to_be_visible()
+    page.get_by_role("searchbox").fill("zuhura")
+    expect(page.locator(".row-name")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(line(page, "Somebody else")).to_be_visible()
+
+
+def test_the_unread_ones_leave_their_list_when_somebody_reads_them(inside: Callable[..., Window], house: House) -> None:
+    customer = stranger()
+    writes(house, customer, name="To be read", type="text", text="Hello")
+    thread = thread_of(house, customer)
+    page = opened(inside(), house)
+    page.locator(".kind", has_text="Unread").click()
+    page.wait_for_url("**/inbox?show=unread")
+    expect(line(page, "To be read")).to_be_visible()
+    before = int(page.locator(".kind[data-show=unread]").get_attribute("data-count") or "")
+
+    api(house, "POST", f"/v1/whatsapp/conversations/{thread}/read")
+
+    expect(line(page, "To be read")).to_have_count(0)
+    expect(page.locator(".kind[data-show=unread]")).to_have_attribute("data-count", str(before - 1))
+    page.locator(".kind", has_text="All").click()
+    expect(line(page, "To be read").locator(".row-unread")).to_have_count(0)
+
+
+def test_keys_move_through_the_list_and_tell_which_there_are(inside: Callable[..., Window], house: House) -> None:
+    for name in ("Third", "Second", "First"):
+        customer = stranger()
+        writes(house, customer, name=name, type="text", text="Hello")
+        thread_of(house, customer)
+    window = inside()
+    page = opened(window, house)
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("k")
+
+    expect(page.locator(".thread").nth(1).locator("a")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys that work here")).to_be_visible()
+    assert window.audit() == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".thread").nth(1).locator("a")).to_be_focused()
+
+
+def test_older_ones_come_on_scroll_and_the_place_is_kept(inside: Callable[..., Window], house: House) -> None:
+    for n in range(60):
+        writes(house, stranger(), name=f"One of many {n}", type="text", text=f"Hello {n}")
+    writes(house, stranger(), name="The last of many", type="text", text="Hello")
+    page = opened(inside(), house, "?search=many")
+    line(page, "The last of many").wait_for()
+    page.reload()
+    page.locator("html[data-live=yes]").wait_for()
+
+    page.locator("#list-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+
+    expect(page.locator(".thread")).to_have_count(61)
+    assert len(set(names(page))) == 61
+    page.locator("#list-scroll").evaluate("box => box.scrollTo(0, 4000)")
+    top = page.locator("#list-scroll").evaluate("box => box.scrollTop")
+    page.goto(f"{house.ready.inbox_url}/password")
+    page.go_back()
+    expect(page.locator(".thread")).to_have_count(61)
+    until(lambda: abs(page.locator("#list-scroll").evaluate("box => box.scrollTop") - top) < 5)
+
+
+def test_hostile_names_and_words_are_text_and_break_nothing(inside: Callable[..., Window], house: House) -> None:
+    for one in HOSTILE:
+        customer = stranger()
+        writes(house, customer, name=one, type="text", text=f"hostile {one}")
+        thread_of(house, customer)
+    window = inside(width=360)
+    window.page.on("dialog", lambda dialog: window.complaints.append(dialog.message))
+
+    page = opened(window, house)
+
+    said = page.locator(".row-words").all_text_contents()
+    for one in HOSTILE:
+        assert any(" ".join(f"hostile {one}".split())[:30] in " ".join(text.split()) for text in said), one
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert window.audit() == []
