@@ -67,7 +67,7 @@ def greet(ready: Ready, *, home: Path, logs: Path) -> None:
         ("sender", f"{ready.sender} (a test number of the sandbox)"),
         ("sandbox", f"{ready.sandbox_url} (stands in for Meta)"),
         ("inbox", f"{ready.inbox_url} (coming)"),
-        ("handset", f"{ready.handset_url} (coming)"),
+        ("handset", f"{ready.handset_url} (be the customer)"),
         ("metrics", ready.metrics_url),
         ("", f"{ready.worker_metrics_url} (the worker's)"),
         ("data", str(home)),
