@@ -82,7 +82,11 @@ def check(program: Sandbox, document: Any, method: str, path: str) -> None:
             case.query[WAITING[path]] = 0
         answer = case.call(base_url=program.base_url, headers=headers, timeout=PATIENCE_S)
         forget_faults(program)
-        case.validate_response(answer, checks=CHECKS)
+        # What is in each event of a stream OpenAPI 3.1 cannot say; the tests of the stream hold it to that.
+        unfit = (
+            [response_schema_conformance] if "text/event-stream" in answer.headers.get("content-type", [""])[0] else []
+        )
+        case.validate_response(answer, checks=CHECKS, excluded_checks=unfit)
 
     run()
 

@@ -25,6 +25,7 @@ from picha.cli.senders import senders
 from picha.cli.tail import tail
 from picha.cli.up import up
 from picha.cli.usage import UsageCommand
+from picha.cli.users import users
 from picha.cli.webhooks import webhooks
 from picha.cli.workspaces import apps, workspaces
 
@@ -132,6 +133,7 @@ program.add_typer(workspaces, name="workspaces")
 program.add_typer(apps, name="apps")
 program.add_typer(keys, name="keys")
 program.add_typer(senders, name="senders")
+program.add_typer(users, name="users")
 program.add_typer(send, name="send")
 program.add_typer(batches, name="batches")
 program.add_typer(messages, name="messages")
