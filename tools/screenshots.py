@@ -40,7 +40,7 @@ def handset(page: Page, house: House) -> None:
     offered = shown.last.get_attribute("data-id")
     _post(f"{control}/inbound", asked | {"text": "I take it! Can you deliver tomorrow?", "reply_to": offered})
     expect(shown).to_have_count(3)
-    page.wait_for_function("[...document.querySelectorAll('.picture img')].every((one) => one.complete)")
+    expect(page.locator(".picture img")).to_have_js_property("naturalWidth", 1024)
     expect(page.locator("#webhooks")).to_contain_text("read")
 
 

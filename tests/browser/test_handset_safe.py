@@ -126,7 +126,7 @@ def test_where_there_is_a_token_the_page_asks_for_it_once(window: Window, tmp_pa
         page.get_by_role("button", name="Open").click()
 
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
-        page.wait_for_function("document.querySelector('.picture img')?.naturalWidth > 0")
+        expect(page.locator(".picture img")).to_have_js_property("naturalWidth", 1024)
         page.reload()
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         phone = Handset(window, sandbox, "16505551234")

@@ -10,6 +10,19 @@ const STATES = { owed: "waiting", taken: "taken", "given up": "given up" };
 const shortId = (id) => (id.length > 18 ? `…${id.slice(-10)}` : id);
 const statuses = new Map();
 
+// Marks what comes after the first look as new, until it was seen for a moment.
+function keepRows(list, items, ways) {
+  const isFirst = !list.isFilled;
+  const make = (one, old) => {
+    const row = ways.make(one, old);
+    if (!isFirst && !old) row.classList.add("new");
+    row.addEventListener("animationend", () => row.classList.remove("new"));
+    return row;
+  };
+  keep(list, items, { ...ways, make });
+  list.isFilled = true;
+}
+
 export class WebhookPanel {
   constructor(panel, onStatuses) {
     this.list = h("ul.log", { "aria-label": "Webhooks, the newest first" });
@@ -21,7 +34,7 @@ export class WebhookPanel {
   async load() {
     const { items } = await get("/deliveries", { limit: SHOWN });
     for (const one of [...items].reverse()) if (one.status) statuses.set(one.about, one.status);
-    keep(this.list, items, { key: (one) => one.id, sign: (one) => JSON.stringify([one.state, one.attempts, one.tries]), make: (one, old) => this.row(one, old) });
+    keepRows(this.list, items, { key: (one) => one.id, sign: (one) => JSON.stringify([one.state, one.attempts, one.tries]), make: (one, old) => this.row(one, old) });
     this.empty.hidden = items.length > 0;
     this.onStatuses();
   }
@@ -66,7 +79,7 @@ export class LedgerPanel {
   render() {
     for (const one of state.messages) if (one.by === "business" && one.status) statuses.set(one.message_id, one.status);
     const items = this.items.map((one) => ({ ...one, status: statuses.get(one.wamid) ?? "accepted" })).reverse();
-    keep(this.list, items, { key: (one) => one.wamid, sign: (one) => JSON.stringify(one), make: (one) => this.row(one) });
+    keepRows(this.list, items, { key: (one) => one.wamid, sign: (one) => JSON.stringify(one), make: (one) => this.row(one) });
     this.empty.hidden = items.length > 0;
   }
 

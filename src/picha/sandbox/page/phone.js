@@ -8,6 +8,8 @@ import { gist, phoneOf, plural, whenShort } from "./words.js";
 import { get, post } from "./wire.js";
 
 const LOOKED_AT = 20;
+// A sandbox may have any number of numbers; so many chats are looked at each time something changes.
+const CHATS_MAX = 12;
 
 export class Phone {
   constructor({ chat, composer, onOpen, onBack }) {
@@ -60,7 +62,9 @@ export class Phone {
   // Each number of the business with the last that was said there, and how much of it is new to the person.
   async loadChats() {
     const person = state.person.with;
-    const all = await Promise.all(facts.numbers.map(async (number) => {
+    const shown = [state.number, ...facts.numbers.filter((one) => one !== state.number)];
+    const all = await Promise.all(shown.map(async (number, index) => {
+      if (index >= CHATS_MAX) return { number, last: null, unread: 0 };
       const { items } = await get("/messages", { with: person, phone_number_id: number.phone_number_id, limit: LOOKED_AT });
       const { rows } = fold(items);
       return { number, last: rows.at(-1) ?? null, unread: rows.filter((row) => row.by === "business" && row.status === "delivered").length };
@@ -74,7 +78,8 @@ export class Phone {
   }
 
   row({ number, last, unread }) {
-    const says = last ? `${last.by === "person" ? "You: " : ""}${gist(last)}` : "No messages yet";
+    // What was not looked at, or is empty, shows the number.
+    const says = last ? `${last.by === "person" ? "You: " : ""}${gist(last)}` : phoneOf(number.phone);
     return h("li", {}, h("button.row", { type: "button", onclick: () => this.onOpen(number) }, avatar(number.name, number.phone_number_id),
       h("span.who", {}, h("strong", { dir: "auto" }, number.name), h("span", { dir: "auto" }, last?.picture ? icon("photo") : "", says)),
       h("span.when", {}, last ? whenShort(new Date(last.at), now()) : "", unread > 0 && h("span.badge", { "aria-label": plural(unread, "new message") }, String(unread)))));
