@@ -1,7 +1,9 @@
 """The stream of what changes, and whose phones are shown by it."""
 
 import asyncio
+import html
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -187,3 +189,28 @@ async def test_a_sandbox_with_open_streams_stops_at_once() -> None:
         assert code == 0
         assert time.monotonic() - begun < 1.9
         assert await stream.read() == b"\n"
+
+
+@pytest.mark.parametrize("wrong", ["javascript:alert(1)", "inbox", "file:///etc/passwd", "http://"])
+async def test_the_handset_leads_to_no_inbox_that_is_no_web_address(wrong: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picha.cli", "sandbox", "--inbox-url", wrong,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    async with asyncio.timeout(20):
+        _, said = await process.communicate()
+
+    assert process.returncode == 2
+    assert b"--inbox-url" in said
+
+
+async def test_the_handset_leads_to_the_inbox_that_it_is_told_of() -> None:
+    url = 'http://127.0.0.1:8080/inbox?a="><script>&b=1'
+    async with (
+        running(environment={"PICHA_SANDBOX_INBOX_URL": url}) as sandbox,
+        sandbox.session.get(sandbox.ready.handset_url) as page,
+    ):
+        text = await page.text()
+
+    assert html.escape(url) in text
+    assert "><script>&" not in text
