@@ -7,8 +7,11 @@ CREATE TABLE workspace (
     -- How many messages it may send a day and a month, by UTC; null for any number.
     per_day integer CHECK (per_day >= 0),
     per_month integer CHECK (per_month >= 0),
+    -- How much of a busy worker it has beside others, each of which has as many shares as its own weight says.
+    weight smallint NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 100),
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX workspace_of_weight ON workspace (weight) WHERE weight <> 1;
 
 CREATE TABLE app (
     id uuid PRIMARY KEY,
