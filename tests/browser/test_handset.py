@@ -154,6 +154,7 @@ def test_a_reply_shows_what_it_answers(window: Window, shop: Sandbox) -> None:
 
     quote = phone.bubble("Yes, that one").get_by_role("button", name=re.compile("^Answers Lucky Shrub"))
     expect(quote).to_contain_text("This one?")
+    expect(phone.bubble("Yes, that one").locator(".ticks.arrived")).to_be_visible()
     assert [(one.message_id, one.about) for one in phone.conversation()][:2] == [(asked, None), (offered, None)]
     assert phone.conversation()[-1].about == offered
 
@@ -177,11 +178,12 @@ def test_what_was_forwarded_many_times_says_so(window: Window, shop: Sandbox) ->
     phone = Handset(window, shop).hold(stranger())
     phone.say("Pass it on")
 
+    expect(phone.bubble("Pass it on").locator(".ticks.arrived")).to_be_visible()
     phone.choose("Message options", "Forward", within=phone.bubble("Pass it on"))
     phone.page.get_by_label("forwarded many times").check()
     phone.page.get_by_role("button", name=re.compile(r"^Lucky Shrub\s*\+")).click()
 
-    expect(phone.bubbles.filter(has_text="Forwarded many times")).to_be_visible()
+    expect(phone.bubble("Forwarded many times").locator(".ticks.arrived")).to_be_visible()
     assert phone.conversation()[-1].frequently_forwarded is True
 
 
@@ -194,6 +196,7 @@ def test_a_message_comes_from_an_ad(window: Window, shop: Sandbox) -> None:
     phone.say("I saw your ad")
 
     expect(phone.bubble("I saw your ad").get_by_text("Green windows")).to_be_visible()
+    expect(phone.bubble("I saw your ad").locator(".ticks.arrived")).to_be_visible()
     (message,) = phone.conversation()
     assert message.referral is not None
     assert (message.referral.source_type, message.referral.headline) == ("ad", "Green windows")
