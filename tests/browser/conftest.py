@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +19,7 @@ _CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
 _SERIOUS = {"serious", "critical"}
+PASSWORD = "a fine password"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,3 +98,29 @@ def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """One `picha up` for all of these tests; what one test leaves, the others see."""
     with raised(new_home("browser")) as house:
         yield house
+
+
+@pytest.fixture(scope="session")
+def cookies(chromium: Browser, house: House) -> list[Any]:
+    """The cookies of the first admin, who came by the link that `picha up` printed and has the password `PASSWORD`."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(house.ready.sign_in_url)
+    page.get_by_label("password").fill(PASSWORD)
+    page.get_by_role("button", name="Set password and open").click()
+    page.wait_for_url(house.ready.inbox_url)
+    found = list(context.cookies())
+    context.close()
+    return found
+
+
+@pytest.fixture
+def inside(open_window: Callable[..., Window], cookies: list[Any]) -> Callable[..., Window]:
+    """Open a window whose person is signed in as the first admin; beside that it is as `open_window`'s."""
+
+    def opened(**shape: Any) -> Window:
+        window = open_window(**shape)
+        window.page.context.add_cookies(cookies)
+        return window
+
+    return opened

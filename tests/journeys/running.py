@@ -207,7 +207,7 @@ class Talk:
 
         return await until(come)
 
-    async def list(self, **query: str) -> Told:
+    async def list(self, **query: Any) -> Told:
         """List messages."""
         return await self.api("GET", "/v1/whatsapp/messages", params=query)
 

@@ -43,6 +43,7 @@ async def test_threads_are_listed_with_the_most_recently_active_first(picha: Tal
     assert (page["limit"], page["offset"], page["total_is_exact"]) == (2, 0, True)
     assert page["total"] == (await summary(picha))["total"] >= 2
     assert await phones(picha, limit="1", offset="1") == [second]
+    assert await phones(picha, limit="1", before=page["items"][0]["id"]) == [second]
     one = page["items"][0]
     assert one == (await picha.api("GET", f"{THREADS}/{message['conversation_id']}")).data
     assert (one["is_active"], one["unread_count"], one["window"]["open"]) == (True, 2, True)
@@ -76,7 +77,7 @@ async def test_every_filter_narrows_the_list(picha: Talk) -> None:
         ("sender_id", "7"), ("sender", "x" * 65), ("recipient", "123"), ("recipient", "1" * 21), ("recipient", "abcd"),
         ("recipient", "++2557"), ("status", "closed"), ("search", "x" * 65), ("search", "a\0b"), ("since", "today"),
         ("since", "2026-01-31T12:00:00"), ("limit", "0"), ("limit", "101"), ("limit", "x"), ("offset", "-1"),
-        ("offset", "10001"),
+        ("offset", "10001"), ("before", "yesterday"), ("before", "00000000-0000-7000-8000-000000000000"),
     ],
 )  # fmt: skip
 async def test_a_filter_that_makes_no_sense_is_refused_by_name(picha: Talk, name: str, value: str) -> None:

@@ -54,6 +54,21 @@ async def test_what_is_kept_of_a_customer_is_in_the_archive_as_the_api_shows_it(
     assert (row["deed"], row["about"]["messages"], customer in str(row)) == ("person.exported", 2, False)
 
 
+async def test_somebody_who_hides_their_number_is_exported_by_user_id(picha: Talk, tmp_path: Path) -> None:
+    customer, out = picha.stranger(), tmp_path / "them.zip"
+    user_id = f"TZ.{customer}"
+    heard = await picha.hear(customer, user_id=user_id, type="text", text="Habari")
+
+    [told] = await done(picha, "export", *HERE, "--user-id", user_id, "-o", str(out))
+
+    assert told["messages"] == 1
+    with zipfile.ZipFile(out) as archive:
+        [line] = archive.read("messages.jsonl").splitlines()
+        [person] = json.loads(archive.read("contact.json"))
+    assert json.loads(line)["id"] == heard["id"]
+    assert {"kind": "bsuid", "value": user_id} in person["addresses"]
+
+
 async def test_an_archive_takes_no_other_file_s_place_and_nothing_is_left_of_one_that_failed(
     picha: Talk, tmp_path: Path
 ) -> None:

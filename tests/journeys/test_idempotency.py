@@ -145,3 +145,16 @@ async def test_a_cancel_and_a_pause_answer_again_what_they_answered_first(picha:
     state = (await picha.api("GET", f"/v1/whatsapp/senders/{number}")).document["state"]
     assert state != "paused", "a replay pauses nothing"
     assert (await ask(picha, key, resume)).status == 422
+
+
+async def test_equal_requests_at_once_set_up_one_webhook_and_are_answered_alike(picha: Talk) -> None:
+    new = {"app_id": str(picha.ready.app_id), "url": "https://shop.example/hook", "service_type": "email"}
+    key = secrets.token_hex(16)
+
+    told = await asyncio.gather(*(ask(picha, key, "/v1/webhooks", **new) for _ in range(20)))
+
+    assert {one.status for one in told} == {201}
+    answers = [dict(one.document) for one in told]
+    assert sorted(one.pop("idempotent_replay", False) for one in answers) == [False] + [True] * 19
+    assert answers == [answers[0]] * 20
+    await picha.api("DELETE", f"/v1/webhooks/{answers[0]['webhook_id']}")

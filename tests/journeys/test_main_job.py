@@ -206,6 +206,26 @@ async def test_the_timeline_tells_the_story_in_order(picha: Talk, host: PictureH
     assert {item["attempt"] for item in story if item["kind"] == "attempt"} == {1}
 
 
+async def test_a_send_that_names_the_hash_of_a_customer_s_key_goes_out_only_while_they_have_that_key(
+    picha: Talk,
+) -> None:
+    customer = picha.stranger()
+    heard = await picha.hear(customer, identity_key_hash="DF2lS5v2W6x=")
+    thread = (await picha.api("GET", f"/v1/whatsapp/conversations/{heard['conversation_id']}")).data
+    known = thread["contact"]["identity_key_hash"]
+    file_id = (await picha.upload(picture(shade=21))).data["file_id"]
+
+    same, other = [
+        (await picha.send(to=customer, file_id=file_id, recipient_identity_key_hash=hash_)).data["message_id"]
+        for hash_ in (known, "AAAAAAAAAAA=")
+    ]
+
+    assert known == "DF2lS5v2W6x="
+    await picha.becomes(same, "read")
+    failed = await picha.becomes(other, "failed")
+    assert (failed["error_code"], failed["provider_message_id"] is not None) == ("137000", True)
+
+
 async def test_the_list_shows_both_directions_newest_first_and_filters(picha: Talk, host: PictureHost) -> None:
     customer = picha.stranger()
     inbound = await picha.hear(customer)
@@ -214,7 +234,7 @@ async def test_the_list_shows_both_directions_newest_first_and_filters(picha: Ta
     await picha.becomes(sent.data["message_id"], "read")
     thread = inbound["conversation_id"]
 
-    async def kinds(**query: str) -> list[tuple[bool, str]]:
+    async def kinds(**query: Any) -> list[tuple[bool, str]]:
         items = (await picha.list(conversation_id=thread, **query)).data["items"]
         return [(item["is_outbound"], item["message_type"]) for item in items]
 
@@ -222,9 +242,11 @@ async def test_the_list_shows_both_directions_newest_first_and_filters(picha: Ta
     assert await kinds(direction="inbound") == [(False, "text"), (False, "image")]
     assert await kinds(direction="outbound", status="read") == [(True, "image")]
     assert await kinds(message_type="text") == [(False, "text")]
+    assert await kinds(status=["read", "received"]) == await kinds()
     assert await kinds(limit="1", offset="1") == [(False, "text")]
     assert await kinds(since=inbound["created_at"], message_type="image", direction="inbound") == [(False, "image")]
     assert await kinds(until="2001-01-01T00:00:00Z") == []
+    assert await kinds(before=sent.data["message_id"]) == [(False, "text"), (False, "image")]
     page = (await picha.list(conversation_id=thread, limit="2")).data
     assert (page["total"], page["limit"], page["offset"], page["total_is_exact"]) == (3, 2, 0, True)
     assert len(page["items"]) == 2

@@ -338,7 +338,7 @@ async def test_pywa_reads_the_number_the_account_and_the_template_by_all_the_fie
 
     number = await asyncio.to_thread(client.wa.get_business_phone_number)
     account = await asyncio.to_thread(client.wa.get_business_account, waba_id=sandbox.ready.waba_id)
-    (template,) = await asyncio.to_thread(client.wa.get_templates, waba_id=sandbox.ready.waba_id)
+    template, _ = await asyncio.to_thread(client.wa.get_templates, waba_id=sandbox.ready.waba_id)
 
     assert (number.id, number.display_phone_number) == (sandbox.number, "15550783881")
     assert (account.id, account.name) == (sandbox.ready.waba_id, "Lucky Shrub")

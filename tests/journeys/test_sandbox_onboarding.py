@@ -109,7 +109,7 @@ async def test_a_number_registers_with_a_pin_of_six_digits(program: SandboxProgr
         assert (status, answer["error"]["code"]) == (400, 100), change
 
 
-async def test_one_approved_template_is_listed_and_can_be_searched(program: SandboxProgram) -> None:
+async def test_approved_templates_are_listed_and_can_be_searched(program: SandboxProgram) -> None:
     path = f"/v24.0/{program.ready.waba_id}/message_templates"
 
     _, everything = await program.graph("GET", path)
@@ -118,16 +118,43 @@ async def test_one_approved_template_is_listed_and_can_be_searched(program: Sand
     several = {"status": "PENDING,APPROVED", "category": "UTILITY", "summary": "total_count"}
     _, summed = await program.graph("GET", path, params=several)
 
-    (template,) = everything["data"]
+    template, receipt = everything["data"]
     assert (template["name"], template["status"], template["language"]) == ("picha_photo", "APPROVED", "en_US")
     assert template["components"][0]["format"] == "IMAGE"
     sample = template["components"][0]["example"]["header_handle"][0]
     async with program.session.get(sample) as picture:
         assert (picture.status, picture.content_type) == (200, "image/jpeg")
-    assert (summed["data"], summed["summary"]) == (everything["data"], {"total_count": 1})
+    assert (summed["data"], summed["summary"]) == (everything["data"], {"total_count": 2})
     assert "summary" not in everything
     assert named["data"] == [{"id": template["id"], "name": "picha_photo", "status": "APPROVED"}]
     assert other == {"data": []}
+    assert (receipt["name"], receipt["components"][1]["example"]) == (
+        "picha_receipt",
+        {"body_text": [["Sheena", "4711"]]},
+    )
+
+
+async def test_what_fills_a_template_s_variables_is_what_the_person_reads(program: SandboxProgram) -> None:
+    texts = [{"type": "text", "text": text} for text in ("Asha", "17")]
+    header = {"type": "header", "parameters": [IMAGE]}
+    filled = [header, {"type": "body", "parameters": texts}]
+
+    status, _ = await send_template(program, name="picha_receipt", components=filled)
+    wrong = [
+        await send_template(program, name="picha_receipt", components=components)
+        for components in (
+            [header],
+            [header, {"type": "body", "parameters": texts[:1]}],
+            [header, {"type": "body", "parameters": [texts[0], {"type": "currency"}]}],
+            [header, {"type": "body", "parameters": [texts[0], {"type": "text", "text": ""}]}],
+        )
+    ]
+
+    assert status == 200
+    assert [answer["error"]["code"] for _, answer in wrong] == [132000, 132000, 132012, 131008]
+    _, page = await program.control("GET", "/messages", params={"with": STRANGER})
+    said = page["items"]
+    assert said[-1]["text"] == "Hello Asha, here is the receipt for your order 17. Thank you for buying from us."
 
 
 async def test_the_template_reaches_a_person_whose_window_is_closed(program: SandboxProgram) -> None:

@@ -15,6 +15,7 @@ from tests.journeys.test_doctor_command import account_of, picha_command
 from tests.journeys.test_keys_program import done, refused
 
 WABA, PNID, DISPLAY = "10229012934039111", "10654035224292111", "15550783111"
+OTHER_PNID, OTHER_DISPLAY = "10654035224292112", "15550783112"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ async def stage(raise_house: Callable[..., AbstractContextManager[House]], tmp_p
     config = tmp_path / "sandbox.toml"
     config.write_text(
         f'[[accounts]]\nwaba_id = "{WABA}"\nname = "Duka"\n[[accounts.numbers]]\n'
-        f'phone_number_id = "{PNID}"\ndisplay_phone_number = "{DISPLAY}"\n'
+        f'phone_number_id = "{PNID}"\ndisplay_phone_number = "{DISPLAY}"\n[[accounts.numbers]]\n'
+        f'phone_number_id = "{OTHER_PNID}"\ndisplay_phone_number = "{OTHER_DISPLAY}"\n'
     )
-    with raise_house() as house:
+    with raise_house(settings={"PICHA_USE_DEFAULT_SENDER": "true"}) as house:
         async with (
             talking(house) as talk,
             running("--callback", f"{house.ready.api_url}/webhooks/whatsapp", "--config", str(config)) as meta,
@@ -84,7 +86,11 @@ async def test_a_second_tenants_number_is_set_up_heard_checked_held_and_let_go(s
     assert report["ok"] is True
     about = {finding["about"] for finding in report["findings"] if finding["check"] in {"number", "backlog", "pause"}}
     assert about == {added["id"]}
+    assert [one["text"] for one in report["findings"] if one["check"] == "templates"] == [
+        "2 templates are known, as of now."
+    ]
     await what_is_wrong_at_metas_side_is_found(stage)
+    await of_two_numbers_the_default_one_stands_in(stage)
     await a_test_key_sees_no_live_number(stage, added)
 
 
@@ -101,6 +107,26 @@ async def nothing_is_set_up_that_meta_does_not_know(stage: Stage) -> None:
         assert any(word in error for word in said.split("|")), error
         assert "EAAwrong" not in error
     assert [one["workspace"] for one in await done(stage.talk, "senders", "list")] == ["Default"]
+
+
+async def of_two_numbers_the_default_one_stands_in(stage: Stage) -> None:
+    await done(stage.talk, *stage.add(number=OTHER_PNID))
+    customer = stage.talk.stranger()
+    for number in (PNID, OTHER_PNID):
+        said = {"from": customer, "type": "text", "text": "Habari", "phone_number_id": number}
+        assert (await stage.talk.call("POST", f"{stage.meta.ready.control_url}/inbound", json=said)).status < 300
+
+    async def sent_from() -> str | None:
+        body = {"to": customer, "body": "Karibu"}
+        told = await stage.talk.api("POST", "/v1/whatsapp/messages/text", key=stage.key, json=body)
+        assert told.status == 202 or told.error["code"] == "WINDOW_CLOSED", told.body
+        return str(told.data["sender"]) if told.status == 202 else None
+
+    assert await until(sent_from) == PNID
+    await done(stage.talk, "senders", "default", OTHER_DISPLAY)
+    assert await until(sent_from) == OTHER_PNID
+    defaults = {one["phone_number_id"]: one["is_default"] for one in await done(stage.talk, "senders", "list")}
+    assert (defaults[PNID], defaults[OTHER_PNID]) == (False, True)
 
 
 async def it_is_heard(stage: Stage) -> None:
@@ -163,15 +189,21 @@ async def what_is_wrong_at_metas_side_is_found(stage: Stage) -> None:
 
 
 async def a_test_key_sees_no_live_number(stage: Stage, added: Any) -> None:
-    """Set the same number up once more, as a live one: each kind of key sees its own alone."""
+    """Set the same number up once more, as a live one: each kind of key sees its own alone.
+
+    It comes last: what a customer writes may come to either of the two then.
+    """
     talk = stage.talk
     words = ("--live" if word == "--test" else word for word in stage.add())
     [live] = await done(talk, *words)
     [key] = await done(talk, "keys", "create", "--app", "Duka", "--live")
 
     for shown, hidden, own in ((added, live, stage.key), (live, added, key["key"])):
-        [sender] = (await talk.api("GET", "/v1/whatsapp/senders", key=own)).document
-        assert (sender["id"], sender["environment"]) == (shown["id"], shown["environment"])
+        seen = {
+            one["id"]: one["environment"] for one in (await talk.api("GET", "/v1/whatsapp/senders", key=own)).document
+        }
+        assert seen[shown["id"]] == shown["environment"]
+        assert hidden["id"] not in seen
         for verb in ("", "/pause", "/resume", "/flush"):
             path = f"/v1/whatsapp/senders/{hidden['id']}{verb}"
             assert (await talk.api("POST" if verb else "GET", path, key=own)).status == 404

@@ -31,10 +31,12 @@ async def taken(picha: Talk, wamid: str) -> Any:
 async def known(picha: Talk) -> Any:
     """The template, once the gateway knows it."""
 
-    async def look() -> Any:
-        return next(iter((await picha.api("GET", TEMPLATES)).document["items"]), None)
+    return await until(lambda: named(picha, NAME))
 
-    return await until(look)
+
+async def named(picha: Talk, name: str) -> Any:
+    items = (await picha.api("GET", TEMPLATES)).document["items"]
+    return next((one for one in items if one["name"] == name), None)
 
 
 async def test_a_text_is_sent_read_and_shown(picha: Talk) -> None:
@@ -83,7 +85,25 @@ async def test_a_template_with_an_uploaded_picture_reaches_somebody_who_never_wr
     # What they answer comes into the thread that the template made.
     answer = await picha.hear(customer, type="text", text="Thank you")
     assert answer["conversation_id"] == sent.data["conversation_id"]
-    assert (await picha.api("GET", TEMPLATES)).document["items"][0]["last_sent_at"] is not None
+    assert (await named(picha, NAME))["last_sent_at"] is not None
+
+
+@pytest.mark.usefixtures("known")
+async def test_what_fills_a_template_s_variables_is_what_the_customer_reads(picha: Talk) -> None:
+    customer = picha.stranger()
+    header = {"file_id": (await picha.upload(picture(shade=19))).data["file_id"]}
+    wish: dict[str, Any] = {"to": customer, "template_name": "picha_receipt", "header": header}
+
+    sent = await post(picha, "template", **wish, variables={"1": "Asha", "2": "4711"})
+
+    assert sent.status == 202, sent.body
+    message = await picha.becomes(sent.data["message_id"], "read")
+    read = "Hello Asha, here is the receipt for your order 4711. Thank you for buying from us."
+    assert message["content"]["body"] == read
+    said = (await picha.control("GET", "/messages", params={"with": customer}))["items"]
+    assert [one["text"] for one in said] == [read]
+    for wrong in ({}, {"1": "Asha"}, {"1": "Asha", "2": "1", "3": "2"}, {"1": "Asha", "two": "1"}):
+        is_refused(await post(picha, "template", **wish, variables=wrong), "VALIDATION_ERROR", "variables")
 
 
 @pytest.mark.usefixtures("known")
@@ -167,11 +187,18 @@ async def test_templates_are_listed_filtered_and_shown_bare(picha: Talk, known: 
     )
     assert (await picha.api("GET", f"{TEMPLATES}/{known['id']}")).document == known
     assert await count(status="approved", category="UTILITY", language="en_US", name_or_content="PICTURE you") == 1
-    assert await count(sender_id=known["whatsapp_sender_number_id"], sort="name_desc", limit="200") == 1
-    for nothing in ({"status": "PENDING"}, {"language": "sw"}, {"name_or_content": "%"}, {"sender_id": NOWHERE}):
+    assert await count(sender_id=known["whatsapp_sender_number_id"], sort="name_desc", limit="200") == 2
+    assert await count(status=["in_review", "approved"]) == await count(category=["auth", "utility"]) == 2
+    for nothing in (
+        {"status": "PENDING"},
+        {"category": "AUTHENTICATION"},
+        {"language": "sw"},
+        {"name_or_content": "%"},
+        {"sender_id": NOWHERE},
+    ):
         assert await count(**nothing) == 0
     several = [("status", "REJECTED"), ("status", "APPROVED")]
-    assert len((await picha.api("GET", TEMPLATES, params=several)).document["items"]) == 1
+    assert len((await picha.api("GET", TEMPLATES, params=several)).document["items"]) == 2
     for name, wrong in (
         ("limit", "201"),
         ("sort", "age"),
@@ -193,7 +220,7 @@ async def test_the_briq_client_sends_texts_and_templates_and_lists_them(picha: T
 
     text = await asyncio.to_thread(client.whatsapp.send_text, to=customer, body="Karibu")
     listed = await asyncio.to_thread(client.whatsapp.list_templates, status="APPROVED")
-    one = await asyncio.to_thread(client.whatsapp.get_template, listed["items"][0]["id"])
+    one = await asyncio.to_thread(client.whatsapp.get_template, known["id"])
 
     # Karibu takes the picture of a header from the template; here each send brings it, which this client cannot.
     with pytest.raises(BriqAPIError) as bare:
@@ -202,6 +229,7 @@ async def test_the_briq_client_sends_texts_and_templates_and_lists_them(picha: T
     assert text["data"]["status"] == "pending"
     await picha.becomes(text["data"]["message_id"], "read")
     assert one == known
+    assert known["id"] in [each["id"] for each in listed["items"]]
 
 
 async def test_what_a_brazilian_answers_comes_into_the_thread_that_a_template_began(
@@ -210,11 +238,7 @@ async def test_what_a_brazilian_answers_comes_into_the_thread_that_a_template_be
     as_written, as_known = "5511987654321", "551187654321"
     with raise_house() as house:
         async with talking(house) as picha:
-
-            async def is_known() -> bool:
-                return bool((await picha.api("GET", TEMPLATES)).document["items"])
-
-            await until(is_known)
+            await until(lambda: named(picha, NAME))
             await picha.control("POST", "/switches", json={"wa_id": "normalised"})
             header = {"file_id": (await picha.upload(picture())).data["file_id"]}
             sent = (await post(picha, "template", to=as_written, template_name=NAME, header=header)).data

@@ -256,6 +256,7 @@ def _ready(sandbox: SandboxProgram, number: ReadyNumber, key: str, app: App, por
     return Ready(
         api_url=api_url,
         inbox_url=f"{api_url}/inbox",
+        sign_in_url="",
         sandbox_url=sandbox.ready.base_url,
         handset_url=sandbox.ready.handset_url,
         metrics_url="",

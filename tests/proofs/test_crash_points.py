@@ -13,6 +13,7 @@ import pytest
 from tests.hooks import Hook
 from tests.journeys.running import until
 from tests.proofs import test_batches as batches
+from tests.proofs import test_once as deeds
 from tests.proofs.books import complaints, settled
 from tests.proofs.fleet import Fleet, Program, Role
 from tests.proofs.shop import Shop, opened
@@ -59,7 +60,7 @@ def test_every_crash_point_of_the_source_is_walked() -> None:
 
     placed = {name for source in sources for name in PLACED.findall(source.read_text())}
 
-    walks = (*WALKS.values(), RESENDING, batches.API_DIES_AT, batches.WORKER_DIES_AT)
+    walks = (*WALKS.values(), RESENDING, batches.API_DIES_AT, batches.WORKER_DIES_AT, deeds.DIES_AT)
     assert placed == {name for walk in walks for name in walk}
 
 

@@ -41,8 +41,9 @@ GONE_THROUGH = {
     "evidence", "file", "message", "notice", "quarantine", "raw_webhook", "replay", "uploaded_media",
 }  # fmt: skip
 IMPERSONAL = {
-    "account", "api_key", "app", "audit", "audit_chain", "batch", "conversation_alias", "epoch", "event_gone", "keeper",
-    "lane", "pair", "reading", "sender", "spend", "template", "walk", "walk_late", "webhook", "workspace",
+    "account", "api_key", "app", "audit", "audit_chain", "batch", "conversation_alias", "epoch", "event_gone",
+    "inbox_watch", "keeper", "lane", "pair", "person", "reading", "sender", "session", "sign_in_link", "sign_in_try",
+    "spend", "template", "walk", "walk_late", "webhook", "workspace",
 }  # fmt: skip
 
 

@@ -83,6 +83,12 @@ async def test_threads_are_listed_by_their_last_message_and_in_pages(ground: Gro
     assert await phones(ground, replace(wanted(ground), limit=2)) == ["1111", "3333"]
     assert await phones(ground, replace(wanted(ground), limit=2, offset=2)) == ["2222"]
     assert await phones(ground, replace(wanted(ground), since=at(2 * HOUR))) == ["1111", "3333"]
+    last = (await threads.conversations(ground.pool, replace(wanted(ground), limit=2)))[-1]
+    assert last.last_message_at is not None
+    behind = replace(wanted(ground), before=(last.last_message_at, last.id))
+    assert await phones(ground, behind) == ["2222"]
+    assert await phones(ground, replace(behind, search="111")) == []
+    assert await phones(ground, replace(behind, which="unread")) == ["2222"]
     assert await threads.count(ground.pool, replace(wanted(ground), limit=1)) == Count(3, is_exact=True)
 
 
@@ -291,6 +297,9 @@ async def test_a_page_of_threads_touches_as_many_pages_with_many_stored_as_with_
     everything = replace(moment, limit=20)
     asked = [everything, *(replace(everything, which=which) for which in ("open", "unread")),
         replace(everything, recipient="255700020050"), replace(everything, since=NOON - timedelta(days=1))]  # fmt: skip
+    tenth = (await threads.conversations(calm_ground.pool, everything))[9]
+    assert tenth.last_message_at is not None
+    asked.append(replace(everything, before=(tenth.last_message_at, tenth.id)))
 
     async def touched() -> int:
         before = await pages(calm_ground.pool)

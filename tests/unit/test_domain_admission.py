@@ -46,6 +46,16 @@ def test_with_two_active_senders_one_must_be_named() -> None:
     assert code(decide(known=replace(KNOWN, senders=[SENDER, OTHER]))) == "SENDER_AMBIGUOUS"
 
 
+def test_with_two_active_senders_the_default_one_stands_in_where_it_is_told_to() -> None:
+    default = replace(SENDER, is_default=True)
+    both = replace(KNOWN, senders=[OTHER, default], falls_back=True)
+
+    assert decide(known=both) == Admitted(default, THREAD, None)
+    assert decide(replace(COMMAND, sender=OTHER.display_number), both) != Admitted(default, THREAD, None)
+    asleep = replace(both, senders=[OTHER, replace(default, is_active=False), replace(OTHER, id=UUID(int=9))])
+    assert code(decide(known=asleep)) == "SENDER_AMBIGUOUS"
+
+
 def test_the_only_active_sender_needs_no_name() -> None:
     asleep = replace(OTHER, is_active=False)
 

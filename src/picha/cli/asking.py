@@ -47,6 +47,7 @@ def asked(home: Path, work: "Callable[[Pool, Settings], Awaitable[T]]") -> T:
     from picha.gateway.settings import SettingsError  # noqa: PLC0415 - as above
     from picha.gateway.store.keys import KeyRefusedError  # noqa: PLC0415 - as above
     from picha.gateway.store.pool import UNREACHABLE, UnsafeDatabaseError, open_pool  # noqa: PLC0415 - as above
+    from picha.gateway.store.staff import PersonRefusedError  # noqa: PLC0415 - as above
     from picha.gateway.store.tenants import NumberTakenError  # noqa: PLC0415 - as above
     from picha.gateway.store.vault import VaultError  # noqa: PLC0415 - as above
     from picha.gateway.upkeep.erasing import EraseRefusedError  # noqa: PLC0415 - as above
@@ -62,7 +63,7 @@ def asked(home: Path, work: "Callable[[Pool, Settings], Awaitable[T]]") -> T:
         return asyncio.run(run())
     except (RefusedError, KeyRefusedError, NumberTakenError, SettingsError, VaultError) as problem:
         refuse(str(problem))
-    except (EraseRefusedError, RekeyRefusedError) as problem:
+    except (EraseRefusedError, PersonRefusedError, RekeyRefusedError) as problem:
         refuse(str(problem))
     except (UnsafeDatabaseError, *UNREACHABLE) as problem:
         refuse(str(problem) or f"The database cannot be reached ({type(problem).__name__}).")

@@ -37,6 +37,7 @@ _PLACES = {
     "apps": "workspaces",
     "keys": "keys",
     "senders": "senders",
+    "users": "users",
     "send": "send",
     "batches": "batches",
     "messages": "messages",

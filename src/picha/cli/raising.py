@@ -150,6 +150,7 @@ def _ready(plan: Plan, workspace: TestWorkspace, told: dict[str, str], pids: dic
     return welcome.Ready(
         api_url=plan.api_url,
         inbox_url=f"{plan.api_url}/inbox",
+        sign_in_url=f"{plan.api_url}{workspace.sign_in_path}",
         sandbox_url=plan.sandbox_url,
         handset_url=told["handset_url"],
         metrics_url=plan.metrics_url,

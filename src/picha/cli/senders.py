@@ -196,6 +196,14 @@ def resume(sender: _Sender, *, home: Home = HOME, json: Json = False) -> None:
 
 
 @senders.command()
+def default(sender: _Sender, *, home: Home = HOME, json: Json = False) -> None:
+    """Make a number its workspace's default: with PICHA_USE_DEFAULT_SENDER sends that name no number leave from it."""
+    from picha.gateway.store import tenants  # noqa: PLC0415 - as above
+
+    _do(home, sender, tenants.set_default, json=json)
+
+
+@senders.command()
 def flush(sender: _Sender, *, yes: Yes = False, home: Home = HOME, json: Json = False) -> None:
     """Cancel all that waits for a number and was not begun."""
     from picha.gateway.store.ledger import withdraw  # noqa: PLC0415 - as above

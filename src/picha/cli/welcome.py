@@ -22,6 +22,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
     api_url: str
     inbox_url: str
+    # Lets the first admin into the inbox, once, within a day.
+    sign_in_url: str
     sandbox_url: str
     handset_url: str
     metrics_url: str
@@ -66,7 +68,8 @@ def greet(ready: Ready, *, home: Path, logs: Path) -> None:
         ("key", ready.api_key),
         ("sender", f"{ready.sender} (a test number of the sandbox)"),
         ("sandbox", f"{ready.sandbox_url} (stands in for Meta)"),
-        ("inbox", f"{ready.inbox_url} (coming)"),
+        ("inbox", ready.inbox_url),
+        ("sign in", f"{ready.sign_in_url} (once, within a day)"),
         ("handset", f"{ready.handset_url} (coming)"),
         ("metrics", ready.metrics_url),
         ("", f"{ready.worker_metrics_url} (the worker's)"),

@@ -25,6 +25,9 @@ from picha.gateway.domain.pace import Allowance
 from picha.gateway.hearing.digest import Digest
 from picha.gateway.hearing.fetch import Fetching, budgets
 from picha.gateway.hearing.intake import Intake
+from picha.gateway.inbox.app import create_inbox
+from picha.gateway.inbox.doorkeeper import Doorkeeper
+from picha.gateway.inbox.means import Means
 from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
 from picha.gateway.meta.accounts import AccountBook
@@ -45,6 +48,7 @@ from picha.gateway.sending.desk import Desk
 from picha.gateway.sending.dispatch import Dispatch
 from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import lanes
+from picha.gateway.store.changes import listening as hearing_changes
 from picha.gateway.store.events import CHANNEL
 from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import withdraw, witness
@@ -197,6 +201,7 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
         backlog,
         write=write,
         template_window=SERVICE_WINDOW if settings.templates_open_window else None,
+        falls_back=settings.use_default_sender,
     )
     intake = Intake(ground.pool, ground.book, ground.ids)
     listening = doorbell(settings.database_url, [CHANNEL])
@@ -226,6 +231,28 @@ async def open_services(ground: Ground, settings: Settings, *, write: Write | No
             links=_links(ground, settings),
             public_url=settings.public_url,
             feed=Feed(bell),
+        )
+
+
+@asynccontextmanager
+async def open_means(ground: Ground, settings: Settings, services: Services) -> AsyncIterator[Means]:
+    """Open what the inbox's pages work with: what the API has, and what changes as it happens."""
+    async with hearing_changes(settings.database_url, ground.pool, ground.clock) as changes:
+        yield Means(
+            pool=ground.pool,
+            vault=ground.vault,
+            clock=ground.clock,
+            ids=ground.ids,
+            times=ground.times,
+            accept=services.accept,
+            backlog=services.backlog,
+            album=ground.album,
+            links=services.links,
+            bell=services.feed.bell,
+            changes=changes,
+            door=Doorkeeper(ground.pool, ground.clock),
+            public_url=settings.public_url,
+            stopping=services.feed.stopping,
         )
 
 
@@ -266,10 +293,16 @@ async def serve_app(app: Starlette, settings: Settings, stopping: asyncio.Event 
 
 
 async def _api(settings: Settings) -> None:
-    async with open_ground(settings) as ground, open_services(ground, settings) as services:
+    async with (
+        open_ground(settings) as ground,
+        open_services(ground, settings) as services,
+        open_means(ground, settings, services) as means,
+    ):
+        app = create_app(services)
+        app.router.routes.extend(create_inbox(means))
         with _metrics(settings.metrics_port):
             async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
-                await serve_app(create_app(services), settings, services.feed.stopping)
+                await serve_app(app, settings, services.feed.stopping)
 
 
 async def _worker(settings: Settings) -> None:
@@ -300,7 +333,9 @@ async def _worker(settings: Settings) -> None:
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
         errors = budgets()
         backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
-        accept = Accept(ground.pool, ground.clock, ground.ids, ground.times, backlog)
+        accept = Accept(
+            ground.pool, ground.clock, ground.ids, ground.times, backlog, falls_back=settings.use_default_sender
+        )
         digest = Digest(ground.pool, bell, ground.times, ground.ids, token_keys=token_keys)
         workers: list[Keeper | Digest] = [
             _keeper(

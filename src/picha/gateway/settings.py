@@ -172,6 +172,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "WhatsApp does not: what is sent then fails with 131047 unless the customer wrote."
         ),
     ] = False
+    use_default_sender: Annotated[
+        bool,
+        Meta(
+            description="Let a send that names no sender leave from the workspace's default number where several are "
+            "active. Without it such a send is refused with 422 SENDER_AMBIGUOUS."
+        ),
+    ] = False
     backlog_hours: Annotated[
         float,
         Meta(

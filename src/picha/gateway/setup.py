@@ -7,9 +7,10 @@ from pathlib import Path
 from uuid import UUID
 
 from picha.gateway.domain.keys import PresentedKey, compose, parse
+from picha.gateway.domain.staff import link_path
 from picha.gateway.meta.graph import open_graph
 from picha.gateway.settings import API_KEY_FILE
-from picha.gateway.store import keys, tenants
+from picha.gateway.store import keys, sessions, staff, tenants
 from picha.gateway.store.keys import KeyView
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.tenants import App, NewAccount
@@ -31,6 +32,8 @@ class TestWorkspace:
     app_id: UUID
     sender: str
     phone_number_id: str
+    # The path of a link that lets the first admin in, once.
+    sign_in_path: str
 
 
 def ensure_test_workspace(dsn: str, *, home: Path, sandbox: Mapping[str, str], ring: str = "") -> TestWorkspace:
@@ -38,7 +41,7 @@ def ensure_test_workspace(dsn: str, *, home: Path, sandbox: Mapping[str, str], r
 
     `sandbox` is its ready line, `ring` the master key ring where it does not lie in `home`. The API key's text is kept
     in `home` (mode 0600) because the database has only its digest. Running it again changes only where the sandbox is
-    found; a key that was revoked or has ended since gives way to a new one.
+    found, and makes a new sign-in link; a key that was revoked or has ended since gives way to a new one.
 
     Raises:
         GraphCallError: the sandbox does not tell its number.
@@ -63,7 +66,8 @@ async def _ensure(dsn: str, vault: Vault, kept: Path, account: NewAccount, phone
         app = await tenants.first_app(pool) or await tenants.add_workspace(pool, ids, "Default")
         text, app_id = await _ensure_key(pool, ids, app, kept)
         number = await put_number(pool, vault, ids, app, account, phone_number_id=phone_number_id)
-    return TestWorkspace(text, app_id, number, phone_number_id)
+        token = await sessions.invite(pool, await staff.ensure_admin(pool, ids, app.workspace_id))
+    return TestWorkspace(text, app_id, number, phone_number_id, link_path(token))
 
 
 async def _ensure_key(pool: Pool, ids: Ids, app: App, kept: Path) -> tuple[str, UUID]:

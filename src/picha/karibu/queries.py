@@ -30,6 +30,7 @@ CURSOR = r"[0-9]{1,20}\.[0-9]{1,20}"
 _Word = Annotated[str, Meta(min_length=1, max_length=WORD_MAX_CHARS)]
 _Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="How many items are told.")]
 _Offset = Annotated[int, Meta(ge=0, le=OFFSET_MAX, description="How many items are passed over.")]
+_BEFORE = "The `id` of the last item of an earlier page: the list begins behind it, however far that is."
 _Sender = Annotated[
     str,
     Meta(min_length=1, max_length=SENDER_MAX_CHARS, description="One of your numbers, or its phone_number_id."),
@@ -53,6 +54,7 @@ class MessagesQuery(msgspec.Struct, frozen=True, kw_only=True):
     direction: Literal["inbound", "outbound"] | None = None
     since: Annotated[datetime, Meta(tz=True, description="From this moment on.")] | None = None
     until: Annotated[datetime, Meta(tz=True, description="Before this moment.")] | None = None
+    before: Annotated[UUID, Meta(description=_BEFORE)] | None = None
     limit: _Limit = LIMIT
     offset: _Offset = 0
 
@@ -70,6 +72,7 @@ class ConversationsQuery(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(max_length=SEARCH_MAX_CHARS, description="A part of the customer's name or number.")] | None
     ) = None
     since: Annotated[datetime, Meta(tz=True, description="Active from this moment on.")] | None = None
+    before: Annotated[UUID, Meta(description=_BEFORE)] | None = None
     limit: Annotated[int, Meta(ge=1, le=CONVERSATIONS_MAX, description="How many items are told.")] = CONVERSATIONS
     offset: _Offset = 0
 

@@ -167,7 +167,8 @@ def _template(body: Document) -> Document:
     template = _object(body, "template", frozenset({"name", "language", "components", "namespace"}))
     if template is None:
         raise refusals.missing("template")
-    return _image({"image": templates.header_of(template)})
+    header, text = templates.read(template)
+    return _image({"image": header}) | {"text": text}
 
 
 def _text_content(body: Document) -> Document:

@@ -24,10 +24,7 @@ def conversations(
     since: datetime | None = None,
     page_size: int = 50,
 ) -> Parts[Conversation]:
-    """Go through the threads, the most recently active first, each once; `page_size` is 1 to 100.
-
-    The first 10,000 are gone through; narrow it down, such as by `search` or `since`, to see others.
-    """
+    """Go through the threads, the most recently active first, each once; `page_size` is 1 to 100."""
 
     def asked(question: Question) -> Errand[Page[Conversation]]:
         parameters = query(
@@ -38,6 +35,7 @@ def conversations(
             since=since,
             limit=page_size,
             offset=question.offset,
+            before=question.before,
         )
         call = Call(method="GET", path=_PATH, reads=reader(Page[Conversation]), query=parameters)
         return (yield from ask(tools, call))

@@ -254,14 +254,15 @@ def messages(
             status=[status] if isinstance(status, str) else list(status) if status else None,
             message_type=message_type,
             since=since,
-            until=question.until or until,
+            until=until,
             limit=page_size,
             offset=question.offset,
+            before=question.before,
         )
         call = Call(method="GET", path=_PATH, reads=reader(Page[Message]), query=parameters)
         return (yield from ask(tools, call))
 
-    return newest_first(asked, key=lambda one: one.id, made_at=lambda one: one.created_at)
+    return newest_first(asked, key=lambda one: one.id, goes_on=True)
 
 
 def timeline(tools: Tools, message_id: UUID | str) -> Errand[list[TimelineItem]]:

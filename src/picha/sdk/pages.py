@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
 from picha.karibu.reads import Page
@@ -14,9 +14,6 @@ T_co = TypeVar("T_co", covariant=True)
 OFFSET_MAX = 10_000
 """How far into a list the gateway counts on from its beginning."""
 
-# Two processes of a gateway may not have quite the same time, and ids tell their order.
-_SLACK = timedelta(seconds=1)
-
 
 class Parts(Protocol[T_co]):
     """A list that comes in parts: `following` returns the next one, and None at the end."""
@@ -26,10 +23,10 @@ class Parts(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which part of a list is asked for: so many passed over, and only what was made before a moment."""
+    """Which part of a list is asked for: so many passed over, behind the item with the id `before`."""
 
     offset: int = 0
-    until: datetime | None = None
+    before: Hashable = None
 
 
 Asked = Callable[[Question], Errand[Page[T]]]
@@ -38,8 +35,8 @@ Asked = Callable[[Question], Errand[Page[T]]]
 class _Listed(Generic[T]):
     """A list by offset: what is new pushes the rest on, so that some of it is seen again, and dropped."""
 
-    def __init__(self, asked: Asked[T], key: Callable[[T], Hashable], made_at: Callable[[T], datetime] | None) -> None:
-        self._asked, self._key, self._made_at = asked, key, made_at
+    def __init__(self, asked: Asked[T], key: Callable[[T], Hashable], *, goes_on: bool) -> None:
+        self._asked, self._key, self._goes_on = asked, key, goes_on
         self._seen: set[Hashable] = set()
         self._next: Question | None = Question()
 
@@ -59,32 +56,24 @@ class _Listed(Generic[T]):
             return None
         offset = question.offset + len(page.items)
         if offset <= OFFSET_MAX:
-            return Question(offset, question.until)
-        if self._made_at is None:
-            return None
-        # Past the last offset the list is asked for anew, from where it was left.
-        oldest = self._made_at(page.items[-1])
-        until = oldest + _SLACK
-        if question.until is not None and until >= question.until:
-            until = min(oldest + timedelta(microseconds=1), question.until - timedelta(microseconds=1))
-        return Question(0, until)
+            return Question(offset, question.before)
+        # Past the last offset the list is asked for from where it was left.
+        return Question(0, self._key(page.items[-1])) if self._goes_on else None
 
 
-def newest_first(
-    asked: Asked[T], *, key: Callable[[T], Hashable], made_at: Callable[[T], datetime] | None = None
-) -> Parts[T]:
+def newest_first(asked: Asked[T], *, key: Callable[[T], Hashable], goes_on: bool = False) -> Parts[T]:
     """Go through a list whose items keep their places among one another.
 
-    However long it is, if `made_at` tells what `Question.until` is about; otherwise as far as the last offset.
+    It `goes_on` past the last offset, if the list takes the `key` of an item as `Question.before`.
     """
-    return _Listed(asked, key, made_at)
+    return _Listed(asked, key, goes_on=goes_on)
 
 
 class _Moving(_Listed[T]):
     """A list whose items move to its head: at its end, what moved meanwhile is looked at again, for what was missed."""
 
     def __init__(self, asked: Asked[T], key: Callable[[T], Hashable], moved_at: Callable[[T], datetime | None]) -> None:
-        super().__init__(self._asking(asked), key, None)
+        super().__init__(self._asking(asked), key, goes_on=True)
         self._moved_at, self._began_at = moved_at, datetime.min.replace(tzinfo=UTC)
         self._pages, self._is_again = 0, False
 
@@ -113,5 +102,5 @@ class _Moving(_Listed[T]):
 def latest_first(
     asked: Asked[T], *, key: Callable[[T], Hashable], moved_at: Callable[[T], datetime | None]
 ) -> Parts[T]:
-    """Go through a list whose items move to its head when something happens to them."""
+    """Go through a list whose items move to its head when something happens to them, and that takes a `before`."""
     return _Moving(asked, key, moved_at)

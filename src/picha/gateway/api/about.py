@@ -1,8 +1,6 @@
-"""Who is there: the root, the version, the key check, health, and the inbox that is to come."""
+"""Who is there: the root, the version, the key check, and health."""
 
 import asyncio
-
-from starlette.responses import HTMLResponse, Response
 
 from picha import __version__
 from picha.gateway.api.calls import Answer, Call, RefusedError
@@ -10,12 +8,6 @@ from picha.karibu.about import Health, KeyCheck, Root, Version
 from picha.karibu.errors import Code
 
 _READY_SECONDS = 2
-
-_INBOX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Picha inbox</title>
-<body style="font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem">
-<h1>The inbox is coming</h1>
-<p>Until it is here, conversations and pictures are read through the API:
-<code>GET /v1/whatsapp/messages</code> with your key in <code>X-API-Key</code>.</p></body></html>"""
 
 
 async def root(call: Call) -> Answer:
@@ -61,8 +53,3 @@ async def ready(call: Call) -> Answer:
     except TimeoutError:
         raise RefusedError(Code.UNAVAILABLE, "The database does not answer; requests are not accepted now.") from None
     return Answer(Health(status="ready"))
-
-
-async def inbox(_call: Call) -> Response:
-    """Say that the inbox is coming."""
-    return HTMLResponse(_INBOX, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})

@@ -36,7 +36,7 @@ async def resend_message(call: Call) -> Answer:
         decode_resend(await body(call.request, JSON_MAX_BYTES))
     except Malformed as error:
         raise RefusedError(error.code, error.message, error.field) from error
-    return await only_once(call, b"", lambda: _resend(call))
+    return await only_once(call, b"", _resend)
 
 
 async def _resend(call: Call) -> Answer:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from starlette.datastructures import QueryParams
@@ -44,6 +45,7 @@ async def list_conversations(call: Call) -> Answer:
         since=queries.moment(query, "since"),
         limit=queries.limit(query, CONVERSATIONS, CONVERSATIONS_MAX),
         offset=queries.offset(query),
+        before=await _place(call),
     )
     found = await threads.conversations(call.services.pool, wanted)
     count = await threads.count(call.services.pool, wanted)
@@ -87,7 +89,7 @@ async def read_conversation(call: Call) -> Answer:
         up_to = decode_mark_read(told).up_to
     except Malformed as error:
         raise RefusedError(error.code, error.message, error.field) from error
-    return await only_once(call, up_to.isoformat().encode() if up_to else b"", lambda: _read(call, up_to))
+    return await only_once(call, up_to.isoformat().encode() if up_to else b"", partial(_read, up_to=up_to))
 
 
 async def _read(call: Call, up_to: datetime | None) -> Answer:
@@ -128,6 +130,17 @@ def _show(call: Call, one: ConversationView) -> Conversation:
         created_at=one.created_at,
         updated_at=one.updated_at,
     )
+
+
+async def _place(call: Call) -> tuple[datetime, UUID] | None:
+    """Return the place in the list that the thread `before` has now."""
+    before, caller = queries.before(call.request.query_params), call.caller
+    if before is None:
+        return None
+    one = await threads.conversation(call.services.pool, caller.workspace_id, caller.environment, before)
+    if one is None or one.last_message_at is None:
+        raise queries.invalid("before", "the `id` of the last item of an earlier page")
+    return one.last_message_at, one.id
 
 
 async def _numbers(call: Call) -> dict[UUID, datetime]:

@@ -5,6 +5,7 @@ No answer that an idempotency key could bring again has a secret in it: those ar
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar, get_args
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from picha.egress import Refused, check_url
 from picha.gateway.api import queries
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
-from picha.gateway.api.once import only_once
+from picha.gateway.api.once import once_claimed, only_once
 from picha.gateway.store import deliveries, endpoints
 from picha.gateway.store.deliveries import DeliveryView
 from picha.gateway.store.endpoints import EndpointView, NewEndpoint, TakenError, Whose
@@ -55,7 +56,7 @@ _STATUSES = set(get_args(DeliveryStatus))
 async def create_webhook(call: Call) -> Answer:
     """Set up a webhook of an app for one service; without a secret of yours one is made."""
     new, asked = await _read(call, decode_new)
-    return await only_once(call, asked, lambda: _create(call, new))
+    return await only_once(call, asked, partial(_create, new=new))
 
 
 async def _create(call: Call, new: NewWebhook) -> Answer:
@@ -146,7 +147,7 @@ async def get_webhook_secret(call: Call) -> Answer:
 async def rotate_webhook_secret(call: Call) -> Answer:
     """Put a new secret in the place of a webhook's; the former one signs, too, for a while."""
     rotation, asked = await _read(call, decode_rotation, may_be_empty=True)
-    return await only_once(call, asked, lambda: _rotate(call, rotation))
+    return await only_once(call, asked, partial(_rotate, rotation=rotation))
 
 
 async def _rotate(call: Call, rotation: WebhookRotation) -> Answer:
@@ -217,7 +218,7 @@ async def retry_delivery(call: Call) -> Answer:
 async def retry_deliveries(call: Call) -> Answer:
     """Deliver again all that failed, or all of a status and a time."""
     wanted, asked = await _read(call, decode_range, may_be_empty=True)
-    return await only_once(call, asked, lambda: _retry_range(call, wanted))
+    return await once_claimed(call, asked, partial(_retry_range, wanted=wanted))
 
 
 async def _retry_range(call: Call, wanted: RetryRange) -> Answer:

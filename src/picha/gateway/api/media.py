@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import BinaryIO
 
 import msgspec
@@ -14,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from picha.gateway.api.bringing import brought, check_address, unusable
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, content_type, limited, unsupported
-from picha.gateway.api.once import only_once
+from picha.gateway.api.once import once_claimed
 from picha.gateway.blobs import BlobMissing
 from picha.gateway.pictures.intake import FILE_LIFE, CameAs
 from picha.gateway.store import files
@@ -60,7 +61,7 @@ async def _uploaded(call: Call) -> Answer:
             message = "Send the picture as the multipart part named `file`, with a filename."
             raise RefusedError(Code.VALIDATION_ERROR, message, "file")
         digest = await asyncio.to_thread(_digest, part.file)
-        return await only_once(call, policy.encode() + digest, lambda: _taken_in(call, part, policy))
+        return await once_claimed(call, policy.encode() + digest, partial(_taken_in, part=part, policy=policy))
     finally:
         await form.close()
 
@@ -95,10 +96,10 @@ async def _fetched(call: Call) -> Answer:
         raise RefusedError(error.code, error.message, error.field) from error
     check_address(call, asked.url, "url")
 
-    async def bring() -> Answer:
+    async def bring(call: Call) -> Answer:
         return Answer(_facts(await brought(call, asked.url, asked.image_policy, "url")), status=201)
 
-    return await only_once(call, msgspec.json.encode(asked), bring)
+    return await once_claimed(call, msgspec.json.encode(asked), bring)
 
 
 async def delete_media(call: Call) -> Answer:

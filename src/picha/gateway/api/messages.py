@@ -128,6 +128,7 @@ def _filter(query: QueryParams) -> Filter:
         is_outbound=None if direction is None else direction == "outbound",
         since=queries.moment(query, "since"),
         until=queries.moment(query, "until"),
+        before=queries.before(query),
         limit=queries.limit(query),
         offset=queries.offset(query),
     )

@@ -4,6 +4,8 @@ import functools
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,8 +13,10 @@ from picha.gateway.api.calls import Answer, Call, RefusedError
 from picha.gateway.domain.once import Once
 from picha.gateway.sending.accept import REUSED
 from picha.gateway.store import replays
-from picha.gateway.store.replays import Replay
+from picha.gateway.store.pool import Connection, in_transaction, within
+from picha.gateway.store.replays import Replay, Taken
 from picha.karibu.errors import Code
+from picha.kit.crashpoints import crashpoint
 
 _HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -35,30 +39,66 @@ def once(call: Call, asked: bytes) -> Once | None:
     return Once(keys[0], hashlib.sha256(head.encode() + asked).digest())
 
 
-async def only_once(call: Call, asked: bytes, work: Callable[[], Awaitable[Answer]]) -> Answer:
+Work: TypeAlias = Callable[[Call], Awaitable[Answer]]
+
+
+async def only_once(call: Call, asked: bytes, work: Work) -> Answer:
     """Do `work` unless its answer is known under the request's key; what it refuses is not kept.
 
-    A key is claimed before the work begins. When a process dies in between, or takes longer than a minute, asking again
-    does the work again: it must be such that this does no harm.
+    The key, the work and its answer are one transaction, in which a second request with the key waits for the first.
+    `work` gets the call to do it with: it may call nobody outside, and has the database through that call alone.
+
+    Raises:
+        RefusedError: the key was used for something else.
+    """
+    known = once(call, asked)
+    if known is None:
+        return await work(call)
+    caller = call.caller
+    place = caller.workspace_id, caller.environment
+
+    async def together(connection: Connection) -> Answer | None:
+        [is_first] = await replays.take(connection, [Taken(*place, known)])
+        if not is_first:
+            return None
+        answer = await work(replace(call, services=replace(call.services, pool=within(connection))))
+        await replays.answer(connection, *place, known.key, (answer.status, msgspec.to_builtins(answer.data)))
+        crashpoint("deed_before_commit")
+        return answer
+
+    answer = await in_transaction(call.services.pool, together)
+    crashpoint("deed_after_commit")
+    return answer or await _known(call, known)
+
+
+async def once_claimed(call: Call, asked: bytes, work: Work) -> Answer:
+    """Do `work`, which calls out or takes many transactions, unless its answer is known under the request's key.
+
+    A key is claimed before the work begins; what is refused is not kept. When a process dies in between, or takes
+    longer than a minute, asking again does the work again: it must be such that this does no harm.
 
     Raises:
         RefusedError: the key was used for something else, or its first request is not over yet.
     """
     known = once(call, asked)
     if known is None:
-        return await work()
+        return await work(call)
     pool, caller = call.services.pool, call.caller
     claim = await replays.claim(pool, caller.workspace_id, caller.environment, known)
     if claim is None:
-        name = (caller.workspace_id, caller.environment, known.key)
-        return replayed((await replays.find(pool, [name])).get(name), known)
+        return await _known(call, known)
     try:
-        answer = await work()
+        answer = await work(call)
     except BaseException:
         await replays.give_back(pool, claim)
         raise
     await replays.keep(pool, claim, status=answer.status, answer=msgspec.to_builtins(answer.data))
     return answer
+
+
+async def _known(call: Call, known: Once) -> Answer:
+    name = (call.caller.workspace_id, call.caller.environment, known.key)
+    return replayed((await replays.find(call.services.pool, [name])).get(name), known)
 
 
 def replayed(replay: Replay | None, known: Once) -> Answer:
@@ -76,11 +116,11 @@ def replayed(replay: Replay | None, known: Once) -> Answer:
     return Answer({**replay.answer, "idempotent_replay": True}, replay.status, REPLAYED)
 
 
-def without_body(handler: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Awaitable[Answer]]:
+def without_body(handler: Work, *, keeping: Callable[[Call, bytes, Work], Awaitable[Answer]] = only_once) -> Work:
     """Return a handler of a POST without a body that keeps to idempotency keys."""
 
     @functools.wraps(handler)
     async def keep_to_it(call: Call) -> Answer:
-        return await only_once(call, b"", lambda: handler(call))
+        return await keeping(call, b"", handler)
 
     return keep_to_it

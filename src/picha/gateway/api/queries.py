@@ -21,6 +21,12 @@ def offset(query: QueryParams) -> int:
     return _number(query, "offset", 0, 0, OFFSET_MAX)
 
 
+def before(query: QueryParams) -> UUID | None:
+    """Return the id of the item behind which the list is to begin, or None."""
+    found: UUID | None = parsed(query, "before", UUID, "the `id` of the last item of an earlier page")
+    return found
+
+
 def one_of(query: QueryParams, name: str, choices: set[str]) -> str | None:
     """Return the choice that `name` makes, in lower case, or None."""
     value = query.get(name)

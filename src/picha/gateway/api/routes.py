@@ -18,7 +18,7 @@ from picha.gateway.api import (
 )
 from picha.gateway.api.manual import samples
 from picha.gateway.api.manual.routes import Manual
-from picha.gateway.api.once import without_body
+from picha.gateway.api.once import once_claimed, only_once, without_body
 from picha.gateway.api.route import Route
 from picha.gateway.domain.keys import Scope
 from picha.karibu.about import Health, KeyCheck, Root, Version
@@ -80,8 +80,9 @@ FORMER_SENDS = frozenset(
 )
 OTHER_SENDS = frozenset(f"{_MESSAGES}/{kind}" for kind in ("video", "document", "audio", "interactive"))
 _JSON = (Code.MALFORMED_JSON, Code.VALIDATION_ERROR, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
-# What a request with an idempotency key may be refused with.
-_ONCE = (Code.VALIDATION_ERROR, Code.IDEMPOTENCY_KEY_REUSED, Code.IDEMPOTENCY_IN_PROGRESS)
+# What a request with an idempotency key may be refused with, and one that claims its key.
+_ONCE = (Code.VALIDATION_ERROR, Code.IDEMPOTENCY_KEY_REUSED)
+_CLAIMED = (*_ONCE, Code.IDEMPOTENCY_IN_PROGRESS)
 # What a picture may be refused with that is looked at before the answer.
 _IMAGE = (Code.IMAGE_NOT_SUPPORTED, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNREADABLE, Code.MEDIA_UNREACHABLE)
 
@@ -114,7 +115,6 @@ _SERVED = (
         needs_key=False,
         is_enveloped=False,
     ),
-    Route("GET", "/inbox", about.inbox, answer="text/html", needs_key=False, is_enveloped=False),
     Route(
         "POST",
         f"{_MESSAGES}/image",
@@ -168,10 +168,10 @@ _SERVED = (
     Route(
         "POST",
         f"{_BATCHES}/{{batch_id}}/cancel",
-        without_body(batches.cancel_batch),
+        without_body(batches.cancel_batch, keeping=once_claimed),
         answer=Batch,
         scope=_SEND,
-        codes=(*_ONCE, Code.BATCH_NOT_FOUND),
+        codes=(*_CLAIMED, Code.BATCH_NOT_FOUND),
     ),
     Route(
         "POST",
@@ -253,10 +253,10 @@ _SERVED = (
     Route(
         "POST",
         f"{_MESSAGES}/{{message_id}}/read",
-        without_body(receipts.send_receipt),
+        without_body(receipts.send_receipt, keeping=once_claimed),
         answer=ReadReceipt,
         scope=_SEND,
-        codes=(*_ONCE, Code.MESSAGE_NOT_FOUND, Code.NOT_INBOUND, Code.UNAVAILABLE),
+        codes=(*_CLAIMED, Code.MESSAGE_NOT_FOUND, Code.NOT_INBOUND, Code.UNAVAILABLE),
     ),
     Route(
         "GET",
@@ -359,16 +359,16 @@ _SERVED = (
         Route(
             "POST",
             f"/v1/whatsapp/senders/{{sender_id}}/{verb}",
-            without_body(handler),
+            without_body(handler, keeping=keeping),
             answer=SenderState,
             scope=_MANAGE,
-            codes=(*_ONCE, Code.SENDER_NOT_FOUND),
+            codes=(*_CLAIMED, Code.SENDER_NOT_FOUND),
             is_enveloped=False,
         )
-        for verb, handler in (
-            ("pause", senders.pause_sender),
-            ("resume", senders.resume_sender),
-            ("flush", senders.flush_sender),
+        for verb, handler, keeping in (
+            ("pause", senders.pause_sender, only_once),
+            ("resume", senders.resume_sender, only_once),
+            ("flush", senders.flush_sender, once_claimed),
         )
     ),
     Route(
@@ -400,7 +400,7 @@ _SERVED = (
         examples={"From an address": {"url": samples.PICTURE_URL}},
         answer=Media,
         scope=_SEND,
-        codes=(*_JSON, *_ONCE[1:], *_IMAGE),
+        codes=(*_JSON, *_CLAIMED[1:], *_IMAGE),
         patience_s=600.0,  # a large picture on a slow line
     ),
     Route("GET", f"{_MEDIA}/{{file_id}}", media.get_media, answer=Media, scope=_READ, codes=(Code.MEDIA_NOT_FOUND,)),
@@ -537,7 +537,7 @@ _SERVED = (
         body=RetryRange,
         answer=RetriedRange,
         scope=_MANAGE,
-        codes=(*_JSON, *_ONCE[1:], Code.WEBHOOK_NOT_FOUND),
+        codes=(*_JSON, *_CLAIMED[1:], Code.WEBHOOK_NOT_FOUND),
         is_enveloped=False,
     ),
     Route(

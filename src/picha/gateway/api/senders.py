@@ -67,7 +67,7 @@ async def flush_sender(call: Call) -> Answer:
 
 
 async def _state(call: Call, sender: UUID) -> SenderState:
-    number = await call.services.backlog.look(sender)
+    number = await call.services.backlog.look(sender, call.services.pool)
     return SenderState(id=sender, state=STATES[number.paused_for], backlog_s=round(number.backlog_s, 3))
 
 

@@ -63,6 +63,7 @@ class Sender:
     display_number: str
     is_active: bool
     image_policy: Policy
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class Known:
 
     `senders` are the workspace's of the command's environment; `threads` are those with the person named by `to`, or
     the one named by `conversation_id`; `replied_to` is the provider's id of the message that `reply_to` names; `forms`
-    are the templates that have the name of the command's, of every account of the workspace.
+    are the templates that have the name of the command's, of every account of the workspace. `falls_back` tells that
+    the default sender stands in where several are active and none is named.
     """
 
     senders: Sequence[Sender]
@@ -92,6 +94,7 @@ class Known:
     is_file_fit: bool = False
     replied_to: str | None = None
     forms: Sequence[Form] = ()
+    falls_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +151,9 @@ def _digits(number: str) -> str:
     return "".join(character for character in number if character.isdigit())
 
 
-def _sender(command: Send, senders: Sequence[Sender]) -> Sender | Refusal:
-    """Resolve `sender` (number, then phone_number_id), then `sender_id`, then the only active one."""
+def _sender(command: Send, known: Known) -> Sender | Refusal:
+    """Resolve `sender` (number, then phone_number_id), then `sender_id`, then the only active one, or the default."""
+    senders = known.senders
     if command.sender is not None:
         wanted = _digits(command.sender)
         found = [s for s in senders if s.display_number == wanted] or [
@@ -159,6 +163,8 @@ def _sender(command: Send, senders: Sequence[Sender]) -> Sender | Refusal:
         found = [s for s in senders if s.id == command.sender_id]
     else:
         found = [s for s in senders if s.is_active]
+        if known.falls_back:
+            found = [s for s in found if s.is_default] or found
         if len(found) > 1:
             return Refusal(
                 "SENDER_AMBIGUOUS",
@@ -174,7 +180,7 @@ def _sender(command: Send, senders: Sequence[Sender]) -> Sender | Refusal:
 def _thread(command: Send, known: Known) -> tuple[Sender, Thread | None] | Refusal:
     """Find the number and the thread; `conversation_id` wins over `to` and `sender`."""
     if command.conversation_id is None:
-        sender = _sender(command, known.senders)
+        sender = _sender(command, known)
         if isinstance(sender, Refusal):
             return sender
         return sender, next((t for t in known.threads if t.sender_id == sender.id), None)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -49,7 +50,8 @@ class Accept:
     """Takes commands to send. Enter `group` as a context: its group commit runs inside.
 
     `write` is the ledger's door; the benchmark measures the rest without it. A template opens the window for so long
-    as `template_window` says, which Meta does not.
+    as `template_window` says, which Meta does not. With `falls_back` a send that names none of several numbers leaves
+    from the default one.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class Accept:
         *,
         write: Write = write,
         template_window: timedelta | None = None,
+        falls_back: bool = False,
     ) -> None:
         self._pool, self._clock, self._ids, self._times, self._write = pool, clock, ids, times, write
-        self._backlog, self._template_window = backlog, template_window
+        self._backlog, self._template_window, self._falls_back = backlog, template_window, falls_back
         self._budget = Budget(pool, clock, ids.uuid())
         # Held from planning sends that have caps until they are written and noted: else two plans spend the same.
         self.counting = asyncio.Lock()
@@ -102,7 +105,7 @@ class Accept:
 
     async def survey(self, command: Send) -> Sender | Refusal:
         """Return the number from which a send would leave, unless it or the picture cannot be used."""
-        [known] = await accepting.known(self._pool, [command])
+        [known] = await self._known([command])
         return survey(command, known)
 
     async def _batch(self, commands: Sequence[Send]) -> list[Receipt | Refusal]:
@@ -148,11 +151,15 @@ class Accept:
         return answers
 
     async def _decide(self, commands: Sequence[Send]) -> list[Admitted | Refusal]:
-        found = await accepting.known(self._pool, commands)
+        found = await self._known(commands)
         decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
         full = await self._backlog.full({one.sender.id for one in decided if not isinstance(one, Refusal)})
         lawful = [one if isinstance(one, Refusal) else full.get(one.sender.id, one) for one in decided]
         return await self._approached(commands, await self._afforded(commands, lawful))
+
+    async def _known(self, commands: Sequence[Send]) -> list[Known]:
+        found = await accepting.known(self._pool, commands)
+        return [replace(known, falls_back=True) for known in found] if self._falls_back else found
 
     async def _afforded(
         self, commands: Sequence[Send], decided: Sequence[Admitted | Opening | Refusal]

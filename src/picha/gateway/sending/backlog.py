@@ -22,9 +22,9 @@ class Backlog:
         self._pool, self._clock, self._limit_s = pool, clock, limit_s
         self._known: dict[UUID, tuple[Number, float]] = {}
 
-    async def look(self, sender: UUID) -> Number:
-        """Return how a number stands now; raises `LookupError` for one that is gone."""
-        return (await numbers.numbers(self._pool, [sender], count_s=self._limit_s + 1))[sender]
+    async def look(self, sender: UUID, pool: Pool) -> Number:
+        """Return how a number stands now, as `pool` sees it; raises `LookupError` for one that is gone."""
+        return (await numbers.numbers(pool, [sender], count_s=self._limit_s + 1))[sender]
 
     async def full(self, senders: Iterable[UUID]) -> dict[UUID, Refusal]:
         """Return those of `senders` that take no more, with the refusal of a send."""

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -204,3 +204,24 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[R]])
             if last:
                 raise
     raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+class _Within:
+    """Stands in for a pool inside a transaction: whoever asks it for a connection gets the transaction's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.execute, self.executemany = connection.execute, connection.executemany
+        self.fetch, self.fetchrow, self.fetchval = connection.fetch, connection.fetchrow, connection.fetchval
+
+    def acquire(self) -> AbstractAsyncContextManager[Connection]:
+        return nullcontext(self._connection)
+
+
+def within(connection: Connection) -> Pool:
+    """Return a pool whose every statement is part of the caller's transaction.
+
+    Deeds that are a transaction of their own elsewhere become a part of it: what they do happens when it is committed.
+    They take turns: the transaction has one connection.
+    """
+    return cast("Pool", _Within(connection))

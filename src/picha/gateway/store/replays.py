@@ -1,8 +1,8 @@
 """Idempotency keys: what was answered to each, so that asking again answers the same and does nothing.
 
-A key belongs to a workspace and one of its environments. A send takes its key in the transaction that stores the
-message, so that there is no moment in which one is known without the other. Whatever else has a key claims it first,
-for as long as it may take, and keeps its answer when it is done.
+A key belongs to a workspace and one of its environments. It is taken in the transaction of what it is for, so that
+there is no moment in which one is known without the other. What calls out first, or is done in many transactions,
+claims its key first, for as long as it may take, and keeps its answer when it is done.
 """
 
 from collections.abc import Sequence
@@ -71,13 +71,13 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A key that is taken in the caller's transaction, with the answer that it stands for from then on."""
+    """A key that is taken in the caller's transaction, with the answer that it stands for, if that is known by then."""
 
     workspace_id: UUID
     environment: str
     once: Once
-    status: int
-    answer: Any
+    status: int | None = None
+    answer: Any = None
 
 
 async def find(pool: Pool, asked: Sequence[tuple[UUID, str, str]]) -> dict[tuple[UUID, str, str], Replay]:
@@ -105,6 +105,14 @@ async def take(connection: Connection, wanted: Sequence[Taken]) -> list[bool]:
         taken.append(name in free)
         free.discard(name)
     return taken
+
+
+_ANSWER = "UPDATE replay SET status = $4, answer = $5 WHERE workspace_id = $1 AND environment = $2 AND key = $3"
+
+
+async def answer(connection: Connection, workspace: UUID, environment: str, key: str, told: tuple[int, Any]) -> None:
+    """Keep the status and the answer for a key that was taken without them in the caller's transaction."""
+    await connection.execute(_ANSWER, workspace, environment, key, *told)
 
 
 @dataclass(frozen=True, slots=True)

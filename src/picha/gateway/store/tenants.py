@@ -78,7 +78,8 @@ def _account(row: asyncpg.Record, vault: Vault) -> Account:
 
 
 _SENDERS = """
-SELECT workspace_id, id, account_id, environment, phone_number_id, display_number, is_active, image_policy FROM sender
+SELECT workspace_id, id, account_id, environment, phone_number_id, display_number, is_active, image_policy, is_default
+FROM sender
 WHERE workspace_id = ANY($1::uuid[]) ORDER BY is_default DESC, id
 """
 
@@ -99,6 +100,23 @@ async def sender(pool: Pool, sender_id: UUID) -> Sender | None:
         sender_id,
     )
     return Sender(*row) if row else None
+
+
+_SET_DEFAULT = """
+UPDATE sender SET is_default = (sender.id = $1) FROM sender AS chosen
+WHERE chosen.id = $1 AND sender.workspace_id = chosen.workspace_id AND sender.environment = chosen.environment
+    AND sender.is_default <> (sender.id = $1)
+"""
+
+
+async def set_default(pool: Pool, sender_id: UUID, *, who: str = audit.CLI) -> None:
+    """Make a number the default one of its workspace and environment, in the place of the former."""
+
+    async def work(connection: Connection) -> None:
+        await connection.execute(_SET_DEFAULT, sender_id)
+        await audit.note_of_sender(connection, sender_id, who, "sender.changed", is_default=True)
+
+    await in_transaction(pool, work)
 
 
 async def set_image_policy(pool: Pool, sender_id: UUID, policy: str, *, who: str = audit.CLI) -> None:
@@ -209,6 +227,16 @@ async def cap_workspace(pool: Pool, workspace: UUID, *, per_day: int | None, per
         row = await connection.fetchrow(_CAP, workspace, per_day, per_month)
         about = dict(row) if row else {}
         await audit.note(connection, audit.CLI, "workspace.capped", workspace=workspace, about=about)
+
+    await in_transaction(pool, work)
+
+
+async def weigh_workspace(pool: Pool, workspace: UUID, weight: int) -> None:
+    """Give a workspace a weight (1 to 100): how much of a busy worker it has beside others."""
+
+    async def work(connection: Connection) -> None:
+        await connection.execute("UPDATE workspace SET weight = $2 WHERE id = $1", workspace, weight)
+        await audit.note(connection, audit.CLI, "workspace.weighed", workspace=workspace, about={"weight": weight})
 
     await in_transaction(pool, work)
 

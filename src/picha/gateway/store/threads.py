@@ -69,7 +69,8 @@ class Wanted:
     """Which threads to list; None leaves a field open.
 
     `numbers` are the senders whose threads they are, each with the moment at which a window counts as open. `search` is
-    a part of a contact's name, in any case, or of their number.
+    a part of a contact's name, in any case, or of their number. `before` is the place of a thread, behind which the
+    list begins: when something was said in it last, and its id.
     """
 
     numbers: Mapping[UUID, datetime]
@@ -79,6 +80,7 @@ class Wanted:
     since: datetime | None = None
     limit: int = 50
     offset: int = 0
+    before: tuple[datetime, UUID] | None = None
 
     @property
     def look(self) -> int:
@@ -108,10 +110,11 @@ _OF_PEOPLE = "(SELECT * FROM conversation WHERE sender_id = number.id AND contac
 _LOOK = """
 FROM unnest($1::uuid[], $2::timestamptz[]) AS number (id, now) CROSS JOIN LATERAL (
     SELECT * FROM {whose} WHERE sender_id = number.id AND deleted_at IS NULL AND {which}
-        AND last_message_at >= (SELECT coalesce($3::timestamptz, '-infinity'))
+        AND last_message_at >= (SELECT coalesce($3::timestamptz, '-infinity')) {behind}
     ORDER BY {order} LIMIT $5
 ) AS c
 """
+_BEHIND = "AND (last_message_at, id) < ((SELECT $10::timestamptz), (SELECT $11::uuid))"
 _MATCHES = """
 (SELECT strpos(lower(profile_name), lower($6)) > 0 OR strpos(phone, $7) > 0
     FROM contact WHERE contact.id = c.contact_id)
@@ -147,8 +150,9 @@ async def conversation(pool: Pool, workspace: UUID, environment: str, conversati
 
 async def conversations(pool: Pool, wanted: Wanted) -> list[ConversationView]:
     """List threads in which something was said, the most recently active first."""
-    statement, asked = await _look(pool, wanted, _LIST, wanted.look)
-    rows = await pool.fetch(statement, *asked, wanted.search, _part_of_number(wanted), wanted.limit, wanted.offset)
+    statement, asked = await _look(pool, wanted, _LIST, wanted.look, behind=_BEHIND if wanted.before else "")
+    page = wanted.search, _part_of_number(wanted), wanted.limit, wanted.offset
+    rows = await pool.fetch(statement, *asked, *page, *(wanted.before or ()))
     return [ConversationView(*row) for row in rows]
 
 
@@ -165,14 +169,16 @@ async def count(pool: Pool, wanted: Wanted) -> Count:
     return Count(min(total, COUNT_TO), is_exact)
 
 
-async def _look(pool: Pool, wanted: Wanted, statement: str, most: int) -> tuple[str, Sequence[object]]:
+async def _look(
+    pool: Pool, wanted: Wanted, statement: str, most: int, *, behind: str = ""
+) -> tuple[str, Sequence[object]]:
     """Return a statement that looks at threads, and its first arguments."""
     numbers = list(wanted.numbers)
     people = None
     if wanted.recipient is not None:
         people = [row[0] for row in await pool.fetch(_PEOPLE, numbers, wanted.recipient)]
     which, order = _WHICH[wanted.which]
-    look = _LOOK.format(whose=_OF_ANYBODY if people is None else _OF_PEOPLE, which=which, order=order)
+    look = _LOOK.format(whose=_OF_ANYBODY if people is None else _OF_PEOPLE, which=which, order=order, behind=behind)
     return statement.format(look=look), (numbers, list(wanted.numbers.values()), wanted.since, people, most)
 
 

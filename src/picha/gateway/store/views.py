@@ -90,7 +90,7 @@ _SOME = _MESSAGE.format(waiting=IS_WAITING, where="m.id = ANY($3::uuid[])")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which messages to list; None leaves a field open."""
+    """Which messages to list; None leaves a field open. The list begins behind the place of the message `before`."""
 
     conversation_id: UUID | None = None
     message_type: str | None = None
@@ -98,6 +98,7 @@ class Filter:
     is_outbound: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+    before: UUID | None = None
     limit: int = 100
     offset: int = 0
 
@@ -111,7 +112,9 @@ _MATCHES = """
     AND EXISTS (SELECT FROM conversation WHERE conversation.id = m.conversation_id AND deleted_at IS NULL
         AND (cleared_upto IS NULL OR m.id > cleared_upto))
 """
-_LIST = _MESSAGE.format(waiting=IS_WAITING, where=_MATCHES) + "ORDER BY m.id DESC LIMIT $9 OFFSET $10"
+# Read once and before the rows, so that the index begins there.
+_BEHIND = " AND m.id < (SELECT coalesce($11::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
+_LIST = _MESSAGE.format(waiting=IS_WAITING, where=_MATCHES + _BEHIND) + " ORDER BY m.id DESC LIMIT $9 OFFSET $10"
 _COUNT = f"""
 SELECT count(*) FROM (
     SELECT FROM message AS m JOIN sender ON sender.id = m.sender_id
@@ -144,7 +147,7 @@ async def messages(pool: Pool, workspace: UUID, environment: str, asked: Filter)
         asked.since,
         asked.until,
     )
-    rows = await pool.fetch(_LIST, *match, asked.limit, asked.offset)
+    rows = await pool.fetch(_LIST, *match, asked.limit, asked.offset, asked.before)
     return [MessageView(*row) for row in rows], await pool.fetchval(_COUNT, *match)
 
 

@@ -154,7 +154,7 @@ _ACCOUNT = {
     ),
     "templates": Signpost(
         title="List the approved templates",
-        text=f"There is one, `{templates.NAME}` in `{templates.LANGUAGE}`.",
+        text=f"In `{templates.LANGUAGE}`: " + " and ".join(f"`{name}`" for name in templates.NAMES) + ".",
         checks="`limit` from 1 to 100; every name in `fields`",
         takes=Described(
             query=questions.TemplateFilter, answer=answers.Templates, examples={"By name": {"name": templates.NAME}}

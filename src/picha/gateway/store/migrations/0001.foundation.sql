@@ -7,8 +7,11 @@ CREATE TABLE workspace (
     -- How many messages it may send a day and a month, by UTC; null for any number.
     per_day integer CHECK (per_day >= 0),
     per_month integer CHECK (per_month >= 0),
+    -- How much of a busy worker it has beside others, each of which has as many shares as its own weight says.
+    weight smallint NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 100),
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX workspace_of_weight ON workspace (weight) WHERE weight <> 1;
 
 CREATE TABLE app (
     id uuid PRIMARY KEY,
@@ -716,6 +719,86 @@ BEGIN
     UPDATE audit_chain SET gone_seq = last.seq, gone_hash = last.hash;
     RETURN gone;
 END $$;
+
+-- Somebody who works in the inbox. Nobody has the same `called` as another: the name as it is compared. The password is
+-- theirs to set, by a sign_in_link; without one only such a link lets them in.
+CREATE TABLE person (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    name text NOT NULL,
+    called text NOT NULL UNIQUE,
+    role text NOT NULL CHECK (role IN ('admin', 'agent')),
+    password_hash text,
+    disabled_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX person_of_workspace ON person (workspace_id);
+
+-- Who is signed in, by the SHA-256 of the token in their cookie. It ends at expires_at, and when it was not used for a week.
+CREATE TABLE session (
+    digest bytea PRIMARY KEY,
+    person_id uuid NOT NULL REFERENCES person ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX session_of_person ON session (person_id);
+CREATE INDEX session_to_forget ON session (seen_at);
+
+-- An address that lets one person in, once, and have a new password; the SHA-256 of the token in it.
+CREATE TABLE sign_in_link (
+    digest bytea PRIMARY KEY,
+    person_id uuid NOT NULL REFERENCES person ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz
+);
+CREATE INDEX sign_in_link_of_person ON sign_in_link (person_id);
+CREATE INDEX sign_in_link_to_forget ON sign_in_link (expires_at);
+
+-- When a password was tried lately for a name, or from an address: subject is a SHA-256 of which. What was right is no try.
+CREATE TABLE sign_in_try (
+    subject bytea PRIMARY KEY,
+    tried_at timestamptz[] NOT NULL DEFAULT '{}',
+    last_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX sign_in_try_to_forget ON sign_in_try (last_at);
+
+-- Whose inbox is open: until then the changes of its threads and messages are told on picha_inbox.
+CREATE TABLE inbox_watch (
+    workspace_id uuid PRIMARY KEY,
+    until timestamptz NOT NULL
+);
+
+-- Tells which threads and messages a statement changed, to whom it may concern: `workspace thread:message ...`, or the
+-- workspace alone where they are too many to name. Who listens looks at the rows; where nobody does, it costs a look at
+-- inbox_watch.
+CREATE FUNCTION tell_inbox_of_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM inbox_watch WHERE until > now()) THEN
+        PERFORM pg_notify('picha_inbox', workspace_id::text || CASE WHEN count(*) <= 50
+            THEN ' ' || string_agg(conversation_id || ':' || id, ' ') ELSE '' END)
+        FROM shown JOIN inbox_watch USING (workspace_id) WHERE until > now() GROUP BY workspace_id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION tell_inbox_of_threads() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM inbox_watch WHERE until > now()) THEN
+        PERFORM pg_notify('picha_inbox', workspace_id::text || CASE WHEN count(*) <= 100
+            THEN ' ' || string_agg(id::text, ' ') ELSE '' END)
+        FROM shown JOIN inbox_watch USING (workspace_id) WHERE until > now() GROUP BY workspace_id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tells_inbox_of_new AFTER INSERT ON message REFERENCING NEW TABLE AS shown
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_messages();
+CREATE TRIGGER tells_inbox_of_changed AFTER UPDATE ON message REFERENCING NEW TABLE AS shown
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_messages();
+CREATE TRIGGER tells_inbox_of_new AFTER INSERT ON conversation REFERENCING NEW TABLE AS shown
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_threads();
+CREATE TRIGGER tells_inbox_of_changed AFTER UPDATE ON conversation REFERENCING NEW TABLE AS shown
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_threads();
 
 -- The role the programs run as: rows, no DDL.
 DO $$

@@ -1,0 +1,80 @@
+"""GET /inbox/live: what changes in the inbox, as it happens, for a page to fetch anew what it shows."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from picha.gateway.inbox import cookies
+from picha.gateway.inbox.means import Means
+from picha.gateway.inbox.visit import RefusedError, Visit
+from picha.gateway.lanes.doorbell import pause
+from picha.gateway.store.changes import Change, Presence
+from picha.gateway.store.pool import UNREACHABLE
+from picha.kit.logs import logger
+
+# A stream ends this long after its person signed out or was disabled, at the latest, with the second of the doorkeeper.
+LOOK_S = 2.0
+HEARTBEAT_S = 15.0
+_FULL = RefusedError(503, "Too many pages are open", "This page is not live for now; it tries again by itself.")
+
+
+async def live(visit: Visit) -> Response:
+    """Stream what changes: `conversation` and `message` with their ids, `presence`, and `refresh` for all at once.
+
+    It begins with `refresh`, since things may have changed while nobody told.
+    """
+    if visit.means.streams.locked():
+        raise _FULL
+    await visit.means.changes.watch(visit.workspace)
+    return _Stream(visit.means, _frames(visit))
+
+
+class _Stream(StreamingResponse):
+    """A stream that has a seat from its first byte to its end, however it ends."""
+
+    def __init__(self, means: Means, frames: AsyncIterator[bytes]) -> None:
+        super().__init__(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._means = means
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._means.streams:
+            await super().__call__(scope, receive, send)
+
+
+async def _frames(visit: Visit) -> AsyncIterator[bytes]:
+    means, token = visit.means, cookies.token_of(visit.request, visit.means)
+    with means.changes.ear(visit.workspace) as ear:
+        said_at = means.clock.monotonic()
+        yield b"retry: 1000\n" + _frame("refresh", {})
+        while not means.stopping.is_set():
+            await pause(ear.ring, LOOK_S)
+            try:
+                person = await means.door.who(token)
+                if person is None or person.id != visit.who.id:
+                    return
+                await means.changes.watch(visit.workspace)
+            except UNREACHABLE as error:
+                logger("inbox").warning("a live page was let go", error=type(error).__name__)
+                return
+            told, is_lost = ear.take()
+            others = [one for one in told if not (isinstance(one, Presence) and one.person == person.id)]
+            for frame in [_frame("refresh", {})] if is_lost else [_told(one) for one in others]:
+                said_at = means.clock.monotonic()
+                yield frame
+            if means.clock.monotonic() - said_at >= HEARTBEAT_S:
+                said_at = means.clock.monotonic()
+                yield b": still here\n\n"
+
+
+def _told(one: Change | Presence) -> bytes:
+    if isinstance(one, Presence):
+        return _frame("presence", {"conversation": one.conversation, "person": one.person, "name": one.name})
+    if one.message is None:
+        return _frame("conversation", {"id": one.conversation})
+    return _frame("message", {"id": one.message, "conversation": one.conversation})
+
+
+def _frame(event: str, data: object) -> bytes:
+    return f"event: {event}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"

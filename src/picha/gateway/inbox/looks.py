@@ -1,0 +1,58 @@
+"""What pages are drawn from: templates, and the files beside them, read once and served under their content's hash."""
+
+import hashlib
+import mimetypes
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_HERE = Path(__file__).parent
+_HASH_CHARACTERS = 16
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".webmanifest": "application/json"}
+
+
+class Looks:
+    """The templates, and the files that pages load.
+
+    All files share one hash: a module that imports another by a relative path gets the one it was written with.
+    """
+
+    def __init__(self) -> None:
+        folder = _HERE / "static"
+        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        self._files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+        whole = hashlib.sha256()
+        for name, content in self._files.items():
+            whole.update(f"{name}\0{len(content)}\0".encode() + content)
+        self.hash = whole.hexdigest()[:_HASH_CHARACTERS]
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.globals |= {"static": self.address, "icon": self.icon}
+
+    def address(self, name: str) -> str:
+        """Return the address of a file; raises KeyError where there is none."""
+        assert name in self._files, name  # noqa: S101 - a template names what is there
+        return f"/inbox/static/{self.hash}/{name}"
+
+    def icon(self, name: str) -> Markup:
+        """Return a drawing of `static/icons` as a part of the page; it says nothing to who cannot see it."""
+        drawing = self._files[f"icons/{name}.svg"].decode()
+        return Markup(drawing.replace("<svg", '<svg class="icon" aria-hidden="true" focusable="false"', 1))  # noqa: S704 - ours
+
+    def file(self, name: str) -> tuple[bytes, str] | None:
+        """Return a file's content and type."""
+        content = self._files.get(name)
+        if content is None:
+            return None
+        return content, _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+    def draw(self, template: str, **context: object) -> str:
+        """Return a template as it reads with these words; whatever they contain is text, and no markup."""
+        return self._templates.get_template(template).render(**context)

@@ -1,0 +1,48 @@
+"""What the inbox's pages work with."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from picha.gateway.inbox.doorkeeper import Doorkeeper
+from picha.gateway.inbox.looks import Looks
+from picha.gateway.lanes.doorbell import Doorbell
+from picha.gateway.meta.times import Times
+from picha.gateway.pictures.intake import Album
+from picha.gateway.sending.accept import Accept
+from picha.gateway.sending.backlog import Backlog
+from picha.gateway.store.changes import Changes
+from picha.gateway.store.pool import Pool
+from picha.gateway.store.vault import Vault
+from picha.gateway.telling.links import Links
+from picha.kit.clock import Clock
+from picha.kit.ids import Ids
+
+STREAMS_MAX = 256
+"""How many live pages one process serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What pages work with, the same in the whole process; `stopping` is set when the process is to end."""
+
+    pool: Pool
+    vault: Vault
+    clock: Clock
+    ids: Ids
+    times: Times
+    accept: Accept
+    backlog: Backlog
+    album: Album
+    links: Links
+    bell: Doorbell
+    changes: Changes
+    door: Doorkeeper
+    public_url: str
+    stopping: asyncio.Event
+    looks: Looks = field(default_factory=Looks)
+    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STREAMS_MAX))
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people come by TLS, so that their cookies may be kept to it."""
+        return self.public_url.startswith("https://")

@@ -1,0 +1,221 @@
+"""The people who work in the inbox: their names, sessions, links and tries, and what is told of changes."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from tests.store.ground import Ground
+
+from picha.gateway.domain.staff import SESSION_IDLES, SESSION_LIVES, TRIES, TRIES_WITHIN, Role, digest_of
+from picha.gateway.inbox.doorkeeper import Doorkeeper, TriedTooOftenError, WrongError
+from picha.gateway.store import audit, sessions, staff
+from picha.gateway.store.changes import Change, Changes, Presence, listening
+from picha.gateway.store.staff import PersonRefusedError
+from picha.kit.clock import SystemClock
+
+
+async def add(ground: Ground, name: str = "Asha", role: Role = Role.AGENT) -> UUID:
+    return await staff.add(ground.pool, ground.ids, ground.app.workspace_id, name, role)
+
+
+async def sign_in(ground: Ground, person: UUID) -> bytes:
+    return digest_of(await sessions.begin(ground.pool, person))
+
+
+async def with_password(ground: Ground, name: str, password: str) -> tuple[Doorkeeper, UUID]:
+    door, person = Doorkeeper(ground.pool, SystemClock()), await add(ground, name)
+    await sessions.change_password(ground.pool, person, await door.passwords.hashed(password))
+    return door, person
+
+
+async def test_nobody_takes_a_name_that_looks_like_anothers(ground: Ground) -> None:
+    await add(ground, "Asha Mwita")
+
+    for same in ("asha mwita", "ASHA  MWITA", "\uff21sha Mwita"):
+        with pytest.raises(PersonRefusedError):
+            await add(ground, same)
+
+
+async def test_whoever_is_disabled_is_out_at_once_and_their_links_open_nothing(ground: Ground) -> None:
+    person = await add(ground)
+    session, link = await sign_in(ground, person), await sessions.invite(ground.pool, person)
+
+    await staff.disable(ground.pool, person)
+
+    assert await sessions.find(ground.pool, session) is None
+    assert await sessions.accept(ground.pool, link, None) is None
+    await staff.enable(ground.pool, person)
+    assert await sessions.find(ground.pool, session) is None
+
+
+async def test_of_many_who_follow_a_link_at_once_one_comes_in(ground: Ground) -> None:
+    link = await sessions.invite(ground.pool, await add(ground))
+
+    came = await asyncio.gather(*(sessions.accept(ground.pool, link, None) for _ in range(8)))
+
+    [token] = [one for one in came if one]
+    found = await sessions.find(ground.pool, digest_of(token))
+    assert found is not None
+    assert (found.name, found.role, found.environments) == ("Asha", Role.AGENT, frozenset({"test"}))
+
+
+async def test_a_link_that_ran_out_lets_nobody_in(ground: Ground) -> None:
+    link = await sessions.invite(ground.pool, await add(ground))
+    await ground.pool.execute("UPDATE sign_in_link SET expires_at = now()")
+
+    assert await sessions.accept(ground.pool, link, None) is None
+    invited = await sessions.invited(ground.pool, link)
+    assert invited is not None
+    assert (invited.is_good, invited.is_used) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "aged",
+    [
+        f"expires_at = expires_at - interval '{SESSION_LIVES.days} d'",
+        f"seen_at = now() - interval '{SESSION_IDLES.days} d'",
+    ],
+)
+async def test_a_session_ends_after_a_month_and_after_a_week_without_use(ground: Ground, aged: str) -> None:
+    session = await sign_in(ground, await add(ground))
+    assert await sessions.find(ground.pool, session)
+
+    await ground.pool.execute(f"UPDATE session SET {aged}")
+
+    assert await sessions.find(ground.pool, session) is None
+
+
+async def test_a_new_password_signs_out_whoever_had_the_former_one(ground: Ground) -> None:
+    door, person = await with_password(ground, "Asha", "the first password")
+    before = await sign_in(ground, person)
+
+    now = await sessions.change_password(ground.pool, person, await door.passwords.hashed("the second password"))
+
+    assert await sessions.find(ground.pool, before) is None
+    assert await sessions.find(ground.pool, digest_of(now))
+    with pytest.raises(WrongError):
+        await door.check("Asha", "the first password", "a")
+    assert await door.check("asha", "the second password", "a") == person
+
+
+async def test_five_wrong_passwords_close_a_name_for_every_process_whether_it_is_somebodys_or_not(
+    ground: Ground,
+) -> None:
+    door, _ = await with_password(ground, "Asha", "the password")
+    other = Doorkeeper(ground.pool, SystemClock())
+
+    for name in ("Asha", "nobody"):
+        tries = [(door, other)[place % 2].check(name, "wrong", f"{name} from {place}") for place in range(TRIES + 3)]
+        told = await asyncio.gather(*tries, return_exceptions=True)
+        assert Counter(type(one) for one in told) == {WrongError: TRIES, TriedTooOftenError: 3}
+
+    with pytest.raises(TriedTooOftenError) as refused:
+        await other.check("Asha", "the password", "somewhere else")
+    assert timedelta(0) < refused.value.until - SystemClock().now() <= TRIES_WITHIN
+
+
+async def test_five_wrong_passwords_close_an_address_whatever_the_names(ground: Ground) -> None:
+    door, _ = await with_password(ground, "Asha", "the password")
+
+    for place in range(TRIES):
+        with pytest.raises(WrongError):
+            await door.check(f"name {place}", "wrong", "192.0.2.1")
+
+    with pytest.raises(TriedTooOftenError):
+        await door.check("Asha", "the password", "192.0.2.1")
+    assert await door.check("Asha", "the password", "192.0.2.2")
+
+
+async def test_a_right_password_counts_for_no_try(ground: Ground) -> None:
+    door, person = await with_password(ground, "Asha", "the password")
+
+    for _ in range(TRIES + 1):
+        assert await door.check("Asha", "the password", "192.0.2.1") == person
+
+
+async def test_tries_are_forgotten_after_their_time(ground: Ground) -> None:
+    door, person = await with_password(ground, "Asha", "the password")
+    for _ in range(TRIES):
+        with pytest.raises(WrongError):
+            await door.check("Asha", "wrong", "192.0.2.1")
+
+    await ground.pool.execute(
+        "UPDATE sign_in_try SET tried_at = ARRAY(SELECT one - $1::interval FROM unnest(tried_at) AS one)", TRIES_WITHIN
+    )
+
+    assert await door.check("Asha", "the password", "192.0.2.1") == person
+
+
+async def test_what_has_ended_is_let_go_of_and_what_has_not_stays(ground: Ground) -> None:
+    person = await add(ground)
+    kept = await sign_in(ground, person)
+    await sign_in(ground, person)
+    await ground.pool.execute("UPDATE session SET seen_at = now() - interval '8 d' WHERE digest <> $1", kept)
+    await sessions.invite(ground.pool, person)
+    await ground.pool.execute("UPDATE sign_in_link SET expires_at = now() - interval '2 d'")
+    await sessions.attempt(ground.pool, [b"name", b"address"])
+    await ground.pool.execute("UPDATE sign_in_try SET last_at = now() - interval '16 min' WHERE subject = 'name'")
+
+    assert await sessions.drop(ground.pool, most=100) == 3
+
+    assert await sessions.find(ground.pool, kept)
+    assert await ground.pool.fetchval("SELECT count(*) FROM sign_in_try") == 1
+
+
+async def test_what_is_done_with_people_is_noted_in_the_audit(ground: Ground) -> None:
+    _, person = await with_password(ground, "Asha", "the password")
+    await sessions.accept(ground.pool, await sessions.invite(ground.pool, person), None)
+    await staff.set_role(ground.pool, person, Role.ADMIN)
+    await staff.disable(ground.pool, person)
+
+    noted = [(one.deed, one.who) for one in await audit.listed(ground.pool, ground.app.workspace_id, most=6)]
+
+    assert noted == [
+        ("person.disabled", "cli"),
+        ("person.changed", "cli"),
+        ("person.signed_in_by_link", person.hex),
+        ("person.invited", "cli"),
+        ("person.password_set", person.hex),
+        ("person.added", "cli"),
+    ]
+
+
+async def test_changes_of_a_watched_workspace_are_heard_and_of_others_nothing(ground: Ground, database: str) -> None:
+    async with listening(database, ground.pool, SystemClock()) as changes:
+        with changes.ear(ground.app.workspace_id) as ear:
+            await told(ear_rings=ear.ring)
+            assert ear.take() == ([], True)
+            await ground.customer_writes("16505551234")
+            await changes.writes(ground.app.workspace_id, Presence(ground.sender, ground.account, "unwatched"))
+            await told(ear_rings=ear.ring)
+            assert [type(one) for one in ear.take()[0]] == [Presence]
+
+            await changes.watch(ground.app.workspace_id)
+            await ground.customer_writes("16505551234", "wamid.IN2")
+
+            await told(ear_rings=ear.ring)
+            heard, is_lost = ear.take()
+            [thread] = await ground.pool.fetch("SELECT id FROM conversation")
+            assert not is_lost
+            assert {one.conversation for one in heard} == {thread["id"]}
+            assert {type(one) for one in heard} == {Change}
+            assert any(isinstance(one, Change) and one.message for one in heard)
+
+
+async def test_a_listener_who_is_far_behind_is_told_that_anything_may_have_changed(ground: Ground) -> None:
+    changes = Changes(ground.pool, SystemClock())
+    with changes.ear(ground.app.workspace_id) as ear:
+        for _ in range(300):
+            changes.heard("picha_inbox", f"{ground.app.workspace_id} {ground.ids.uuid()}")
+
+        assert ear.take() == ([], True)
+        changes.heard("picha_inbox", f"{ground.app.workspace_id} {ground.sender}:{ground.account}")
+        assert ear.take() == ([Change(ground.sender, ground.account)], False)
+
+
+async def told(*, ear_rings: asyncio.Event) -> None:
+    """Wait until there is something to take."""
+    async with asyncio.timeout(10):
+        await ear_rings.wait()
