@@ -37,6 +37,11 @@ def writes(house: House, customer: str, **spoken: Any) -> str:
     return wamid
 
 
+def control(house: House, path: str, body: Any) -> Any:
+    """Call the sandbox's control API; it must not refuse."""
+    return _asked(f"{house.ready.sandbox_url}/_sandbox{path}", body)
+
+
 def api(house: House, method: str, path: str, body: Any = None) -> Any:
     """Call the gateway's API with the house's key; it must not refuse."""
     told = _asked(house.ready.api_url + path, body, method=method, key=house.ready.api_key)

@@ -65,7 +65,7 @@ async def _uploaded(call: Call) -> Answer:
 async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> Answer:
     caller = call.caller
     try:
-        file = await taken_in(call.services.album, caller.workspace_id, caller.environment, part, policy)
+        file, _ = await taken_in(call.services.album, caller.workspace_id, caller.environment, part, policy)
     except TooLargeError as error:
         raise RefusedError(Code.BODY_TOO_LARGE, str(error), "file") from error
     except Unusable as error:

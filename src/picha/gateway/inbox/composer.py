@@ -9,6 +9,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from picha.gateway.domain import window
+from picha.gateway.inbox.names import named
 from picha.gateway.inbox.visit import NOT_THERE, Visit
 from picha.gateway.meta.limits import CAPTION_MAX_CHARS, SERVICE_WINDOW, TEXT_MAX_CHARS
 from picha.gateway.store import epochs, threads
@@ -115,7 +116,7 @@ def _why(thread: ConversationView, now: datetime) -> str:
 
 
 def _name(thread: ConversationView) -> str:
-    return thread.contact_name or "This customer"
+    return named(thread.contact_name, thread.phone)
 
 
 def _spell(length: timedelta) -> str:

@@ -28,5 +28,5 @@ def own(name: str | None, phone: str | None) -> str:
 
 
 def initial(name: str) -> str:
-    """Return what stands for a name in a circle."""
-    return next((one.upper() for one in name if unicodedata.category(one)[0] in "LNS"), "?")[:1]
+    """Return what stands for a name in a circle: its first letter, digit or picture, empty if it has none."""
+    return next((one.upper()[:1] for one in name if one.isalnum() or unicodedata.category(one) == "So"), "")

@@ -11,8 +11,7 @@ from picha.gateway.inbox.visit import RefusedError, Visit
 from picha.gateway.pictures.handing import FRAME_BYTES, NoFormError, TooLargeError, form_of, taken_in
 from picha.gateway.pictures.intake import FILE_LIFE
 from picha.gateway.store.files import File
-from picha.images.facts import Facts, Unusable
-from picha.images.probe import HEAD_BYTES, probe
+from picha.images.facts import Facts, Flaw, Unusable
 
 PATIENCE_S = 300.0
 """How long a picture may be on its way, over a line as slow as a telephone's."""
@@ -25,6 +24,7 @@ _RETOLD = {
     "transparency→white": "transparent parts made white",
     "recoded": "saved anew, as some phones cannot read it as it was",
 }
+_REMEDIES = {"not_an_image": "Pick a photo, or a picture that is saved as JPEG or PNG."}
 _PIXELS = re.compile(r"(\d+)x(\d+)→(\d+)x(\d+) pixels")
 # What the line of facts says already.
 _TOLD = re.compile(r"[0-9.]+ [kM]B→[0-9.]+ [kM]B|[a-z]+→(jpeg|png)")
@@ -43,40 +43,42 @@ async def preview(visit: Visit) -> Response:
         part = form.get("file")
         if not isinstance(part, UploadFile):
             raise RefusedError(400, "No picture came", "Pick a picture, and try again.")
-        before, size = probe(await part.read(HEAD_BYTES)), part.size or 0
-        await part.seek(0)
-        file = await taken_in(album, visit.workspace, visit.environment, part, "auto")
+        file, came = await taken_in(album, visit.workspace, visit.environment, part, "auto")
     except TooLargeError as error:
         raise RefusedError(413, _REFUSED, str(error)) from error
     except Unusable as error:
-        flaw = error.flaws[0]
-        raise RefusedError(422, _REFUSED, f"{flaw.message} {flaw.remedy}") from error
+        raise RefusedError(422, _REFUSED, _words(error.flaws[0])) from error
     finally:
         await form.close()
-    return visit.document(_told(file, before, size))
+    return visit.document(_told(file, came, part.size or 0))
 
 
-def _told(file: File, before: Facts, size: int) -> dict[str, object]:
+def _words(flaw: Flaw) -> str:
+    """Return what is wrong with a picture and what helps, to somebody who has it as a file."""
+    return f"{flaw.message.replace('These bytes are', 'This file is')} {_REMEDIES.get(flaw.code, flaw.remedy)}"
+
+
+def _told(file: File, came: Facts, size: int) -> dict[str, object]:
     return {
         "file_id": file.id,
         "thumb": f"/inbox/pictures/{file.id}/thumb",
         "shown": f"/inbox/pictures/{file.id}/shown",
         "expires_at": file.expires_at or file.created_at + FILE_LIFE,
-        "facts": facts(file, before, size),
+        "facts": facts(file, came, size),
         "changes": list(changes(file.changes)),
         "notes": [note.message for note in file.notes],
     }
 
 
-def facts(file: File, before: Facts, size: int) -> str:
+def facts(file: File, came: Facts, size: int) -> str:
     """Return what came and, where that is another, what goes: `PNG 3.2 MB → JPEG 0.9 MB`, with their pixels."""
-    came = [_kind(before.kind), _size(size), _area(before.width, before.height)]
+    was = [_kind(came.kind), _size(size), _area(came.width, came.height)]
     goes = [_kind(file.mime_type.rpartition("/")[2]), _size(file.size_bytes), _area(file.width, file.height)]
     if not file.changes:
         return " ".join(filter(None, goes))
-    if came[2] == goes[2]:
+    if was[2] == goes[2]:
         del goes[2]
-    return f"{' '.join(filter(None, came))} → {' '.join(filter(None, goes))}"
+    return f"{' '.join(filter(None, was))} → {' '.join(filter(None, goes))}"
 
 
 def changes(told: Sequence[str]) -> Iterator[str]:

@@ -87,6 +87,13 @@ class Album:
             Unusable: the bytes break WhatsApp's rule for images, and cannot or may not be repaired.
             CrowdedError: too many pictures wait to be opened.
         """
+        file, _ = await self.take_in_seen(workspace, environment, data, policy, came_as)
+        return file
+
+    async def take_in_seen(
+        self, workspace: UUID, environment: str, data: bytes, policy: Policy, came_as: CameAs = _UNNAMED
+    ) -> tuple[File, Facts]:
+        """Do as `take_in` does, and return the facts of the bytes as they came, too."""
         begun = await asyncio.to_thread(begin, data, policy, max_bytes=self.max_bytes)
         made = await asyncio.to_thread(finish, begun, await self._opened(begun.job))
         expires_at = self.clock.now() + FILE_LIFE
@@ -97,7 +104,7 @@ class Album:
             original = await self._named(workspace, environment, data, begun.inspection.facts)
             original = replace(original, expires_at=expires_at, is_fit=False)
             file = replace(file, original_id=(await self._put(original, data)).id)
-        return await self._put(file, made.data)
+        return await self._put(file, made.data), begun.inspection.facts
 
     async def keep_received(
         self, workspace: UUID, environment: str, pieces: AsyncGenerator[bytes, None], announced_type: str

@@ -203,6 +203,7 @@ export class Tray {
     item.state = again ? "failed" : "refused";
     this.#say(item, "bad", again ? "Not uploaded" : "Cannot be sent", words);
     this.#show(item);
+    item.card.scrollIntoView({ block: "nearest" });
   }
 
   #say(item, kind, verdict, words) {
