@@ -76,7 +76,7 @@ _ONE = f"SELECT {_SHOWN} FROM ({_OWN} AND id = $3) AS file {_IS_SENT}"  # noqa: 
 _USES = """
 SELECT used.id, conversation_id, is_outbound, status, used.created_at, profile_name, phone FROM (
     SELECT id, conversation_id, contact_id, is_outbound, status, created_at
-    FROM (SELECT * FROM message WHERE file_id = $2 LIMIT $3) AS some WHERE workspace_id = $1 ORDER BY id DESC LIMIT $4
+    FROM (SELECT * FROM message WHERE file_id = $2 LIMIT $3) AS those WHERE workspace_id = $1 ORDER BY id DESC LIMIT $4
 ) AS used JOIN contact ON contact.id = contact_id ORDER BY used.id DESC
 """
 
