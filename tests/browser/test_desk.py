@@ -72,7 +72,7 @@ def upload(page: Page) -> None:
     page.get_by_text("The picture is here").wait_for()
 
 
-def again(window: Window, house: House, path: str, form: dict[str, str]) -> str:
+def again(window: Window, house: House, path: str, form: dict[str, str | float | bool]) -> str:
     """Send a form once more, as the second of two clicks does; return the page that answers."""
     headers = {"Origin": house.ready.api_url}
     answer = window.page.context.request.post(f"{house.ready.api_url}{path}", form=form, headers=headers)
@@ -80,7 +80,7 @@ def again(window: Window, house: House, path: str, form: dict[str, str]) -> str:
     return answer.text()
 
 
-def form_of(page: Page, action: str) -> dict[str, str]:
+def form_of(page: Page, action: str) -> dict[str, str | float | bool]:
     """Return the fields of a form as they would be sent."""
     form = page.locator(f'form[action="{action}"]')
     fields = form.locator("input, select").all()
@@ -399,7 +399,11 @@ def test_nobody_shuts_themselves_out(desk: Callable[..., Window], house: House) 
     assert row.get_by_role("link", name="Disable").count() == 0
     me = window.page.request.get(f"{house.ready.inbox_url}/me").json()["id"]
 
-    for path, form in ((f"{me}/disable", {}), (f"{me}/role", {"role": "agent"})):
+    asked: list[tuple[str, dict[str, str | float | bool]]] = [
+        (f"{me}/disable", {}),
+        (f"{me}/role", {"role": "agent"}),
+    ]
+    for path, form in asked:
         headers = {"Origin": house.ready.api_url}
         answer = window.page.request.post(f"{house.ready.inbox_url}/people/{path}", form=form, headers=headers)
 

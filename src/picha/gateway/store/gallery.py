@@ -82,15 +82,22 @@ SELECT used.id, conversation_id, is_outbound, status, used.created_at, profile_n
 
 
 async def page(
-    pool: Pool, workspace: UUID, environment: str, *, which: Which, before: UUID | None, limit: int
+    pool: Pool,
+    workspace: UUID,
+    environment: str,
+    *,
+    which: Which,
+    before: UUID | None,
+    limit: int,
+    looked_at: int = LOOKED_AT_MOST,
 ) -> tuple[list[Picture], UUID | None]:
     """Return pictures behind the place of `before`, newest first, and the place where the next page begins."""
     behind = before or _LAST
-    asked = (workspace, environment, behind, which, LOOKED_AT_MOST, limit)
+    asked = (workspace, environment, behind, which, looked_at, limit)
     found = [Picture(*row) for row in await pool.fetch(_PAGE, *asked)]
     if len(found) == limit:
         return found, found[-1].id
-    end: UUID | None = await pool.fetchval(_END, workspace, behind, LOOKED_AT_MOST - 1)
+    end: UUID | None = await pool.fetchval(_END, workspace, behind, looked_at - 1)
     return found, end
 
 
