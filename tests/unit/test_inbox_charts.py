@@ -21,7 +21,7 @@ def test_bars_lie_upon_each_other_from_the_ground_up_and_inside(first: list[int]
     chart = stacked("t", "s", ["x"] * len(first), both)
 
     assert all(
-        0 <= bar.y and bar.y + bar.height <= HEIGHT + 0.1 and bar.x + bar.width <= chart.width for bar in chart.bars
+        bar.y >= 0 and bar.y + bar.height <= HEIGHT + 0.1 and bar.x + bar.width <= chart.width for bar in chart.bars
     )
     for at in range(len(first)):
         tall = sum(bar.height for bar in chart.bars if at * 20 <= bar.x < (at + 1) * 20)
@@ -73,7 +73,7 @@ def test_of_no_message_nothing_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.42, "0.4 s"), (12, "12 s"), (61, "1 min"), (3599, "60 min"), (7800, "2 h 10 min"), (7200, "2 h"),
+    [(0.42, "0.4 s"), (12, "12 s"), (61, "1 min"), (3599, "59 min"), (7800, "2 h 10 min"), (7200, "2 h"),
      (90_000, "1 d 1 h"), (172_800, "2 d")],
 )  # fmt: skip
 def test_a_span_is_said_in_the_units_that_matter(seconds: float, said: str) -> None:

@@ -23,7 +23,7 @@ def span(seconds: float) -> str:
     """Say how long, in the two units that matter: 0.4 s, 12 s, 3 min, 2 h 10 min, 4 d 3 h."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - a tenth says something up to there
-    minutes, hours, days = round(seconds / _MINUTE), int(seconds // _HOUR), int(seconds // _DAY)
+    minutes, hours, days = int(seconds // _MINUTE), int(seconds // _HOUR), int(seconds // _DAY)
     if minutes < _MINUTE:
         return f"{minutes} min"
     if hours < 24:  # noqa: PLR2004 - hours of a day
