@@ -41,7 +41,8 @@ async def resend_message(call: Call) -> Answer:
 
 async def _resend(call: Call) -> Answer:
     view = await find(call)
-    if _is_doubtful(view):
+    # WhatsApp takes a template at any time.
+    if _is_doubtful(view) and view.message_type != "template":
         await _demand_window(call, view)
     if not await decide.send_again(call.services.pool, view.id):
         raise RefusedError(Code.NOT_RESENDABLE, _why_not_resendable(view))

@@ -6,7 +6,7 @@ worker died, is due as it was: it is tried again, under the same id.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -22,6 +22,8 @@ LOOKED_AT_MOST = 100_000
 # How many are begun anew in one statement, and in one call.
 _CHUNK, RETRY_MOST = 1000, 50_000
 _LAST = UUID(int=2**128 - 1)
+# Nothing is from so late, and a moment later is a moment still.
+_FAR = datetime(9999, 12, 31, tzinfo=UTC)
 
 Status = Literal["pending", "delivered", "failed"]
 
@@ -297,7 +299,7 @@ async def retry_range(
     began_at = await pool.fetchval("SELECT clock_timestamp()")
     first, end = (
         earliest(since) if since else UUID(int=0),
-        earliest(until + timedelta(milliseconds=1)) if until else _LAST,
+        earliest(min(until, _FAR) + timedelta(milliseconds=1)) if until else _LAST,
     )
     count = 0
     while count < RETRY_MOST:
