@@ -174,7 +174,7 @@ _EVENT = f"SELECT {SHOWN} FROM event {ABOUT} WHERE event.seq = $1"  # noqa: S608
 _STATS = f"""
 SELECT status, kind, count(*) FROM (
     SELECT status, kind FROM delivery WHERE webhook_id = ({_MINE}) AND id >= $4 AND created_at >= $5
-    ORDER BY id DESC LIMIT {LOOKED_AT_MOST}
+    ORDER BY id DESC LIMIT $6
 ) AS counted GROUP BY status, kind
 """  # noqa: S608 - constants
 
@@ -268,10 +268,10 @@ async def find(pool: Pool, whose: Whose, endpoint: UUID, delivery: UUID) -> Deli
     return replace(DeliveryView(*row), event=events[0] if events else None)
 
 
-async def stats(pool: Pool, whose: Whose, endpoint: UUID, *, since: datetime) -> Stats:
-    """Count the newest deliveries of a webhook that were created since a moment, at most `LOOKED_AT_MOST`."""
-    rows = await pool.fetch(_STATS, whose.workspace_id, whose.environment, endpoint, earliest(since), since)
-    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < LOOKED_AT_MOST)
+async def stats(pool: Pool, whose: Whose, endpoint: UUID, *, since: datetime, most: int = LOOKED_AT_MOST) -> Stats:
+    """Count the newest deliveries of a webhook that were created since a moment, at most so many."""
+    rows = await pool.fetch(_STATS, whose.workspace_id, whose.environment, endpoint, earliest(since), since, most)
+    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < most)
     for row in rows:
         counted.by_status[row["status"]] = counted.by_status.get(row["status"], 0) + row["count"]
         counted.by_kind[row["kind"]] = counted.by_kind.get(row["kind"], 0) + row["count"]
