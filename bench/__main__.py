@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from bench import endurance, fairness, figures, growth, hearing, images, pictures, sandbox
+from bench import endurance, fairness, figures, growth, hearing, images, inbox, pictures, sandbox, strangers
 from bench.ground import Ground, open_ground
 from bench.measuring import Figure
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument(
         "part",
         nargs="?",
-        choices=("gateway", "intake", "growth", "endurance", "sandbox", "images"),
+        choices=("gateway", "intake", "growth", "endurance", "inbox", "sandbox", "images", "strangers"),
         help="one part (intake is the webhooks of gateway); all but growth and endurance are measured without it",
     )
     parser.add_argument("--quick", action="store_true", help="two short rounds")
@@ -47,6 +47,14 @@ def main() -> None:
             told = growth.report(ground, scale=scale) if asked.part == "growth" else None
             for line in told or endurance.report(ground, minutes=asked.minutes):
                 print(line, flush=True)
+    if asked.part in {None, "inbox"}:
+        with open_ground() as ground:
+            print("\nthe inbox's pages")
+            for line in inbox.report(ground, scale=10 if asked.quick else 1):
+                print(line, flush=True)
+    if asked.part in {None, "strangers"}:
+        with open_ground() as ground:
+            strangers.report(ground, count=2000 // scale)
     if asked.part in {None, "sandbox"}:
         sandbox.measure(rounds=rounds, scale=scale)
     if asked.part in {None, "images"}:

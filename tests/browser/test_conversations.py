@@ -75,7 +75,7 @@ def test_what_a_customer_sends_is_there_within_a_second_and_nothing_else_moves(
     expect(line(page, "Written before").locator("a")).to_be_focused()
     unread = page.locator(".kind[data-show=unread]").get_attribute("data-count")
     expect(page).to_have_title(f"({unread}) Conversations · Picha")
-    api(house, "POST", "/v1/whatsapp/messages/text", {"to": customer, "text": "Thank you"})
+    api(house, "POST", "/v1/whatsapp/messages/text", {"to": customer, "body": "Thank you"})
     expect(line(page, "Just now").locator(".row-last")).to_contain_text("You: Thank you")
     expect(line(page, "Just now").locator(".row-became")).to_have_text("Read:")
 

@@ -236,7 +236,10 @@ async def test_a_workspace_and_its_apps_are_made_listed_and_called_by_name(picha
     [orders] = await done(picha, "apps", "create", "Orders", "--workspace", name)
     [key] = await done(picha, "keys", "create", "--app", orders["app_id"])
 
+    [weighed] = await done(picha, "workspaces", "weigh", name, "3")
+    assert weighed == {"id": shop["workspace_id"], "weight": 3}
     shown = {one["name"]: one for one in await done(picha, "workspaces", "list")}
+    assert shown[name]["weight"] == 3
     assert (shown[name]["id"], shown[name]["apps"], shown[name]["senders"]) == (shop["workspace_id"], 2, 0)
     apps = await done(picha, "apps", "list", "--workspace", shop["workspace_id"])
     assert [(one["name"], one["keys"]) for one in apps] == [(name, 0), ("Orders", 1)]

@@ -206,6 +206,7 @@ async def test_a_key_ring_that_others_may_read_is_found(doctor: Doctor) -> None:
 async def test_a_key_ring_that_is_missing_or_another_is_found(ground: Ground, doctor: Doctor) -> None:
     assert await ground.pool.fetchval("SELECT count(*) FROM account") == 1
     assert "master key" in await doctor.says("keys")
+    assert "`picha rekey`" in await doctor.says("sealed", level="warning")
 
     (doctor.home / "keys").unlink()
     assert "cannot be read" in await doctor.says("keys")

@@ -43,7 +43,7 @@ GONE_THROUGH = {
 IMPERSONAL = {
     "account", "api_key", "app", "audit", "audit_chain", "batch", "conversation_alias", "epoch", "event_gone",
     "inbox_watch", "keeper", "lane", "pair", "person", "reading", "sender", "session", "sign_in_link", "sign_in_try",
-    "spend", "template", "walk", "walk_late", "webhook", "workspace",
+    "spend", "template", "turnout", "turnout_hour", "walk", "walk_late", "webhook", "workspace",
 }  # fmt: skip
 
 

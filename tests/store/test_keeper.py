@@ -12,7 +12,7 @@ from picha.gateway.domain.rest import Landing
 from picha.gateway.lanes.doorbell import doorbell
 from picha.gateway.lanes.keeper import Keeper
 from picha.gateway.meta.limits import PAIR_PACE
-from picha.gateway.store import lanes, outbox
+from picha.gateway.store import lanes, outbox, tenants
 from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import decide, turns
 from picha.kit.clock import SystemClock
@@ -200,6 +200,15 @@ async def test_a_lease_tells_whose_its_lane_is(ground: Ground) -> None:
     leases = [await ground.lease(kind) for kind in (lanes.HEAR, lanes.PREPARE)]
 
     assert [one.workspace for one in leases] == [ground.app.workspace_id] * 2
+
+
+async def test_a_keeper_learns_what_a_workspace_weighs(ground: Ground) -> None:
+    leases = Leases(ground.pool, lanes.SEND, ground.ids.uuid())
+    before = await leases.weights()
+
+    await tenants.weigh_workspace(ground.pool, ground.app.workspace_id, 3)
+
+    assert (before, await leases.weights()) == ({}, {ground.app.workspace_id: 3})
 
 
 async def test_a_stopped_keeper_gives_its_lane_back_at_once(ground: Ground, database: str) -> None:

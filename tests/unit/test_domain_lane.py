@@ -191,4 +191,18 @@ ONE, OTHER = UUID(int=1), UUID(int=2)
 def test_each_workspace_has_an_equal_share_however_many_numbers_it_has(
     parties: list[UUID], mine: UUID, expected: int
 ) -> None:
-    assert share(512, parties, mine) == expected
+    assert share(512, parties, mine, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("parties", "mine", "expected"),
+    [
+        ([ONE], ONE, 512),
+        ([ONE, OTHER], ONE, 384),
+        ([ONE, OTHER], OTHER, 128),
+        ([ONE] * 3 + [OTHER], ONE, 128),
+        ([ONE] * 3 + [OTHER], OTHER, 128),
+    ],
+)
+def test_a_workspace_that_weighs_three_has_three_shares(parties: list[UUID], mine: UUID, expected: int) -> None:
+    assert share(512, parties, mine, {ONE: 3}) == expected

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picha.gateway.inbox.names import named, own
 from picha.gateway.inbox.numerals import masked, spaced
 
 
@@ -35,3 +36,10 @@ def test_no_digit_of_a_number_is_lost_and_most_are_hidden(number: str) -> None:
 @given(st.text(max_size=30))
 def test_whatever_stands_for_a_number_can_be_shown(text: str) -> None:
     assert isinstance(spaced(text) + masked(text), str)
+
+
+def test_a_name_that_is_the_number_is_masked_and_one_that_nobody_sees_is_none() -> None:
+    assert named("Asha", "255712345678") == "Asha"
+    assert named("+255 712-345-678", "255712345678") == named("\u200b\u202e", "255712345678") == "+255 7•• ••• 678"
+    assert named("12345678", "255712345678") == "12345678"
+    assert own("255712345678", "255712345678") == own(None, None) == own("\ufeff", None) == ""

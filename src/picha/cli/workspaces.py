@@ -32,7 +32,7 @@ def list_workspaces(*, home: Home = HOME, json: Json = False) -> None:
 
     found = asked(home, lambda pool, _: directory.workspaces(pool))
     rows = [dataclasses.asdict(one) for one in found]
-    columns = ("id", "name", "apps", "senders", "created_at")
+    columns = ("id", "name", "apps", "senders", "weight", "created_at")
     show(rows, columns, json=json, otherwise="There is no workspace yet; `picha workspaces create NAME` makes one.")
 
 
@@ -81,6 +81,29 @@ def cap_workspace(
         typer.echo(msgspec.json.encode({"id": one.id, "per_day": one.per_day, "per_month": one.per_month}))
     else:
         typer.echo(f"The workspace {one.name} may send {told(one.per_day, one.per_month)}.")
+
+
+@workspaces.command("weigh")
+def weigh_workspace(
+    called: Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its id or name.")],
+    weight: Annotated[int, typer.Argument(min=1, max=100, help="Its shares; a workspace has one unless told.")],
+    *,
+    home: Home = HOME,
+    json: Json = False,
+) -> None:
+    """Give a workspace more of a busy worker than others have, from a few seconds on."""
+    from picha.gateway.store import directory, tenants  # noqa: PLC0415 - as above
+
+    async def put(pool: "Pool", _: "Settings") -> "WorkspaceView":
+        of = chosen(await directory.workspaces(pool), called, what="workspace", option="its id")
+        await tenants.weigh_workspace(pool, of.id, weight)
+        return of
+
+    one = asked(home, put)
+    if json:
+        typer.echo(msgspec.json.encode({"id": one.id, "weight": weight}))
+    else:
+        typer.echo(f"The workspace {one.name} weighs {weight}: as much as {weight} that weigh 1.")
 
 
 @apps.command("list")

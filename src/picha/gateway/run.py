@@ -58,7 +58,8 @@ from picha.gateway.store.sendbook import Sendbook
 from picha.gateway.store.vault import Vault, read_ring
 from picha.gateway.telling.deliver import TELLS_EACH, Delivering, Mailroom, settlements
 from picha.gateway.telling.links import Links
-from picha.gateway.upkeep import catalogue
+from picha.gateway.upkeep import catalogue, counting
+from picha.gateway.upkeep.doctor.examine import examine_number
 from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.gateway.upkeep.pulse import pulse
 from picha.gateway.upkeep.restored import Watch, watching
@@ -251,7 +252,10 @@ async def open_means(ground: Ground, settings: Settings, services: Services) -> 
             bell=services.feed.bell,
             changes=changes,
             door=Doorkeeper(ground.pool, ground.clock),
+            policies=ground.policies,
+            examine=partial(examine_number, settings, ground.clock),
             public_url=settings.public_url,
+            base_url=settings.base_url,
             stopping=services.feed.stopping,
         )
 
@@ -391,6 +395,7 @@ async def _worker(settings: Settings) -> None:
             _sweep(ground),
             _forget(forgetting),
             catalogue.follow(ground.pool, graph, ground.book, ground.ids),
+            counting.follow(ground.pool, ground.clock),
         ]
         await _work(workers, chores, desk, settings.parent_pid)
     logger("run").info("stopped")

@@ -79,6 +79,15 @@ def base62(length: int) -> str:
     return "".join(secrets.choice(_BASE62) for _ in range(length))
 
 
+def base62_of(content: bytes, length: int) -> str:
+    """Return `length` base62 characters that are the same for the same bytes, of which there are at least as many."""
+    number, characters = int.from_bytes(content), []
+    for _ in range(length):
+        number, digit = divmod(number, len(_BASE62))
+        characters.append(_BASE62[digit])
+    return "".join(characters)
+
+
 def chance() -> float:
     """Return a random number in [0, 1), to spread what would otherwise happen at once."""
     return random.random()  # noqa: S311 - it guards nothing

@@ -12,16 +12,16 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
-from picha.egress import Refused, check_url
 from picha.gateway.api import queries
 from picha.gateway.api.calls import JSON_MAX_BYTES, Answer, Call, RefusedError, body, demand_type
 from picha.gateway.api.once import once_claimed, only_once
 from picha.gateway.store import deliveries, endpoints
 from picha.gateway.store.deliveries import DeliveryView
-from picha.gateway.store.endpoints import EndpointView, NewEndpoint, TakenError, Whose
+from picha.gateway.store.endpoints import EndpointView, TakenError, Whose
 from picha.gateway.store.views import COUNT_TO
 from picha.gateway.telling.composing import compose, kind_of, name_event, name_of
-from picha.gateway.telling.signing import fresh_secret, fresh_signing_key, public_key
+from picha.gateway.telling.enrolling import UncallableError, demand_callable, enrol
+from picha.gateway.telling.signing import fresh_secret, public_key
 from picha.karibu.errors import Code
 from picha.karibu.reads import Page
 from picha.karibu.shape import Malformed
@@ -62,16 +62,18 @@ async def create_webhook(call: Call) -> Answer:
 async def _create(call: Call, new: NewWebhook) -> Answer:
     services = call.services
     _demand_url(call, new.url)
-    endpoint = NewEndpoint(
-        app_id=new.app_id,
-        service_type=new.service_type,
-        url=new.url,
-        include_inbox=new.include_inbox,
-        secret=Secret(new.secret_token) if new.secret_token else fresh_secret(),
-        signing_key=fresh_signing_key(),
-    )
     try:
-        added = await endpoints.add(services.pool, services.vault, services.ids, _whose(call), endpoint)
+        added = await enrol(
+            services.pool,
+            services.vault,
+            services.ids,
+            _whose(call),
+            app=new.app_id,
+            service=new.service_type,
+            url=new.url,
+            include_inbox=new.include_inbox,
+            secret=Secret(new.secret_token) if new.secret_token else None,
+        )
     except TakenError:
         raise RefusedError(Code.WEBHOOK_EXISTS, _EXISTS, "service_type") from None
     if added is None:
@@ -242,12 +244,10 @@ async def _read(call: Call, decode: Callable[[bytes], T], *, may_be_empty: bool 
 
 
 def _demand_url(call: Call, url: str) -> None:
-    """Refuse an address that could not be called; whom a name stands for is looked at when it is."""
     try:
-        check_url(url, call.services.policies.of(call.caller.environment))
-    except Refused as refused:
-        message = f"url cannot be called. {refused.detail}: give the public address of your program."
-        raise RefusedError(Code.VALIDATION_ERROR, message, "url") from refused
+        demand_callable(url, call.caller.environment, call.services.policies)
+    except UncallableError as refused:
+        raise RefusedError(Code.VALIDATION_ERROR, str(refused), "url") from refused
 
 
 def _whose(call: Call) -> Whose:

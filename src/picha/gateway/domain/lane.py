@@ -6,7 +6,7 @@ priorities the higher goes first, but every fifth start belongs to the lower one
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,12 +17,14 @@ from picha.gateway.domain.rest import Landing, Rest
 _HIGH_IN_A_ROW = 4
 
 
-def share(slots: int, parties: Sequence[UUID], mine: UUID) -> int:
+def share(slots: int, parties: Sequence[UUID], mine: UUID, weights: Mapping[UUID, int]) -> int:
     """Return how many of a process's slots a lane of `mine` has, where `parties` names the party of every lane held.
 
-    Each party has as much as any other, however many lanes it has, and divides it evenly among them; a lane has one.
+    Each party has as much as its weight says (1 unless told), however many lanes it has, and divides it evenly among
+    them; a lane has one at least.
     """
-    return max(1, slots // len(set(parties)) // parties.count(mine))
+    whole = sum(weights.get(party, 1) for party in set(parties))
+    return max(1, slots * weights.get(mine, 1) // whole // parties.count(mine))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
+PER_SECOND_MAX = 1000
+"""The most messages a second that Meta grants a number."""
+
 # Of a second's messages so many may leave at once; in no second do more leave than the rate and these.
 _BURST = 40
 

@@ -1,5 +1,6 @@
 """The list of conversations: as a page, beside every thread, and in parts as it changes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from picha.gateway.inbox import sieve
 from picha.gateway.inbox.glimpse import Glimpse, glimpse
-from picha.gateway.inbox.numerals import named
+from picha.gateway.inbox.names import initial, own
 from picha.gateway.inbox.sieve import Sieve
 from picha.gateway.inbox.visit import Visit
 from picha.gateway.store import inbox_list, threads
@@ -30,7 +31,7 @@ class Line:
 
     row: Row
     glimpse: Glimpse | None
-    name: str | None
+    name: str
     initial: str
     hue: int
     at: int
@@ -70,7 +71,9 @@ async def listed(visit: Visit, *, path: str | None = None) -> Mapping[str, Any]:
         asked = replace(asked, sender=None)
     chosen = [one for one in senders if asked.sender in {None, one.id}]
     numbers = {one.id: means.times.now(one.account_id) for one in chosen}
-    rows = await inbox_list.rows(means.pool, _wanted(asked, numbers))
+    rows, counts = await asyncio.gather(
+        inbox_list.rows(means.pool, _wanted(asked, numbers)), inbox_list.counts(means.pool, numbers)
+    )
     now = means.clock.now()
     more = sieve.place(rows[sieve.PAGE - 1]) if len(rows) > sieve.PAGE and asked.ids is None else ""
     shown = rows[: sieve.PAGE] if asked.ids is None else rows
@@ -78,7 +81,7 @@ async def listed(visit: Visit, *, path: str | None = None) -> Mapping[str, Any]:
         sieve=asked,
         senders=senders,
         lines=[_line(one, numbers[one.sender_id], now) for one in shown],
-        counts=await inbox_list.counts(means.pool, numbers),
+        counts=counts,
         more=more,
         path=visit.request.url.path if path is None else path,
         now=now,
@@ -99,12 +102,12 @@ def _wanted(asked: Sieve, numbers: Mapping[UUID, datetime]) -> Wanted:
 
 
 def _line(row: Row, moment: datetime, now: datetime) -> Line:
-    until, name = row.window_until, named(row.contact_name, row.phone)
+    until, name = row.window_until, own(row.contact_name, row.phone)
     return Line(
         row=row,
         glimpse=glimpse(row),
         name=name,
-        initial=next((one.upper() for one in name or "" if one.isalnum()), ""),
+        initial=initial(name) if name else "",
         hue=row.id.int % _HUES,
         at=sieve.moment(row.last_message_at),
         until=sieve.moment(until) if until else None,

@@ -1,8 +1,11 @@
 """What the inbox's pages work with."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
+from picha.egress import Policies
 from picha.gateway.inbox.doorkeeper import Doorkeeper
 from picha.gateway.inbox.looks import Looks
 from picha.gateway.lanes.doorbell import Doorbell
@@ -14,6 +17,7 @@ from picha.gateway.store.changes import Changes
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.vault import Vault
 from picha.gateway.telling.links import Links
+from picha.gateway.upkeep.doctor.findings import Finding
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
@@ -23,7 +27,10 @@ STREAMS_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What pages work with, the same in the whole process; `stopping` is set when the process is to end."""
+    """What pages work with, the same in the whole process; `stopping` is set when the process is to end.
+
+    `examine` has the doctor look at one number, which calls out; `base_url` is where people find this gateway.
+    """
 
     pool: Pool
     vault: Vault
@@ -37,7 +44,10 @@ class Means:
     bell: Doorbell
     changes: Changes
     door: Doorkeeper
+    policies: Policies
+    examine: Callable[[UUID], Awaitable[Sequence[Finding]]]
     public_url: str
+    base_url: str
     stopping: asyncio.Event
     looks: Looks = field(default_factory=Looks)
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STREAMS_MAX))

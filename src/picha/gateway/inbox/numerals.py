@@ -29,10 +29,9 @@ def masked(number: str) -> str:
     return f"+{country} {' '.join(_groups(hidden))}"
 
 
-def named(name: str | None, number: str | None) -> str | None:
-    """Return what somebody is called, None where that is nothing but their number, which is masked."""
-    is_number = bool(name) and _digits(name or "") == _digits(number or "") != ""
-    return None if is_number or not (name or "").strip() else name
+def is_same(text: str, number: str) -> bool:
+    """Tell whether a text is this number, however it is written."""
+    return bool(number) and _digits(text) == _digits(number) != ""
 
 
 def _digits(number: str) -> str:

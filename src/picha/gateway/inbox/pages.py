@@ -13,6 +13,7 @@ from picha.gateway.inbox import (
     template_choice,
     thread,
 )
+from picha.gateway.inbox.desk import DESK
 from picha.gateway.inbox.entrance import SIGN_IN
 from picha.gateway.inbox.route import Page
 from picha.gateway.inbox.visit import Nav
@@ -49,4 +50,5 @@ PAGES = (
     Page("POST", "/inbox/link/{token}", sign_in.follow_link, role=None),
     Page("GET", "/inbox/password", sign_in.show_password),
     Page("POST", "/inbox/password", sign_in.set_password),
+    *DESK,
 )

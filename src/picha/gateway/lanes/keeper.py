@@ -46,8 +46,8 @@ class Keeper:
     """One process's share of the lanes of one kind.
 
     `most` bounds the lanes held, `room` what flies in each, and `slots` what flies in all of them: when lanes are many
-    each workspace has an equal share, and divides it evenly among its own, so that no busy one takes what the quiet
-    ones need. While `may_work` says no, nothing is taken or begun.
+    each workspace has the share that its weight gives it, and divides it evenly among its own, so that no busy one
+    takes what the quiet ones need. While `may_work` says no, nothing is taken or begun.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Keeper:
         self._leaving: set[Lease] = set()
         # Until when to leave lanes to others, having given some up for them.
         self._modest_until = float("-inf")
+        self._weights: dict[UUID, int] = {}
         self._stopping = False
         self._look_again = asyncio.Event()
         self._log = logger("lanes").bind(kind=leases.kind)
@@ -118,6 +119,7 @@ class Keeper:
             try:
                 await self._prolong()
                 self._leave_to_others(len(self._held) - await self._leases.share())
+                self._weights = await self._leases.weights()
             except Exception as error:  # noqa: BLE001 - without renewal every lane would be lost
                 self._log.warning("leases not renewed", error=str(error))
             await asyncio.sleep(lanes.RENEW_SECONDS)
@@ -144,7 +146,8 @@ class Keeper:
             self._bell.ring(self._channel)
 
     def _room_of(self, lease: Lease) -> int:
-        return min(self._room, share(self._slots, [_party(one) for one in self._held], _party(lease)))
+        parties = [_party(one) for one in self._held]
+        return min(self._room, share(self._slots, parties, _party(lease), self._weights))
 
     def _may_begin(self, lease: Lease) -> bool:
         if self._stopping or lease in self._leaving or not self._may_work():

@@ -26,6 +26,12 @@ class Backlog:
         """Return how a number stands now, as `pool` sees it; raises `LookupError` for one that is gone."""
         return (await numbers.numbers(pool, [sender], count_s=self._limit_s + 1))[sender]
 
+    async def told(self, senders: Iterable[UUID]) -> dict[UUID, Number]:
+        """Return how numbers stand, as this process knows it; one that is gone is left out."""
+        asked = set(senders)
+        await self._refresh(asked)
+        return {sender: self._known[sender][0] for sender in asked if sender in self._known}
+
     async def full(self, senders: Iterable[UUID]) -> dict[UUID, Refusal]:
         """Return those of `senders` that take no more, with the refusal of a send."""
         asked = set(senders)

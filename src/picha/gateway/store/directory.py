@@ -19,6 +19,7 @@ class WorkspaceView:
     senders: int
     per_day: int | None
     per_month: int | None
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class NumberView:
 
 _WORKSPACES = """
 SELECT id, name, created_at, (SELECT count(*) FROM app WHERE workspace_id = workspace.id),
-    (SELECT count(*) FROM sender WHERE workspace_id = workspace.id), per_day, per_month
+    (SELECT count(*) FROM sender WHERE workspace_id = workspace.id), per_day, per_month, weight
 FROM workspace ORDER BY id
 """
 _APPS = """

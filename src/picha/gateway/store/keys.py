@@ -66,7 +66,8 @@ _LISTED = f"""
 SELECT public_id, api_key.name, environment, scopes, workspace.id, workspace.name, app.id, app.name,
     api_key.created_at, expires_at, revoked_at, {_IS_ACTIVE}, api_key.per_day, api_key.per_month
 FROM api_key JOIN app ON app.id = app_id JOIN workspace ON workspace.id = api_key.workspace_id
-WHERE ($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR public_id = $2) ORDER BY api_key.id
+WHERE ($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR public_id = $2)
+    AND ($3::uuid IS NULL OR api_key.workspace_id = $3) ORDER BY api_key.id
 """  # noqa: S608 - as above
 
 _NAMED = f"""
@@ -109,14 +110,26 @@ async def find(pool: Pool, public_id: str) -> KeyRow | None:
     return KeyRow(*whose, _scopes(row["scopes"]), row["digest"], tuple(caps_of(row)))
 
 
-async def listed(pool: Pool, *, app: UUID | None = None, only: str | None = None) -> list[KeyView]:
-    """Return the keys of one app or of all, or the one with this public part; revoked and ended ones too."""
-    rows = await pool.fetch(_LISTED, app, only)
+async def listed(
+    pool: Pool, *, app: UUID | None = None, only: str | None = None, workspace: UUID | None = None
+) -> list[KeyView]:
+    """Return the keys of one app or of all, or the one with this public part; revoked and ended ones too.
+
+    With `workspace` none of any other is found.
+    """
+    rows = await pool.fetch(_LISTED, app, only, workspace)
     return [KeyView(*row[:3], *(_scopes(row[3]), *row[4:])) for row in map(tuple, rows)]
 
 
 async def add(
-    pool: Pool, ids: Ids, app: App, key: PresentedKey, *, name: str = "", scopes: Collection[Scope] = EVERYTHING
+    pool: Pool,
+    ids: Ids,
+    app: App,
+    key: PresentedKey,
+    *,
+    name: str = "",
+    scopes: Collection[Scope] = EVERYTHING,
+    who: str = audit.CLI,
 ) -> None:
     """Let a key speak for an app; only its digest is stored.
 
@@ -134,10 +147,12 @@ async def add(
         of = (app.workspace_id, app.app_id, key.environment, key.public_id, key.digest)
         await connection.execute(_ADD, ids.uuid(), *of, name, sorted(scopes))
         about = {"key": key.public_id, "app": app.app_id, "environment": key.environment, "scopes": sorted(scopes)}
-        await audit.note(connection, audit.CLI, "key.created", workspace=app.workspace_id, about=about)
+        await audit.note(connection, who, "key.created", workspace=app.workspace_id, about=about)
 
 
-async def rotate(pool: Pool, ids: Ids, public_id: str, heir: PresentedKey, overlap: timedelta) -> datetime:
+async def rotate(
+    pool: Pool, ids: Ids, public_id: str, heir: PresentedKey, overlap: timedelta, *, who: str = audit.CLI
+) -> datetime:
     """Make `heir` speak for whom a key speaks, with its name and scopes; return when the former key ends.
 
     `heir` is of the same environment.
@@ -155,11 +170,11 @@ async def rotate(pool: Pool, ids: Ids, public_id: str, heir: PresentedKey, overl
         await connection.execute(_INHERIT, ids.uuid(), heir.public_id, heir.digest, public_id)
         ends_at: datetime = ended["expires_at"]
         about = {"key": public_id, "heir": heir.public_id, "former_ends_at": ends_at}
-        await audit.note(connection, audit.CLI, "key.rotated", workspace=ended["workspace_id"], about=about)
+        await audit.note(connection, who, "key.rotated", workspace=ended["workspace_id"], about=about)
     return ends_at
 
 
-async def revoke(pool: Pool, public_id: str) -> None:
+async def revoke(pool: Pool, public_id: str, *, who: str = audit.CLI) -> None:
     """Let a key speak for nobody from now on.
 
     Raises:
@@ -170,7 +185,7 @@ async def revoke(pool: Pool, public_id: str) -> None:
         workspace = await connection.fetchval(_REVOKE, public_id)
         if workspace is None:
             raise KeyRefusedError(f"No key {public_id} is active; `picha keys list` tells which are.")
-        await audit.note(connection, audit.CLI, "key.revoked", workspace=workspace, about={"key": public_id})
+        await audit.note(connection, who, "key.revoked", workspace=workspace, about={"key": public_id})
 
     await in_transaction(pool, work)
 

@@ -47,7 +47,8 @@ WITH free AS (
 UPDATE lane SET owner = $2, fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => $4)
 FROM free WHERE lane.kind = free.kind AND lane.key = free.key
 RETURNING lane.key, lane.fence,
-    coalesce((SELECT workspace_id FROM sender WHERE sender.id = lane.key), lane.key) AS workspace
+    coalesce((SELECT workspace_id FROM sender WHERE sender.id = lane.key),
+        (SELECT workspace_id FROM webhook WHERE webhook.id = lane.key), lane.key) AS workspace
 """  # noqa: S608 - constants of this module only
 _IS_WANTED = f"SELECT EXISTS (SELECT FROM lane WHERE {_IS_FREE})"  # noqa: S608 - constants of this module only
 
@@ -72,6 +73,9 @@ _SHARE = """
 SELECT ceil((SELECT count(*) FROM lane WHERE kind = $1 AND leased_until > clock_timestamp()) / count(*)::numeric)::int
 FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs => $2)
 """
+
+
+_WEIGHTS = "SELECT id, weight FROM workspace WHERE weight <> 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,10 @@ class Leases:
         """Say that this keeper is there, and return how many of the leased lanes are its share of them, rounded up."""
         await self._pool.execute(_PRESENT, self.kind, self._owner)
         return await self._pool.fetchval(_SHARE, self.kind, float(LEASE_SECONDS)) or 0
+
+    async def weights(self) -> dict[UUID, int]:
+        """Return how much each workspace weighs that has not the weight of most, 1."""
+        return {row[0]: row[1] for row in await self._pool.fetch(_WEIGHTS)}
 
     async def leave(self) -> None:
         """Say that this keeper is there no more, and forget others that have long not said they are."""

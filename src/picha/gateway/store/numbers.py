@@ -29,6 +29,32 @@ class Number:
         return self.waiting / self.per_second
 
 
+@dataclass(frozen=True, slots=True)
+class NumberState:
+    """A number as whoever looks after it sees it; `heard_at` is when a status of one of its messages last came in."""
+
+    id: UUID
+    account_id: UUID
+    waba_id: str
+    phone_number_id: str
+    display_number: str
+    label: str
+    is_default: bool
+    is_active: bool
+    image_policy: str
+    per_second: float
+    paused_at: datetime | None
+    paused_for: PausedFor | None
+    heard_at: datetime | None
+
+
+_STATES = """
+SELECT sender.id, account_id, waba_id, phone_number_id, display_number, label, is_default, is_active, image_policy,
+    per_second, paused_at, paused_for, heard_at
+FROM sender JOIN account ON account.id = account_id
+WHERE sender.workspace_id = $1 AND sender.environment = $2 AND ($3::uuid IS NULL OR sender.id = $3)
+ORDER BY is_default DESC, sender.id
+"""
 _NUMBERS = f"""
 SELECT id, per_second, paused_at, paused_for, (SELECT count(*) FROM (
     SELECT FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND sender_id = sender.id
@@ -51,6 +77,11 @@ SELECT pg_notify('picha_send', '') FROM resumed
 async def numbers(pool: Pool, senders: Sequence[UUID], *, count_s: float) -> dict[UUID, Number]:
     """Return the numbers with these ids; what waits is counted up to a backlog of `count_s` seconds."""
     return {row["id"]: Number(*row) for row in await pool.fetch(_NUMBERS, list(senders), count_s)}
+
+
+async def states(pool: Pool, workspace: UUID, environment: str, *, only: UUID | None = None) -> list[NumberState]:
+    """Return how the numbers of a workspace are, or one of them, the default one first."""
+    return [NumberState(*row) for row in await pool.fetch(_STATES, workspace, environment, only)]
 
 
 async def pause(pool: Pool, sender: UUID, why: PausedFor, *, who: str | None = None) -> bool:

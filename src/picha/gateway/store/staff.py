@@ -46,6 +46,11 @@ ON CONFLICT (called) DO NOTHING RETURNING id
 """
 _FIRST_ADMIN = "SELECT id FROM person WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id LIMIT 1"
 _MAKE_ADMIN = "UPDATE person SET role = 'admin', disabled_at = NULL WHERE called = $1 RETURNING id, workspace_id"
+# In one order, so that of two admins who disable each other at one moment the second sees that nobody would be left.
+_ADMINS = """
+SELECT id FROM person WHERE role = 'admin' AND disabled_at IS NULL
+    AND workspace_id = (SELECT workspace_id FROM person WHERE id = $1) ORDER BY id FOR UPDATE
+"""
 _SET_ROLE = "UPDATE person SET role = $2 WHERE id = $1 RETURNING workspace_id"
 # What is open is closed with them: whoever is disabled is out at once.
 _DISABLE = "UPDATE person SET disabled_at = coalesce(disabled_at, now()) WHERE id = $1 RETURNING workspace_id"
@@ -62,7 +67,7 @@ async def listed(pool: Pool, *, workspace: UUID | None = None, name: str | None 
     return [PersonView(*row[:4], *(Role(row[4]), *row[5:])) for row in map(tuple, rows)]
 
 
-async def add(pool: Pool, ids: Ids, workspace: UUID, name: str, role: Role) -> UUID:
+async def add(pool: Pool, ids: Ids, workspace: UUID, name: str, role: Role, *, who: str = audit.CLI) -> UUID:
     """Add somebody, who has no password yet; return their id.
 
     Raises:
@@ -73,7 +78,7 @@ async def add(pool: Pool, ids: Ids, workspace: UUID, name: str, role: Role) -> U
         person: UUID | None = await connection.fetchval(_ADD, ids.uuid(), workspace, name, called(name), role)
         if person is None:
             raise PersonRefusedError(f"Somebody is called {name!r} already; take another name.")
-        await _note(connection, "person.added", person, workspace, role=role)
+        await _note(connection, "person.added", person, workspace, who, role=role)
         return person
 
     return await in_transaction(pool, work)
@@ -99,20 +104,32 @@ async def ensure_admin(pool: Pool, ids: Ids, workspace: UUID) -> UUID:
     return await in_transaction(pool, work)
 
 
-async def set_role(pool: Pool, person: UUID, role: Role, *, who: str = audit.CLI) -> None:
-    """Change what somebody may do, from their next request on."""
+async def set_role(pool: Pool, person: UUID, role: Role, *, who: str = audit.CLI, leaves_admin: bool = False) -> None:
+    """Change what somebody may do, from their next request on.
+
+    Raises:
+        PersonRefusedError: with `leaves_admin`, they are the last admin of their workspace.
+    """
 
     async def work(connection: Connection) -> None:
+        if leaves_admin and role is not Role.ADMIN:
+            await _demand_another_admin(connection, person)
         workspace = await connection.fetchval(_SET_ROLE, person, role)
         await _note(connection, "person.changed", person, workspace, who, role=role)
 
     await in_transaction(pool, work)
 
 
-async def disable(pool: Pool, person: UUID, *, who: str = audit.CLI) -> None:
-    """Let somebody in no more: what they have open ends, and links they were given open nothing."""
+async def disable(pool: Pool, person: UUID, *, who: str = audit.CLI, leaves_admin: bool = False) -> None:
+    """Let somebody in no more: what they have open ends, and links they were given open nothing.
+
+    Raises:
+        PersonRefusedError: with `leaves_admin`, they are the last admin of their workspace.
+    """
 
     async def work(connection: Connection) -> None:
+        if leaves_admin:
+            await _demand_another_admin(connection, person)
         workspace = await connection.fetchval(_DISABLE, person)
         await connection.execute(_END_SESSIONS, person)
         await connection.execute(_END_LINKS, person)
@@ -142,6 +159,12 @@ async def put_password(connection: Connection, person: UUID, password_hash: str)
     workspace = await connection.fetchval(_SET_PASSWORD, person, password_hash)
     await connection.execute(_END_SESSIONS, person)
     await _note(connection, "person.password_set", person, workspace, person.hex)
+
+
+async def _demand_another_admin(connection: Connection, person: UUID) -> None:
+    admins = [row[0] for row in await connection.fetch(_ADMINS, person)]
+    if admins == [person]:
+        raise PersonRefusedError("They are the last admin of this workspace. Make somebody else an admin first.")
 
 
 async def _note(

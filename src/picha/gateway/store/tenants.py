@@ -231,6 +231,16 @@ async def cap_workspace(pool: Pool, workspace: UUID, *, per_day: int | None, per
     await in_transaction(pool, work)
 
 
+async def weigh_workspace(pool: Pool, workspace: UUID, weight: int) -> None:
+    """Give a workspace a weight (1 to 100): how much of a busy worker it has beside others."""
+
+    async def work(connection: Connection) -> None:
+        await connection.execute("UPDATE workspace SET weight = $2 WHERE id = $1", workspace, weight)
+        await audit.note(connection, audit.CLI, "workspace.weighed", workspace=workspace, about={"weight": weight})
+
+    await in_transaction(pool, work)
+
+
 _PUT_ACCOUNT = """
 INSERT INTO account (id, workspace_id, environment, waba_id, meta_app_id, graph_url, access_token, app_secret,
     verify_token)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from picha.gateway.metrics import FORGOTTEN
 from picha.gateway.settings import Settings
-from picha.gateway.store import audit, batches, pruning, replays, sessions, spending, walks
+from picha.gateway.store import audit, batches, pruning, replays, sessions, spending, turnouts, walks
 from picha.gateway.store.ledger import forget
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.walks import Step, Walk
@@ -112,6 +112,7 @@ class Forgetting:
             "media_id": self._counted(lambda: pruning.dead_media(self.pool, most=self.most)),
             "audit": self._counted(lambda: audit.let_go(self.pool, after=keep.audit, most=self.most)),
             "spend": self._counted(lambda: spending.drop(self.pool, most=self.most)),
+            "turnout": self._counted(lambda: turnouts.drop(self.pool, after=keep.messages, most=self.most)),
             "session": self._counted(lambda: sessions.drop(self.pool, most=self.most)),
             "idempotency_key": self._counted(lambda: replays.drop(self.pool, most=self.most)),
         }

@@ -7,8 +7,11 @@ CREATE TABLE workspace (
     -- How many messages it may send a day and a month, by UTC; null for any number.
     per_day integer CHECK (per_day >= 0),
     per_month integer CHECK (per_month >= 0),
+    -- How much of a busy worker it has beside others, each of which has as many shares as its own weight says.
+    weight smallint NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 100),
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX workspace_of_weight ON workspace (weight) WHERE weight <> 1;
 
 CREATE TABLE app (
     id uuid PRIMARY KEY,
@@ -801,6 +804,38 @@ CREATE TRIGGER tells_inbox_of_new AFTER INSERT ON conversation REFERENCING NEW T
     FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_threads();
 CREATE TRIGGER tells_inbox_of_changed AFTER UPDATE ON conversation REFERENCING NEW TABLE AS shown
     FOR EACH STATEMENT EXECUTE FUNCTION tell_inbox_of_threads();
+
+-- What became of the messages that came in an hour, number by number, so that nobody who looks at charts reads messages.
+-- `at` is where the hour begins, by the time in the messages' ids. What was sent is in exactly one of waiting to
+-- cancelled. to_sent and to_delivered have how many took how long to be sent, and from there to be delivered: a step of
+-- a scale of eight to each power of ten milliseconds, and a count.
+CREATE TABLE turnout (
+    workspace_id uuid NOT NULL,
+    environment text NOT NULL,
+    sender_id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    received bigint NOT NULL,
+    echoed bigint NOT NULL,
+    waiting bigint NOT NULL,
+    unknown bigint NOT NULL,
+    sent bigint NOT NULL,
+    delivered bigint NOT NULL,
+    read bigint NOT NULL,
+    failed bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    to_sent jsonb NOT NULL,
+    to_delivered jsonb NOT NULL,
+    PRIMARY KEY (workspace_id, environment, at, sender_id)
+);
+CREATE INDEX turnout_of_hour ON turnout (at);
+
+-- Which hours are counted, and when each is counted anew; due_at is null once its messages have settled.
+CREATE TABLE turnout_hour (
+    at timestamptz PRIMARY KEY,
+    counted_at timestamptz,
+    due_at timestamptz
+);
+CREATE INDEX turnout_hour_due ON turnout_hour (at DESC) WHERE due_at IS NOT NULL;
 
 -- The role the programs run as: rows, no DDL.
 DO $$

@@ -1,10 +1,10 @@
 """Looks at the database: whether it keeps what it acknowledges, and what waits in it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from picha.gateway.store import epochs, reading
+from picha.gateway.store import epochs, reading, sealed
 from picha.gateway.store import pool as pools
 from picha.gateway.store.lanes import HEAR
 from picha.gateway.store.pool import Pool
@@ -29,6 +29,18 @@ async def durability(pool: Pool) -> AsyncIterator[Finding]:
         yield say("durability", trouble.what, trouble.remedy)
     if not found:
         yield ok("durability", "The database keeps what it acknowledges, and has every migration.")
+
+
+async def under(pool: Pool, ring: Sequence[str]) -> AsyncIterator[Finding]:
+    """Look whether a former key of the `ring`, whose ids come newest first, is still needed."""
+    left = await sealed.left(pool, ring[0])
+    if left:
+        what = f"{left} stored secrets are sealed under another master key than the newest, {ring[0]}."
+        yield warning("sealed", what, "`picha rekey` seals them under that one; keep the former keys until then.")
+    elif len(ring) > 1:
+        yield ok("sealed", "Every stored secret is under the newest master key: `picha rekey --retire` may follow.")
+    else:
+        yield ok("sealed", "Every stored secret is under the one master key.")
 
 
 async def clock(pool: Pool, ours: Clock) -> AsyncIterator[Finding]:

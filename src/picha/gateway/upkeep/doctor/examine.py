@@ -39,7 +39,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     try:
         async with open_unchecked(settings.database_url, size=2) as pool:
             found.append(ok("database", "The database answers."))
-            found += await _all(_database(pool, clock))
+            found += await _all(_database(pool, settings, clock))
             if not any(one.level == "problem" and one.check == "durability" for one in found):
                 found += await _tenants(pool, settings, clock)
     except Exception as error:  # noqa: BLE001 - drivers fail in many ways, and each is a finding
@@ -70,13 +70,19 @@ async def _blobs(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _database(pool: Pool, clock: Clock) -> list[_Look]:
+def _database(pool: Pool, settings: Settings, clock: Clock) -> list[_Look]:
     return [
+        _Look("sealed", "", _sealed(pool, settings)),
         _Look("durability", "", database.durability(pool)),
         _Look("clock", "", database.clock(pool, clock)),
         _Look("restored", "", database.life(pool)),
         _Look("queues", "", database.queues(pool)),
     ]
+
+
+async def _sealed(pool: Pool, settings: Settings) -> AsyncIterator[Finding]:
+    async for finding in database.under(pool, list(read_ring(settings.ring()))):
+        yield finding
 
 
 async def _tenants(pool: Pool, settings: Settings, clock: Clock, *, only: UUID | None = None) -> list[Finding]:

@@ -1,0 +1,53 @@
+"""The part of the table of pages that looks after the gateway; admins do, and agents see how it is."""
+
+from picha.gateway.domain.staff import Role
+from picha.gateway.inbox import keys, media, numbers, overview, people, webhooks
+from picha.gateway.inbox.route import Page
+from picha.gateway.inbox.visit import Nav
+
+DESK = (
+    Page("GET", "/inbox/overview", overview.show, nav=Nav("Overview", "chart")),
+    Page("GET", "/inbox/numbers", numbers.show, nav=Nav("Numbers", "number")),
+    Page("GET", "/inbox/numbers/now", numbers.fresh, is_fetched=True),
+    Page("GET", "/inbox/numbers/{id}", numbers.show_one),
+    Page("POST", "/inbox/numbers/{id}", numbers.change, role=Role.ADMIN),
+    Page("POST", "/inbox/numbers/{id}/pause", numbers.pause, role=Role.ADMIN),
+    Page("POST", "/inbox/numbers/{id}/resume", numbers.resume, role=Role.ADMIN),
+    Page("POST", "/inbox/numbers/{id}/check", numbers.check, role=Role.ADMIN),
+    Page("GET", "/inbox/numbers/{id}/flush", numbers.ask_flush, role=Role.ADMIN),
+    Page("POST", "/inbox/numbers/{id}/flush", numbers.flush, role=Role.ADMIN),
+    Page("GET", "/inbox/media", media.show, nav=Nav("Media", "picture")),
+    Page("POST", "/inbox/media", media.upload),
+    Page("GET", "/inbox/media/{id}", media.show_one),
+    Page("GET", "/inbox/media/{id}/delete", media.ask_delete, role=Role.ADMIN),
+    Page("POST", "/inbox/media/{id}/delete", media.delete, role=Role.ADMIN),
+    Page("GET", "/inbox/webhooks", webhooks.show, role=Role.ADMIN, nav=Nav("Webhooks", "webhook")),
+    Page("GET", "/inbox/webhooks/new", webhooks.ask_new, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/new", webhooks.add, role=Role.ADMIN),
+    Page("GET", "/inbox/webhooks/{id}", webhooks.show_one, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}", webhooks.change, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/enable", webhooks.enable, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/disable", webhooks.disable, role=Role.ADMIN),
+    Page("GET", "/inbox/webhooks/{id}/delete", webhooks.ask_delete, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/delete", webhooks.delete, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/secret", webhooks.reveal, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/rotate", webhooks.rotate, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/test", webhooks.test, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/retry", webhooks.retry_many, role=Role.ADMIN),
+    Page("GET", "/inbox/webhooks/{id}/deliveries/{delivery}", webhooks.show_delivery, role=Role.ADMIN),
+    Page("POST", "/inbox/webhooks/{id}/deliveries/{delivery}/retry", webhooks.retry, role=Role.ADMIN),
+    Page("GET", "/inbox/keys", keys.show, role=Role.ADMIN, nav=Nav("Keys", "key")),
+    Page("POST", "/inbox/keys", keys.add, role=Role.ADMIN),
+    Page("POST", "/inbox/keys/apps", keys.add_app, role=Role.ADMIN),
+    Page("GET", "/inbox/keys/{id}/rotate", keys.ask_rotate, role=Role.ADMIN),
+    Page("POST", "/inbox/keys/{id}/rotate", keys.rotate, role=Role.ADMIN),
+    Page("GET", "/inbox/keys/{id}/revoke", keys.ask_revoke, role=Role.ADMIN),
+    Page("POST", "/inbox/keys/{id}/revoke", keys.revoke, role=Role.ADMIN),
+    Page("GET", "/inbox/people", people.show, role=Role.ADMIN, nav=Nav("People", "people")),
+    Page("POST", "/inbox/people", people.add, role=Role.ADMIN),
+    Page("POST", "/inbox/people/{id}/link", people.invite, role=Role.ADMIN),
+    Page("POST", "/inbox/people/{id}/role", people.set_role, role=Role.ADMIN),
+    Page("GET", "/inbox/people/{id}/disable", people.ask_disable, role=Role.ADMIN),
+    Page("POST", "/inbox/people/{id}/disable", people.disable, role=Role.ADMIN),
+    Page("POST", "/inbox/people/{id}/enable", people.enable, role=Role.ADMIN),
+)

@@ -1,0 +1,139 @@
+"""`picha users` on a running product: people are added, let in, given another role, kept out and let in again."""
+
+import secrets
+import time
+from typing import Any
+
+from tests.journeys.running import Talk, Told, until
+from tests.journeys.terminal import typed
+from tests.journeys.test_doctor_command import picha_command
+from tests.journeys.test_keys_program import done, refused
+
+FROM_OURS = {"Sec-Fetch-Site": "same-origin"}
+
+
+def somebody() -> str:
+    """Return a name that nobody in this run has yet."""
+    return f"Asha {secrets.token_hex(4)}"
+
+
+async def let_in(picha: Talk, link: str) -> str:
+    """Follow a sign-in link as its person would; return the cookie that it gave."""
+    told = await picha.call("POST", link, data={"how": "link"}, headers=FROM_OURS, allow_redirects=False)
+    assert told.status == 303, told.body
+    return told.headers["Set-Cookie"].partition(";")[0]
+
+
+async def seen(picha: Talk, cookie: str, path: str = "/me") -> Told:
+    return await picha.call("GET", picha.ready.inbox_url + path, headers={"Cookie": cookie}, allow_redirects=False)
+
+
+async def is_out(picha: Talk, cookie: str) -> bool:
+    return (await seen(picha, cookie)).status == 401
+
+
+async def test_somebody_is_added_comes_in_by_the_link_and_is_listed(picha: Talk) -> None:
+    name = somebody()
+
+    [added] = await done(picha, "users", "add", name)
+
+    assert (added["name"], added["role"], added["has_password"], added["disabled_at"]) == (name, "agent", False, None)
+    cookie = await let_in(picha, added["sign_in_url"])
+    assert (await seen(picha, cookie)).document == {"id": added["id"], "name": name, "role": "agent"}
+    listed = {one["name"]: one for one in await done(picha, "users", "list")}
+    assert listed[name]["seen_at"]
+    assert listed["admin"]["role"] == "admin"
+    assert "already" in await refused(picha, "users", "add", name.upper())
+
+
+async def test_a_link_alone_is_printed_so_that_it_can_be_handed_on(picha: Talk) -> None:
+    name = somebody()
+    home = ("--home", str(picha.house.home))
+    await done(picha, "users", "add", name)
+
+    code, out, err = await picha_command("users", "link", name.lower(), *home)
+
+    assert (code, out.count("\n")) == (0, 1)
+    assert out.startswith(f"{picha.ready.inbox_url}/link/")
+    assert name in err
+    await let_in(picha, out.strip())
+    code, out, err = await picha_command("users", "list", *home)
+    assert name in out
+    assert "/link/" not in out
+
+
+async def test_another_role_holds_at_once_for_who_is_in(picha: Talk) -> None:
+    name = somebody()
+    [added] = await done(picha, "users", "add", name)
+    cookie = await let_in(picha, added["sign_in_url"])
+
+    [changed] = await done(picha, "users", "role", name, "admin")
+
+    assert changed["role"] == "admin"
+
+    async def is_admin() -> bool:
+        return bool((await seen(picha, cookie)).document["role"] == "admin")
+
+    await until(is_admin, within_s=3)
+    code, _, err = await picha_command("users", "role", name, "owner", "--home", str(picha.house.home))
+    assert code == 2
+    assert "owner" in err
+
+
+async def test_who_is_disabled_is_out_with_their_open_page_and_comes_in_again_when_enabled(picha: Talk) -> None:
+    name = somebody()
+    [added] = await done(picha, "users", "add", name)
+    cookie = await let_in(picha, added["sign_in_url"])
+    [other] = await done(picha, "users", "link", name)
+    url = f"{picha.ready.inbox_url}/live"
+    async with picha.session.get(url, headers={"Cookie": cookie}) as stream:
+        assert await stream.content.readuntil(b"\n\n")
+
+        [disabled] = await done(picha, "users", "disable", name, "--yes")
+
+        begun = time.monotonic()
+        while await stream.content.readany():
+            pass
+        assert time.monotonic() - begun < 5
+    assert disabled["disabled_at"]
+    assert await is_out(picha, cookie)
+    assert (await picha.call("GET", other["sign_in_url"])).status == 410
+    assert "disabled" in await refused(picha, "users", "link", name)
+    [enabled] = await done(picha, "users", "enable", name)
+    assert enabled["disabled_at"] is None
+    assert await is_out(picha, cookie)
+    [again] = await done(picha, "users", "link", name)
+    assert not await is_out(picha, await let_in(picha, again["sign_in_url"]))
+
+
+async def test_disabling_asks_first_at_a_terminal(picha: Talk) -> None:
+    name = somebody()
+    [added] = await done(picha, "users", "add", name)
+    cookie = await let_in(picha, added["sign_in_url"])
+    words = ("users", "disable", name, "--home", str(picha.house.home))
+
+    code, shown = await typed(*words, answers=[("no more?", "n")])
+
+    assert code == 1, shown
+    assert not await is_out(picha, cookie)
+
+
+async def test_who_is_nobody_is_told_so_and_how_to_look(picha: Talk) -> None:
+    for words in (("link",), ("disable", "--yes"), ("enable",), ("role", "admin")):
+        command, *more = words
+        said = await refused(picha, "users", command, "Nobody Here", *more)
+
+        assert "picha users list" in said, words
+
+
+async def test_no_password_and_no_link_reaches_a_log(picha: Talk) -> None:
+    [added] = await done(picha, "users", "add", somebody())
+    secret = added["sign_in_url"].rpartition("/")[2]
+    password: Any = secrets.token_hex(12)
+    form = {"how": "password", "password": password}
+    await picha.call("POST", added["sign_in_url"], data=form, headers=FROM_OURS, allow_redirects=False)
+
+    logged = "".join(path.read_text() for path in picha.house.logs)
+
+    assert secret not in logged
+    assert password not in logged
