@@ -6,8 +6,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
-from tests.browser.test_sign_in import SHAPES
+from tests.browser.test_sign_in import SHAPES, answered, users
 from tests.journeys.running import House
+
+from picha.gateway.domain.staff import Role
+from picha.gateway.inbox.pages import PAGES
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -71,7 +74,7 @@ def test_what_a_customer_sends_is_there_within_a_second_and_nothing_else_moves(
     writes(house, customer, name="Just now", image_base64=photo(33))
 
     line(page, "Just now").locator("img").wait_for(timeout=3000)
-    assert names(page)[0] == "Just now"
+    assert names(page).index("Just now") < names(page).index("Written before")
     expect(line(page, "Written before").locator("a")).to_be_focused()
     unread = page.locator(".kind[data-show=unread]").get_attribute("data-count")
     expect(page).to_have_title(f"({unread}) Conversations · Picha")
@@ -143,12 +146,13 @@ def test_the_unread_ones_leave_their_list_when_somebody_reads_them(inside: Calla
 
 
 def test_keys_move_through_the_list_and_tell_which_there_are(inside: Callable[..., Window], house: House) -> None:
-    for name in ("Third", "Second", "First"):
+    for name in ("Walked third", "Walked second", "Walked first"):
         customer = stranger()
         writes(house, customer, name=name, type="text", text="Hello")
         thread_of(house, customer)
     window = inside()
-    page = opened(window, house)
+    # Whoever else writes meanwhile is not among these.
+    page = opened(window, house, "?search=walked")
 
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -162,6 +166,10 @@ def test_keys_move_through_the_list_and_tell_which_there_are(inside: Callable[..
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".thread").nth(1).locator("a")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/inbox/conversations/*")
+    expect(page.locator(".thread a[aria-current=true] .row-name")).to_have_text("Walked second")
+    expect(line(page, "Walked second").locator(".row-unread")).to_have_count(0)
 
 
 def test_older_ones_come_on_scroll_and_the_place_is_kept(inside: Callable[..., Window], house: House) -> None:
@@ -201,3 +209,41 @@ def test_hostile_names_and_words_are_text_and_break_nothing(inside: Callable[...
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert window.audit() == []
+
+
+def test_an_agent_sees_what_is_for_admins_neither_in_the_rail_nor_by_its_address(
+    open_window: Callable[..., Window], house: House
+) -> None:
+    window = open_window()
+    window.page.goto(users(house, "add", "Agent of the list"))
+    window.page.get_by_role("button", name="Open the inbox").click()
+    window.page.wait_for_url(house.ready.inbox_url)
+    mine = {link.get_attribute("href") for link in window.page.locator("a.rail-item").all()}
+    for_admins = [page for page in PAGES if page.role is Role.ADMIN and page.method == "GET"]
+    assert mine.isdisjoint(page.path for page in for_admins)
+    assert "/inbox" in mine
+
+    answer = window.page.goto(house.ready.api_url + next(page.path for page in for_admins if page.nav))
+
+    assert answer is not None
+    assert answer.status == 403
+    expect(window.page.get_by_role("heading", level=1)).to_have_text("This is for admins")
+    assert window.audit() == []
+    answered(window, 403)
+
+
+def test_the_list_tells_who_of_the_colleagues_answers(
+    inside: Callable[..., Window], open_window: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    writes(house, customer, name="Waits for an answer", type="text", text="Hello")
+    thread = thread_of(house, customer)
+    page = opened(inside(), house)
+    window = open_window()
+    window.page.goto(users(house, "add", "Colleague"))
+    window.page.get_by_role("button", name="Open the inbox").click()
+    window.page.goto(f"{house.ready.inbox_url}/conversations/{thread}")
+
+    window.page.get_by_placeholder("Write a message").press_sequentially("Karibu")
+
+    expect(line(page, "Waits for an answer").locator(".row-writing")).to_have_text("Colleague is writing…")

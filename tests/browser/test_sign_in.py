@@ -12,7 +12,9 @@ SHAPES = [(360, False), (360, True), (1920, False), (1920, True)]
 
 
 def users(house: House, *words: str) -> str:
-    """Run `picha users` about the house, and return what it prints."""
+    """Run `picha users` about the house, and return what it prints; who is added is of its first workspace."""
+    if words[0] == "add" and "--workspace" not in words:
+        words = (*words, "--workspace", "Default")
     command = [sys.executable, "-m", "picha.cli", "users", *words, "--home", str(house.home)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -204,6 +204,28 @@ async def test_a_person_sends_again_what_was_given_up(picha: Talk, pool: Pool, c
     await told(picha, message_id, "as a person asks")
 
 
+async def test_a_template_is_sent_again_although_the_window_is_shut(picha: Talk, pool: Pool) -> None:
+    customer = picha.stranger()
+    header = {"file_id": (await picha.upload(picture())).data["file_id"]}
+    wish = {"to": customer, "template_name": "picha_photo", "header": header}
+
+    async def is_known() -> bool:
+        return bool((await picha.api("GET", "/v1/whatsapp/templates")).document["items"])
+
+    await until(is_known)
+    await picha.control("POST", "/trouble", json={"drop": True})
+    await spoil(picha, customer, {"drop": "before"})
+    message_id = (await picha.api("POST", "/v1/whatsapp/messages/template", json=wish)).data["message_id"]
+    await in_phase(picha, message_id, "unknown")
+    await picha.control("DELETE", "/trouble")
+    await pool.execute(PAST_ITS_WAIT, message_id)
+
+    assert (await resend(picha, message_id)).status == 202
+
+    await picha.becomes(message_id, "read")
+    assert len(await effects(picha, customer)) == 1
+
+
 async def test_what_is_sent_again_when_its_picture_is_no_longer_kept_fails_in_words(
     picha: Talk, pool: Pool, customer: str
 ) -> None:

@@ -172,7 +172,7 @@ async def test_a_read_under_a_key_is_done_once_and_answered_alike(picha: Talk) -
     is_refused(other, "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key")
 
 
-async def test_a_deleted_thread_is_gone_until_its_customer_writes_again(picha: Talk) -> None:
+async def test_a_deleted_thread_is_gone_until_its_customer_writes_again_or_is_written_to(picha: Talk) -> None:
     customer = picha.stranger()
     first = await says(picha, customer)
     thread, total = first["conversation_id"], (await summary(picha))["total"]
@@ -186,14 +186,17 @@ async def test_a_deleted_thread_is_gone_until_its_customer_writes_again(picha: T
     assert (await picha.message(first["id"]))["status"] == "received"
     file_id = (await picha.upload(picture(shade=41))).data["file_id"]
     is_refused(await picha.send(conversation_id=thread, file_id=file_id), "CONVERSATION_NOT_FOUND", "conversation_id")
-    is_refused(await picha.send(to=customer, file_id=file_id), "WINDOW_CLOSED")
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/read")):
         is_refused(await picha.api(method, f"{THREADS}/{thread}{path}"), "CONVERSATION_NOT_FOUND")
     again = await says(picha, customer)
     assert again["conversation_id"] == thread
     assert [one["id"] for one in (await picha.list(conversation_id=thread)).data["items"]] == [again["id"]]
     assert await unread(picha, customer) == 1
-    assert (await picha.send(to=customer, file_id=file_id)).status == 202
+    await picha.api("DELETE", f"{THREADS}/{thread}")
+    sent = await picha.send(to=customer, file_id=file_id)
+    assert (sent.status, sent.data["conversation_id"]) == (202, thread)
+    assert [one["id"] for one in (await picha.list(conversation_id=thread)).data["items"]] == [sent.data["message_id"]]
+    assert await phones(picha, recipient=customer) == [customer]
 
 
 @pytest.mark.parametrize("name", [NOWHERE, "no-uuid", "summary"])
@@ -239,11 +242,15 @@ async def test_a_receipt_is_for_what_a_customer_sent(picha: Talk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "words"),
-    [({"error": 131009}, "last 30 days"), ({"status": 502}, "HTTP 502"), ({"drop": "before"}, "could not be reached")],
+    ("effect", "code", "words"),
+    [
+        ({"error": 131009}, "VALIDATION_ERROR", "last 30 days"),
+        ({"status": 502}, "UNAVAILABLE", "HTTP 502"),
+        ({"drop": "before"}, "UNAVAILABLE", "could not be reached"),
+    ],
 )
 async def test_a_receipt_that_whatsapp_does_not_take_is_told_and_may_be_asked_for_again(
-    picha: Talk, effect: Any, words: str
+    picha: Talk, effect: Any, code: str, words: str
 ) -> None:
     customer, key = picha.stranger(), {"Idempotency-Key": secrets.token_hex(16)}
     heard = await says(picha, customer)
@@ -252,7 +259,7 @@ async def test_a_receipt_that_whatsapp_does_not_take_is_told_and_may_be_asked_fo
 
     told = await receipt(picha, heard["id"], headers=key)
 
-    is_refused(told, "UNAVAILABLE")
+    is_refused(told, code, "message_id" if code == "VALIDATION_ERROR" else None)
     assert told.error["message"].startswith("WhatsApp did not take the read receipt: ")
     assert words in told.error["message"]
     assert customer not in told.error["message"]

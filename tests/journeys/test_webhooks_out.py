@@ -203,6 +203,8 @@ async def test_all_that_failed_is_delivered_again(owner: Owner, hook: Hook) -> N
     assert (await owner.call("POST", f"/{webhook}/retry")).document == {
         "webhook_id": webhook, "retried": 0, "is_whole": True,
     }  # fmt: skip
+    ever = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"}
+    assert (await owner.call("POST", f"/{webhook}/retry", json=ever)).status == 202
     told = await owner.call("POST", f"/{webhook}/retry", json={"status": "pending", "since": "2026-01-01T00:00:00Z"})
 
     async def all_delivered() -> bool:
@@ -295,7 +297,8 @@ async def test_what_is_asked_for_wrongly_is_refused_with_a_sentence(owner: Owner
             assert field in await refusal(422, **good | {"service_type": "sms", field: value})
     for path, body in (
         (f"/{webhook}/secret/rotate", {"overlap_hours": 169}), (f"/{webhook}/secret/rotate", {"overlap_hours": -1}),
-        (f"/{webhook}/retry", {"since": "yesterday"}), (f"/{webhook}/retry", {"status": "all"}),
+        (f"/{webhook}/retry", {"since": "yesterday"}), (f"/{webhook}/retry", {"since": "0001-01-01T00:00:00+23:59"}),
+        (f"/{webhook}/retry", {"status": "all"}),
     ):  # fmt: skip
         assert next(iter(body)) in await refusal(422, "POST", path, **body)
     assert "is_enabled" in await refusal(422, "PATCH", f"/{webhook}", is_enabled="no")

@@ -10,7 +10,7 @@ from tests.store.ground import Ground
 
 from picha.gateway.domain.staff import SESSION_IDLES, SESSION_LIVES, TRIES, TRIES_WITHIN, Role, digest_of
 from picha.gateway.inbox.doorkeeper import Doorkeeper, TriedTooOftenError, WrongError
-from picha.gateway.store import audit, sessions, staff
+from picha.gateway.store import audit, sessions, staff, tenants
 from picha.gateway.store.changes import Change, Changes, Presence, listening
 from picha.gateway.store.staff import PersonRefusedError
 from picha.kit.clock import SystemClock
@@ -219,3 +219,36 @@ async def told(*, ear_rings: asyncio.Event) -> None:
     """Wait until there is something to take."""
     async with asyncio.timeout(10):
         await ear_rings.wait()
+
+
+async def test_of_two_admins_who_disable_each_other_at_once_one_stays(ground: Ground) -> None:
+    admins = [await add(ground, name, Role.ADMIN) for name in ("Asha", "Juma")]
+
+    tried = await asyncio.gather(
+        staff.disable(ground.pool, admins[0], leaves_admin=True),
+        staff.set_role(ground.pool, admins[1], Role.AGENT, leaves_admin=True),
+        return_exceptions=True,
+    )
+
+    assert [type(one) for one in tried if one] == [PersonRefusedError]
+    left = [one for one in await staff.listed(ground.pool) if one.role is Role.ADMIN and not one.disabled_at]
+    assert len(left) == 1
+
+
+async def test_the_last_admin_of_a_workspace_stays_one_whoever_there_is_in_others(ground: Ground) -> None:
+    other = await tenants.add_workspace(ground.pool, ground.ids, "Other")
+    await staff.add(ground.pool, ground.ids, other.workspace_id, "Elsewhere", Role.ADMIN)
+    last, agent = await add(ground, "Asha", Role.ADMIN), await add(ground, "Juma")
+
+    for deed in (
+        staff.disable(ground.pool, last, leaves_admin=True),
+        staff.set_role(ground.pool, last, Role.AGENT, leaves_admin=True),
+    ):
+        with pytest.raises(PersonRefusedError, match="last admin"):
+            await deed
+
+    await staff.disable(ground.pool, agent, leaves_admin=True)
+    await staff.set_role(ground.pool, agent, Role.ADMIN, leaves_admin=True)
+    # Who is disabled counts for nothing.
+    with pytest.raises(PersonRefusedError, match="last admin"):
+        await staff.disable(ground.pool, last, leaves_admin=True)

@@ -204,10 +204,25 @@ async def test_a_deleted_thread_is_nowhere_and_cannot_be_deleted_or_read_again(g
     assert await said(ground, thread) == []
     assert len(await said(ground)) == 1
     assert await read(ground, thread) is None
-    for named in ({"conversation_id": thread}, {"to": "1111"}):
-        command = Send(ground.app.workspace_id, ground.app.app_id, "test", file_id=await ground.picture(), **named)
-        [known] = await accepting.known(ground.pool, [command])
-        assert isinstance(admit(command, known, {ground.account: NOON}), Refusal)
+    by_id = Send(
+        ground.app.workspace_id, ground.app.app_id, "test", file_id=await ground.picture(), conversation_id=thread
+    )
+    [known] = await accepting.known(ground.pool, [by_id])
+    assert isinstance(admit(by_id, known, {ground.account: NOON}), Refusal)
+
+
+async def test_who_is_written_to_by_number_has_the_thread_back_that_was_deleted(ground: Ground) -> None:
+    await writes(ground, wrote(ground, "16505551234"))
+    thread = await thread_of(ground, "16505551234")
+    await delete(ground, thread)
+
+    message = await ground.send()
+
+    assert await phones(ground, wanted(ground)) == ["16505551234"]
+    found, total = await views.messages(
+        ground.pool, ground.app.workspace_id, "test", Filter(conversation_id=thread, limit=100)
+    )
+    assert ([one.id for one in found], total) == ([message], 1)
 
 
 async def test_what_was_accepted_for_a_thread_goes_out_although_it_is_deleted(ground: Ground) -> None:

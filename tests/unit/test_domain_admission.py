@@ -64,6 +64,7 @@ def test_the_only_active_sender_needs_no_name() -> None:
 
 def test_an_unknown_sender_is_not_found() -> None:
     assert code(decide(replace(COMMAND, sender="15559999999"))) == "SENDER_NOT_FOUND"
+    assert code(decide(replace(COMMAND, sender=f"shop{SENDER.display_number}"))) == "SENDER_NOT_FOUND"
     assert code(decide(known=Known(senders=[], threads=[]))) == "SENDER_NOT_FOUND"
 
 

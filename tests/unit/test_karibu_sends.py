@@ -78,9 +78,15 @@ def test_every_field_is_read() -> None:
         recipient_identity_key_hash="DF2lS5v2W6x=",
     )
 
-    assert send.conversation_id == send.sender_id == UUID(ID)
+    assert send.conversation_id == UUID(ID)
     assert send.expires_at == datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert decode_send_image(encode_send(send)) == send
+
+
+def test_a_number_and_a_sender_are_read_where_no_conversation_is_named() -> None:
+    send = decoded(to="255712345678", sender=" +1 555", sender_id=ID)
+
+    assert (send.to, send.sender, send.sender_id) == ("255712345678", " +1 555", UUID(ID))
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -120,10 +126,15 @@ def test_no_target_is_refused_on_to() -> None:
     assert (refused.code, refused.field) == (Code.VALIDATION_ERROR, "to")
 
 
-def test_a_conversation_wins_over_to_even_a_bad_one() -> None:
-    send = decoded(to="not a number", conversation_id=ID)
+def test_a_conversation_wins_over_whatever_else_says_where_to() -> None:
+    send = decoded(to="not a number", sender="", sender_id=7, conversation_id=ID)
 
-    assert (send.to, send.conversation_id) == ("not a number", UUID(ID))
+    assert (send.to, send.sender, send.sender_id, send.conversation_id) == (None, None, None, UUID(ID))
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-00:01"])
+def test_a_time_that_does_not_exist_in_utc_is_refused(moment: str) -> None:
+    assert refusal_of(expires_at=moment).field == "expires_at"
 
 
 @pytest.mark.parametrize("to", ["255712345", "+255712345678", "123456789012345678", "+123456789012345678", "1234567"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import pickle
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.images.plan import AUTO_MAX_BYTES
+from picha.karibu.batches import Batch
 from picha.karibu.errors import STATUS, Code, ErrorItem, encode_detail, encode_error, encode_ok
-from picha.karibu.reads import Page
+from picha.karibu.reads import Message, Page
 from picha.kit.clock import ManualClock
 from picha.kit.ids import Ids
 from picha.sdk import errors, messages, pictures
@@ -477,3 +479,20 @@ def test_a_stream_that_is_refused_is_told_and_one_that_is_away_is_waited_for_a_m
     driven = Driven(ok({}))
     with pytest.raises(StrangeAnswerError):
         driven.do(events(driven.tools, follow=True).following())
+
+
+# Errors go from one process to another.
+
+
+def test_an_error_comes_out_of_another_process_as_it_went_in() -> None:
+    message = msgspec.convert(MESSAGE, Message)
+    batch = Batch(**dict.fromkeys(Batch.__struct_fields__))  # type: ignore[arg-type] # it is only carried
+
+    for error in (
+        errors.NotYetError(message, "read", 3.0),
+        errors.MessageFailedError(message),
+        errors.BatchNotDoneError(batch, 3.0),
+        StrangeAnswerError("odd", status=502),
+    ):
+        other = pickle.loads(pickle.dumps(error))
+        assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))

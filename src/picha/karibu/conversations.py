@@ -1,16 +1,15 @@
 """What our API tells about conversations, and how they are marked as read: one sender and one contact make one."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from picha.karibu.errors import Code
-from picha.karibu.shape import Malformed, read
+from picha.karibu.shape import in_utc, read
 
-_UP_TO = "up_to is a time with its zone, such as 2026-01-31T12:00:00Z, or left out for now."
+_HINTS = {"up_to": "up_to is a time with its zone, such as 2026-01-31T12:00:00Z, or left out for now."}
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +90,5 @@ def decode_mark_read(body: bytes) -> MarkRead:
     Raises:
         Malformed: the shape is wrong, with field `up_to` for what is no time.
     """
-    mark = read(body, MarkRead, {"up_to": _UP_TO}) if body.strip() else MarkRead()
-    try:
-        return MarkRead(up_to=mark.up_to and mark.up_to.astimezone(UTC))
-    except OverflowError:
-        # At the calendar's two ends there are times that do not exist in UTC.
-        raise Malformed(Code.VALIDATION_ERROR, _UP_TO, "up_to") from None
+    mark = read(body, MarkRead, _HINTS) if body.strip() else MarkRead()
+    return MarkRead(up_to=in_utc(mark.up_to, "up_to", _HINTS))

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from picha.karibu.errors import Code
-from picha.karibu.shape import Malformed, parse_object
+from picha.karibu.shape import Malformed, in_utc, parse_object
 
 __all__ = [
     "CAPTION_MAX_CHARS",
@@ -272,7 +272,7 @@ def encode_send(send: Target) -> bytes:
 def decode_send_image(body: bytes) -> SendImage:
     """Return the send that `body` asks for; fields it does not know are ignored and null is the same as absent.
 
-    Both `to` and `conversation_id` may be there; the conversation wins, and `to` is then not even checked.
+    Both `to` and `conversation_id` may be there; the conversation wins, and neither `to` nor a sender is even checked.
 
     Raises:
         Malformed: the shape is wrong. `MALFORMED_JSON` without a field when it is no JSON of ours (see
@@ -313,7 +313,11 @@ def decode_send_template(body: bytes) -> SendTemplate:
 
 
 def _members(body: bytes) -> dict[str, Any]:
-    return {name: value for name, value in parse_object(body).items() if value is not None}
+    members = {name: value for name, value in parse_object(body).items() if value is not None}
+    if "conversation_id" in members:
+        for name in ("to", "sender", "sender_id"):
+            members.pop(name, None)
+    return members
 
 
 def converted(members: dict[str, Any], kind: type[S]) -> S:
@@ -327,6 +331,9 @@ def converted(members: dict[str, Any], kind: type[S]) -> S:
         value = members.get(name)
         if isinstance(value, str) and "\0" in value:
             raise Malformed(Code.VALIDATION_ERROR, f"{name} holds a NUL character: remove it.", name)
+    expires_at: datetime | None = getattr(send, "expires_at", None)
+    if expires_at is not None:
+        send = msgspec.structs.replace(send, expires_at=in_utc(expires_at, "expires_at", _HELP))
     return send
 
 

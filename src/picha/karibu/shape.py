@@ -7,6 +7,7 @@ pair and deep nesting break what comes after. All are refused before anything is
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -57,6 +58,14 @@ def read(body: bytes, kind: type[T], hints: Mapping[str, str]) -> T:
         place = _PLACE.search(str(error)) or _MISSING.search(str(error))
         field = place[1] if place else None
         raise Malformed(Code.VALIDATION_ERROR, hints.get(field or "", str(error)), field) from None
+
+
+def in_utc(moment: datetime | None, field: str, hints: Mapping[str, str]) -> datetime | None:
+    """Return a moment in UTC; raises `Malformed` for one that does not exist there, at the calendar's two ends."""
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:
+        raise Malformed(Code.VALIDATION_ERROR, hints[field], field) from None
 
 
 def _parse(body: bytes) -> Any:

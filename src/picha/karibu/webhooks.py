@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from picha.karibu.events import Event
-from picha.karibu.shape import read
+from picha.karibu.shape import in_utc, read
 
 ServiceType = Literal["sms", "voice", "otp", "whatsapp", "email"]
 DeliveryStatus = Literal["pending", "delivered", "failed"]
@@ -182,5 +182,7 @@ def decode_rotation(body: bytes) -> WebhookRotation:
 
 
 def decode_range(body: bytes) -> RetryRange:
-    """Return the range that `body` asks for, by default all that failed; raises `Malformed`."""
-    return read(body, RetryRange, _HINTS) if body.strip() else RetryRange()
+    """Return the range that `body` asks for, its times in UTC, by default all that failed; raises `Malformed`."""
+    asked = read(body, RetryRange, _HINTS) if body.strip() else RetryRange()
+    since, until = in_utc(asked.since, "since", _HINTS), in_utc(asked.until, "until", _HINTS)
+    return msgspec.structs.replace(asked, since=since, until=until)

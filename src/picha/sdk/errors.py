@@ -48,7 +48,10 @@ class NotYetError(PichaError, TimeoutError):
 
     def __init__(self, message: Message, until: str, timeout: float) -> None:
         super().__init__(f"The message {message.id} is {message.status} after {timeout:g} s, not yet {until}.")
-        self.message = message
+        self.message, self._asked = message, (until, timeout)
+
+    def __reduce__(self) -> tuple[type["NotYetError"], tuple[Message, str, float]]:
+        return NotYetError, (self.message, *self._asked)
 
 
 class BatchNotDoneError(PichaError, TimeoutError):
@@ -59,7 +62,10 @@ class BatchNotDoneError(PichaError, TimeoutError):
     def __init__(self, batch: Batch, timeout: float) -> None:
         waits = f": {batch.detail}" if batch.detail else "."
         super().__init__(f"The batch {batch.batch_id} is {batch.status} after {timeout:g} s, and not done{waits}")
-        self.batch = batch
+        self.batch, self._timeout = batch, timeout
+
+    def __reduce__(self) -> tuple[type["BatchNotDoneError"], tuple[Batch, float]]:
+        return BatchNotDoneError, (self.batch, self._timeout)
 
 
 class MessageFailedError(PichaError):
@@ -69,6 +75,9 @@ class MessageFailedError(PichaError):
         why = message.error_detail or message.error_message or "no reason is known"
         super().__init__(f"The message {message.id} failed ({message.error_code or 'no code'}): {why}")
         self.message = message
+
+    def __reduce__(self) -> tuple[type["MessageFailedError"], tuple[Message]]:
+        return MessageFailedError, (self.message,)
 
 
 class NotVerifiedError(PichaError):

@@ -32,6 +32,12 @@ _BUSY = RefusedError(
     "The gateway has more to do than it can right now, so it accepted nothing. Try again in a moment.",
     headers={"Retry-After": "1"},
 )
+_LATE = RefusedError(
+    Code.UNAVAILABLE,
+    "The request was not whole, or not answered, in the time that it has, so it was given up; whether it took effect "
+    "is not known. Ask again over a faster line, with the same Idempotency-Key.",
+    headers={"Retry-After": "1"},
+)
 # A commit whose answer was lost with the connection may have happened all the same.
 _AWAY = RefusedError(
     Code.UNAVAILABLE,
@@ -78,13 +84,14 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
     async def answer(request: Request, standing: Headers) -> Response:
         request_id = services.ids.uuid()
         try:
-            async with asyncio.timeout(route.patience_s):
+            async with asyncio.timeout(route.patience_s) as patience:
                 answered = await route.handler(await _let_in(request, route, services, standing))
         except RefusedError as error:
             return _refuse(error, request_id, is_enveloped=route.is_enveloped)
         except (OverloadedError, CrowdedError, *UNREACHABLE) as error:
             logger("api").warning("a request was turned away", path=route.path, error=type(error).__name__)
             refusal = _BUSY if isinstance(error, OverloadedError | CrowdedError) else _AWAY
+            refusal = _LATE if patience.expired() else refusal
             return _refuse(refusal, request_id, is_enveloped=route.is_enveloped)
         except ClientDisconnect:
             return Response(status_code=499)
@@ -92,6 +99,7 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
             logger("api").exception("a request failed", path=route.path, request_id=str(request_id))
             return _failed(request_id, is_enveloped=route.is_enveloped)
         if isinstance(answered, Response):
+            answered.headers.setdefault("X-Request-Id", str(request_id))
             return answered
         document = encode_ok(answered.data, request_id) if route.is_enveloped else _encoder.encode(answered.data)
         headers = {**answered.headers, "X-Request-Id": str(request_id)}

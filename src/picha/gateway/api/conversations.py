@@ -102,7 +102,7 @@ async def _read(call: Call, up_to: datetime | None) -> Answer:
 
 
 async def delete_conversation(call: Call) -> Answer:
-    """Take a thread out of lists, with all that was said in it; it is there again when its customer writes."""
+    """Take a thread out of lists, with all that was said in it; it is there again when somebody writes, or to them."""
     caller = call.caller
     done = await attend.delete(call.services.pool, caller.workspace_id, caller.environment, _named(call))
     if done is None:

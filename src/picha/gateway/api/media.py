@@ -142,7 +142,8 @@ def _part(wanted: str, size: int) -> tuple[int, int]:
         return 0, size
     first, last = match.groups()
     if not first:
-        return max(0, size - int(last)), size
+        start, stop = max(0, size - int(last)), size
+        return (start, stop) if start < stop else (0, size)
     start, stop = int(first), min(size, int(last) + 1) if last else size
     return (start, stop) if start < stop else (0, size)
 

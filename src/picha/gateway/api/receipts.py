@@ -22,7 +22,10 @@ async def send_receipt(call: Call) -> Answer:
     try:
         await call.services.graph.mark_read(account, sender.phone_number_id, view.provider_message_id)
     except GraphCallError as error:
-        then = "" if error.code else " Try again in a moment."
-        message = f"WhatsApp did not take the read receipt: {error.detail}{then}"
-        raise RefusedError(Code.UNAVAILABLE, message) from error
+        message = f"WhatsApp did not take the read receipt: {error.detail}"
+        if error.again or error.bars:
+            raise RefusedError(
+                Code.UNAVAILABLE, message if error.code else f"{message} Try again in a moment."
+            ) from error
+        raise RefusedError(Code.VALIDATION_ERROR, message, "message_id") from error
     return Answer(ReadReceipt(message_id=view.id))

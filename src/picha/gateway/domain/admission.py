@@ -151,7 +151,12 @@ _INACTIVE = Refusal("SENDER_INACTIVE", "This sender is switched off; use an acti
 
 
 def _digits(number: str) -> str:
-    return "".join(character for character in number if character.isdigit())
+    """Return a number as it is stored, without what people write between its digits; empty for what is no number."""
+    bare = number.translate(_BETWEEN)
+    return bare if bare.isascii() and bare.isdigit() else ""
+
+
+_BETWEEN = str.maketrans("", "", " +-()./\u00a0")
 
 
 def _sender(command: Send, known: Known) -> Sender | Refusal:

@@ -27,6 +27,8 @@ from picha.gateway.telling.signing import public_key
 HOME = "/inbox/webhooks"
 _PAGE = 50
 _STATS_SINCE = timedelta(days=7)
+# To count more of them takes longer than a page may.
+_COUNTED = 5000
 _STATUSES: tuple[Status, ...] = get_args(Status)
 _TAKEN = "That app has a webhook for this service already. Change that one, or choose another service."
 _DONE = {
@@ -234,7 +236,7 @@ async def _page(
     found, total = await deliveries.listed(
         means.pool, whose, webhook.id, status=which, kind=None, limit=_PAGE, offset=page * _PAGE
     )
-    stats = await deliveries.stats(means.pool, whose, webhook.id, since=means.clock.now() - _STATS_SINCE)
+    stats = await deliveries.stats(means.pool, whose, webhook.id, since=means.clock.now() - _STATS_SINCE, most=_COUNTED)
     apps = {one.id: one.name for one in await directory.apps(means.pool, visit.workspace)}
     return visit.page(
         "webhook.html",

@@ -45,7 +45,8 @@ async def send_again(pool: Pool, times: Times, workspace: UUID, environment: str
     Raises:
         CannotError: that is known, or may still become known, or it would fail for its window anyway.
     """
-    if is_doubtful(view):
+    # WhatsApp takes a template at any time.
+    if is_doubtful(view) and view.message_type != "template":
         thread = await threads.conversation(pool, workspace, environment, view.conversation_id)
         if thread is not None and not window.is_open(thread.window_until, times.now(thread.account_id)):
             raise CannotError("WINDOW_CLOSED", window.CLOSED)

@@ -18,12 +18,13 @@ JOIN conversation ON conversation.workspace_id = asked.workspace_id AND conversa
 JOIN contact ON contact.id = contact_id WHERE deleted_at IS NULL
 """
 
+# One that was deleted has its window all the same, and lives again with what is sent to its customer.
 _THREADS_BY_PHONE = """
 SELECT asked.place, conversation.id, sender_id, contact_id, window_until
 FROM unnest($1::int[], $2::uuid[], $3::text[]) AS asked (place, workspace_id, phone)
 JOIN contact_address AS address
     ON address.workspace_id = asked.workspace_id AND address.value = asked.phone AND kind IN ('wa_id', 'phone')
-JOIN conversation USING (contact_id) WHERE deleted_at IS NULL
+JOIN conversation USING (contact_id)
 """
 
 _FILES = """

@@ -6,7 +6,7 @@ worker died, is due as it was: it is tried again, under the same id.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -22,6 +22,8 @@ LOOKED_AT_MOST = 100_000
 # How many are begun anew in one statement, and in one call.
 _CHUNK, RETRY_MOST = 1000, 50_000
 _LAST = UUID(int=2**128 - 1)
+# Nothing is from so late, and a moment later is a moment still.
+_FAR = datetime(9999, 12, 31, tzinfo=UTC)
 
 Status = Literal["pending", "delivered", "failed"]
 
@@ -172,7 +174,7 @@ _EVENT = f"SELECT {SHOWN} FROM event {ABOUT} WHERE event.seq = $1"  # noqa: S608
 _STATS = f"""
 SELECT status, kind, count(*) FROM (
     SELECT status, kind FROM delivery WHERE webhook_id = ({_MINE}) AND id >= $4 AND created_at >= $5
-    ORDER BY id DESC LIMIT {LOOKED_AT_MOST}
+    ORDER BY id DESC LIMIT $6
 ) AS counted GROUP BY status, kind
 """  # noqa: S608 - constants
 
@@ -266,10 +268,10 @@ async def find(pool: Pool, whose: Whose, endpoint: UUID, delivery: UUID) -> Deli
     return replace(DeliveryView(*row), event=events[0] if events else None)
 
 
-async def stats(pool: Pool, whose: Whose, endpoint: UUID, *, since: datetime) -> Stats:
-    """Count the newest deliveries of a webhook that were created since a moment, at most `LOOKED_AT_MOST`."""
-    rows = await pool.fetch(_STATS, whose.workspace_id, whose.environment, endpoint, earliest(since), since)
-    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < LOOKED_AT_MOST)
+async def stats(pool: Pool, whose: Whose, endpoint: UUID, *, since: datetime, most: int = LOOKED_AT_MOST) -> Stats:
+    """Count the newest deliveries of a webhook that were created since a moment, at most so many."""
+    rows = await pool.fetch(_STATS, whose.workspace_id, whose.environment, endpoint, earliest(since), since, most)
+    counted = Stats({}, {}, is_exact=sum(row["count"] for row in rows) < most)
     for row in rows:
         counted.by_status[row["status"]] = counted.by_status.get(row["status"], 0) + row["count"]
         counted.by_kind[row["kind"]] = counted.by_kind.get(row["kind"], 0) + row["count"]
@@ -297,7 +299,7 @@ async def retry_range(
     began_at = await pool.fetchval("SELECT clock_timestamp()")
     first, end = (
         earliest(since) if since else UUID(int=0),
-        earliest(until + timedelta(milliseconds=1)) if until else _LAST,
+        earliest(min(until, _FAR) + timedelta(milliseconds=1)) if until else _LAST,
     )
     count = 0
     while count < RETRY_MOST:

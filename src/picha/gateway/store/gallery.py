@@ -76,21 +76,28 @@ _ONE = f"SELECT {_SHOWN} FROM ({_OWN} AND id = $3) AS file {_IS_SENT}"  # noqa: 
 _USES = """
 SELECT used.id, conversation_id, is_outbound, status, used.created_at, profile_name, phone FROM (
     SELECT id, conversation_id, contact_id, is_outbound, status, created_at
-    FROM (SELECT * FROM message WHERE file_id = $2 LIMIT $3) AS some WHERE workspace_id = $1 ORDER BY id DESC LIMIT $4
+    FROM (SELECT * FROM message WHERE file_id = $2 LIMIT $3) AS those WHERE workspace_id = $1 ORDER BY id DESC LIMIT $4
 ) AS used JOIN contact ON contact.id = contact_id ORDER BY used.id DESC
 """
 
 
 async def page(
-    pool: Pool, workspace: UUID, environment: str, *, which: Which, before: UUID | None, limit: int
+    pool: Pool,
+    workspace: UUID,
+    environment: str,
+    *,
+    which: Which,
+    before: UUID | None,
+    limit: int,
+    looked_at: int = LOOKED_AT_MOST,
 ) -> tuple[list[Picture], UUID | None]:
     """Return pictures behind the place of `before`, newest first, and the place where the next page begins."""
     behind = before or _LAST
-    asked = (workspace, environment, behind, which, LOOKED_AT_MOST, limit)
+    asked = (workspace, environment, behind, which, looked_at, limit)
     found = [Picture(*row) for row in await pool.fetch(_PAGE, *asked)]
     if len(found) == limit:
         return found, found[-1].id
-    end: UUID | None = await pool.fetchval(_END, workspace, behind, LOOKED_AT_MOST - 1)
+    end: UUID | None = await pool.fetchval(_END, workspace, behind, looked_at - 1)
     return found, end
 
 

@@ -96,6 +96,7 @@ function adopted(line) {
   const link = link_of(line);
   if (link.pathname === location.pathname) link.setAttribute("aria-current", "true");
   tell_time(line);
+  show_writer(line);
   return line;
 }
 
@@ -319,17 +320,22 @@ function in_sight() {
 const writing = new Map();
 
 function writes({ conversation, name }) {
-  const line = line_of(conversation);
+  clearTimeout(writing.get(conversation)?.end);
+  const end = setTimeout(() => {
+    writing.delete(conversation);
+    show_writer(line_of(conversation));
+  }, WRITING_MS);
+  writing.set(conversation, { name, end });
+  show_writer(line_of(conversation));
+}
+
+function show_writer(line) {
   if (!line) return;
+  const writer = writing.get(line.dataset.id);
   const shown = line.querySelector(".row-writing");
-  shown.textContent = `${name} is writing…`;
-  shown.hidden = false;
-  line.classList.add("is-written");
-  clearTimeout(writing.get(conversation));
-  writing.set(conversation, setTimeout(() => {
-    shown.hidden = true;
-    line.classList.remove("is-written");
-  }, WRITING_MS));
+  shown.textContent = writer ? `${writer.name} is writing…` : "";
+  shown.hidden = !writer;
+  line.classList.toggle("is-written", Boolean(writer));
 }
 
 // The place in the list, kept for the next page of this window

@@ -80,7 +80,7 @@ WITH new AS (
     JOIN (SELECT conversation_id, max(created_at) AS at FROM new GROUP BY 1) AS last ON id = conversation_id
     ORDER BY id FOR NO KEY UPDATE OF conversation
 ), touched AS (
-    UPDATE conversation SET last_message_at = greatest(last_message_at, at), updated_at = now()
+    UPDATE conversation SET last_message_at = greatest(last_message_at, at), deleted_at = NULL, updated_at = now()
     FROM threads WHERE conversation.id = threads.id
 ), turns AS (
     INSERT INTO pair (conversation_id, sender_id, next_due, rank)

@@ -1,4 +1,4 @@
-"""Make a thread with somebody who never wrote, or whose thread was deleted: a template is about to go there."""
+"""Make a thread with somebody who never wrote: a template is about to go there."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,9 +11,6 @@ from picha.gateway.store.ledger.receive import threads as opened
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.kit.ids import Ids
 
-_REVIVE = """
-UPDATE conversation SET deleted_at = NULL, updated_at = now() WHERE id = ANY($1::uuid[]) AND deleted_at IS NOT NULL
-"""
 _WINDOWS = "SELECT id, window_until FROM conversation WHERE id = ANY($1::uuid[])"
 
 
@@ -30,7 +27,6 @@ async def approach(
         contacts = await acquaint(connection, met, ids)
         pairs = {(sender.id, contact): workspace for (sender, _), contact in zip(people, contacts, strict=True)}
         made = await opened(connection, pairs, ids)
-        await connection.execute(_REVIVE, list(made.values()))
         windows = {row[0]: row[1] for row in await connection.fetch(_WINDOWS, list(made.values()))}
         return {
             (sender.id, phone): Thread(thread := made[sender.id, contact], sender.id, contact, windows[thread])

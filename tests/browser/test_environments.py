@@ -1,0 +1,134 @@
+"""Live and test numbers side by side, and two workspaces in one gateway: each sees its own, one at a time."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import Window
+from tests.browser.test_sign_in import answered, users
+from tests.journeys.running import House
+
+from picha.gateway.store import tenants
+from picha.gateway.store.embedded import EmbeddedPostgres
+from picha.gateway.store.pool import open_pool
+from picha.gateway.store.tenants import NewAccount
+from picha.gateway.store.vault import Vault, ensure_ring
+from picha.kit.ids import Ids
+from picha.kit.secrets import Secret
+
+_FILL = """
+WITH number AS (
+    SELECT sender.id, sender.workspace_id, environment FROM sender JOIN workspace ON workspace.id = sender.workspace_id
+    WHERE workspace.name = 'Duka'
+), person AS (
+    INSERT INTO contact (id, workspace_id, phone, profile_name)
+    SELECT gen_random_uuid(), workspace_id, '2557660000' || ascii(environment), 'Customer of ' || environment
+    FROM number RETURNING *
+), picture AS (
+    INSERT INTO file (id, workspace_id, environment, digest, mime_type, size_bytes, is_fit, sweep_at)
+    SELECT gen_random_uuid(), workspace_id, environment, sha256('none'), 'image/jpeg', 9, true, now() + interval '1 day'
+    FROM number RETURNING *
+), thread AS (
+    INSERT INTO conversation (id, workspace_id, sender_id, contact_id, unread_count, last_message_at)
+    SELECT gen_random_uuid(), number.workspace_id, number.id, person.id, 1, now()
+    FROM number JOIN person ON profile_name = 'Customer of ' || environment RETURNING *
+), said AS (
+    INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase,
+        status, caption, file_id, image_state, created_at)
+    SELECT uuidv7(), thread.workspace_id, thread.id, sender_id, contact_id, false, 'image', 'received', 'received',
+        'Hello from ' || number.environment, picture.id, 'stored', now()
+    FROM thread JOIN number ON number.id = sender_id JOIN picture USING (environment) RETURNING *
+)
+SELECT environment, said.conversation_id::text, said.file_id::text FROM said JOIN number ON number.id = said.sender_id
+"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A second workspace's conversation and picture in each environment, by its name, and a link that lets one in."""
+
+    threads: dict[str, str]
+    pictures: dict[str, str]
+    link: str
+
+
+@pytest.fixture(scope="module")
+def shop(house: House) -> Shop:
+    """A second workspace of the house, with a live and a test number; nobody there answers."""
+    dsn = EmbeddedPostgres(house.home).dsn
+    with ThreadPoolExecutor() as aside:
+        aside.submit(asyncio.run, _founded(house, dsn)).result()
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(_FILL.encode()).fetchall()
+    return Shop(
+        threads={environment: thread for environment, thread, _ in rows},
+        pictures={environment: picture for environment, _, picture in rows},
+        link=users(house, "add", "Mama Duka", "--workspace", "Duka", "--role", "admin"),
+    )
+
+
+async def _founded(house: House, dsn: str) -> None:
+    vault, ids = Vault(ensure_ring(house.home / "keys")), Ids()
+    async with open_pool(dsn) as pool:
+        app = await tenants.add_workspace(pool, ids, "Duka")
+        for environment in ("live", "test"):
+            account = NewAccount(
+                environment=environment,
+                waba_id=f"10229012934077{len(environment)}",
+                meta_app_id="670843887433847",
+                graph_url=f"{house.ready.sandbox_url}/v25.0",
+                access_token=Secret("EAAnothing"),
+                app_secret=Secret("secret"),
+                verify_token=Secret("verify"),
+            )
+            pnid = f"1065403522777{ord(environment[0])}"
+            await tenants.put_account(
+                pool, vault, ids, app, account, phone_number_id=pnid, display_number="15550783777"
+            )
+
+
+def test_one_switches_from_live_to_test_numbers_and_stays_there(
+    open_window: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    window = open_window()
+    page = window.page
+    page.goto(shop.link)
+    page.get_by_role("button", name="Open the inbox").click()
+    expect(page.locator(".row-name")).to_have_text(["Customer of live"])
+    expect(page.locator(".pane-head .badge")).to_have_count(0)
+
+    page.locator("summary", has_text="You").click()
+    page.get_by_role("link", name="Test", exact=True).click()
+
+    expect(page.locator(".row-name")).to_have_text(["Customer of test"])
+    expect(page.locator(".row-words")).to_have_text(["Hello from test"])
+    expect(page.locator(".pane-head .badge")).to_have_text("Test")
+    page.goto(house.ready.inbox_url)
+    expect(page.locator(".row-name")).to_have_text(["Customer of test"])
+    assert window.audit() == []
+    answer = page.goto(f"{house.ready.inbox_url}/conversations/{shop.threads['live']}")
+    assert answer is not None
+    assert answer.status == 404
+    answered(window, 404)
+    page.goto(f"{house.ready.inbox_url}?environment=live")
+    expect(page.locator(".row-name")).to_have_text(["Customer of live"])
+
+
+def test_nobody_sees_conversations_and_pictures_of_another_workspace(
+    inside: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    browser = inside().page.request
+
+    for environment in ("live", "test"):
+        for mine in ("", f"&environment={environment}"):
+            listed = browser.get(f"{house.ready.inbox_url}/list?id={shop.threads[environment]}{mine}")
+            assert (listed.status, "Customer of" in listed.text()) == (200, False)
+        for shape in ("thumb", "shown", "full"):
+            assert browser.get(f"{house.ready.inbox_url}/pictures/{shop.pictures[environment]}/{shape}").status == 404
+        assert browser.get(f"{house.ready.inbox_url}/conversations/{shop.threads[environment]}").status == 404
+    found = browser.get(f"{house.ready.inbox_url}?search=Customer+of")
+    assert "Nobody found" in found.text()
