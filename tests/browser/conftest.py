@@ -97,9 +97,9 @@ def window(open_window: Callable[..., Window]) -> Window:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """One `picha up` for all of these tests; what one test leaves, the others see."""
-    with raised(tmp_path_factory.mktemp("browser") / "home") as house:
+    with raised(new_home("browser")) as house:
         yield house
 
 
