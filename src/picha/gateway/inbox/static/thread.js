@@ -272,7 +272,9 @@ const near = new IntersectionObserver(
       large.src = target.href;
       large.decode().then(
         () => {
+          // Drawn anew meanwhile, a message has its picture in another place.
           const image = target.querySelector("img");
+          if (!image) return;
           image.loading = "eager";
           image.src = large.src;
         },
