@@ -166,13 +166,16 @@ FROM message WHERE is_outbound AND NOT EXISTS (SELECT FROM attempt WHERE message
 """
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["unknown", "known"])
 @pytest.mark.parametrize("whose", ["the same thread", "other threads"])
-async def test_a_page_touches_as_many_rows_with_many_messages_stored_as_with_few(
-    ground: Ground, database: str, whose: str
+async def test_a_page_touches_as_many_rows_with_many_messages_stored_as_with_few_whatever_the_planner_knows(
+    ground: Ground, database: str, whose: str, *, is_known: bool
 ) -> None:
     await says(ground, "wamid.in", text="Hello")
     here = await thread(ground)
     await execute(database, GROW.format(thread=f"'{here}'", first=0, end=300))
+    if is_known:
+        await execute(database, "ANALYZE message, attempt, conversation")
     for _ in range(UNTIL_PLANS_ARE_KEPT):
         await page_of(ground, here)
     before = await pages(ground.pool)
@@ -184,6 +187,10 @@ async def test_a_page_touches_as_many_rows_with_many_messages_stored_as_with_few
         await execute(database, "ALTER TABLE message DROP CONSTRAINT message_conversation_id_fkey")
     await execute(database, GROW.format(thread=other, first=300, end=30_000))
 
+    if is_known:
+        await execute(database, "ANALYZE message, attempt, conversation")
+        await page_of(ground, here)
+
     before = await pages(ground.pool)
     await page_of(ground, here)
     with_many = await pages(ground.pool) - before
@@ -193,4 +200,6 @@ async def test_a_page_touches_as_many_rows_with_many_messages_stored_as_with_few
 
 
 async def page_of(ground: Ground, where: UUID) -> None:
-    assert len(await inbox_thread.page(ground.pool, where)) == inbox_thread.PAGE
+    found = await inbox_thread.page(ground.pool, where)
+    some = await inbox_thread.some(ground.pool, where, [one.id for one in found])
+    assert len(found) == len(some) == inbox_thread.PAGE

@@ -125,21 +125,28 @@ LEFT JOIN LATERAL (
         coalesce(facts #>> '{{edit,message,image,caption}}', facts #>> '{{edit,message,text,body}}')
     ) ORDER BY id) AS told
     FROM (
-        SELECT * FROM message AS one
-        WHERE one.conversation_id = m.conversation_id AND one.message_type IN ('reaction', 'edit', 'revoke')
-            AND {_about("one")} = m.provider_message_id
-        ORDER BY one.id DESC LIMIT {_SAID_MAX}
+        SELECT * FROM (
+            SELECT * FROM message AS one
+            WHERE one.sender_id = m.sender_id AND one.message_type IN ('reaction', 'edit', 'revoke')
+                AND {_about("one")} = m.provider_message_id OFFSET 0
+        ) AS pointing
+        WHERE pointing.conversation_id = m.conversation_id ORDER BY id DESC LIMIT {_SAID_MAX}
     ) AS newest
 ) AS about ON true
 ORDER BY m.id
 """  # noqa: S608 - constants of this module only
-_OF_THREAD = """
-SELECT * FROM message WHERE conversation_id = $1
-    AND id > (SELECT coalesce(cleared_upto, '00000000-0000-0000-0000-000000000000') FROM conversation WHERE id = $1)
-"""
-_BEFORE = "AND id < (SELECT coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')) ORDER BY id DESC LIMIT $3"
-_PAGE = f"{_COLUMNS} FROM ({_OF_THREAD} {_BEFORE}) AS m {_JOINED}"
-_SOME = f"{_COLUMNS} FROM ({_OF_THREAD} AND id = ANY($2::uuid[])) AS m {_JOINED}"
+_KEPT = "id > (SELECT coalesce(cleared_upto, '00000000-0000-0000-0000-000000000000') FROM conversation WHERE id = $1)"
+_LAST = f"""
+SELECT * FROM message WHERE conversation_id = $1 AND {_KEPT}
+    AND id < (SELECT coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')) ORDER BY id DESC LIMIT $3
+"""  # noqa: S608 - constants of this module only
+_CHOSEN = f"""
+SELECT message.* FROM unnest($2::uuid[]) AS asked (id)
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.id = asked.id OFFSET 0) AS message
+WHERE conversation_id = $1 AND message.{_KEPT}
+"""  # noqa: S608 - as above
+_PAGE = f"{_COLUMNS} FROM ({_LAST}) AS m {_JOINED}"
+_SOME = f"{_COLUMNS} FROM ({_CHOSEN}) AS m {_JOINED}"
 _THREAD_OF = """
 SELECT conversation_id FROM message JOIN sender ON sender.id = sender_id
 WHERE message.workspace_id = $1 AND environment = $2 AND message.id = $3

@@ -284,8 +284,8 @@ CREATE INDEX message_to_fetch ON message (sender_id, due_at, id)
 CREATE INDEX message_of_file ON message (file_id) WHERE file_id IS NOT NULL;
 -- Which received message quotes a given one.
 CREATE INDEX message_quoting ON message (conversation_id, reply_to) WHERE NOT is_outbound AND reply_to IS NOT NULL;
--- What was said about a message, by its wamid: reactions, edits, that it was taken back.
-CREATE INDEX message_about ON message (conversation_id, coalesce(facts #>> '{reaction,message_id}',
+-- What was said about a message, by its wamid: reactions, edits, that it was taken back. No other index serves the query.
+CREATE INDEX message_about ON message (sender_id, coalesce(facts #>> '{reaction,message_id}',
     facts #>> '{edit,original_message_id}', facts #>> '{revoke,original_message_id}'), id DESC)
     WHERE message_type IN ('reaction', 'edit', 'revoke');
 CREATE INDEX message_of_batch ON message (batch_id, id) WHERE batch_id IS NOT NULL;
