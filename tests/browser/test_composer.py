@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pillow_heif
@@ -114,14 +115,16 @@ def test_a_text_is_sent_by_enter_once_however_often_it_is_pressed(
 
 
 def test_pictures_are_shown_as_they_will_go_and_sent_in_their_order_each_with_its_caption(
-    inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str
+    inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str, tmp_path: Path
 ) -> None:
     window = inside()
     page = opened(window)
     page.get_by_label("Message to Asha").fill("Here they are")
-    text = file("photo.jpg", b"this is no picture at all")
+    came = {"IMG.HEIC": heic(), "huge.jpg": picture_of(9_000_000), "a.png": transparent(), "photo.jpg": b"plain words"}
+    for name, data in came.items():
+        (tmp_path / name).write_bytes(data)
 
-    attach(page, file("IMG.HEIC", heic()), file("huge.jpg", picture_of(9_000_000)), file("a.png", transparent()), text)
+    attach(page, *[str(tmp_path / name) for name in came])
 
     cards = page.locator(".attached")
     assert [one.strip() for one in cards.locator(".attached-verdict").all_inner_texts()] == [
@@ -198,6 +201,32 @@ def test_a_caption_has_1024_characters_and_one_more_is_told_and_not_sent(
     page.get_by_role("button", name="Send", exact=True).click()
     [message] = sent(house, customer)
     assert message["content"]["caption"] == "👋" * 1024
+
+
+def test_an_upload_is_cancelled_and_a_picture_that_went_meanwhile_is_told_and_not_sent(
+    inside: Callable[..., Window], opened: Callable[..., Page], house: House
+) -> None:
+    window = inside()
+    page = opened(window)
+    page.route("**/inbox/preview", lambda _: None)
+    page.locator("#composer-file").set_input_files([file("a.jpg", jpeg())])
+    page.get_by_role("button", name="Send", exact=True).click(force=True)
+    expect(page.locator("#composer-problem")).to_contain_text("A picture is still on its way")
+    page.get_by_role("button", name="Cancel the upload").click()
+    expect(page.locator(".attached")).to_have_count(0)
+    page.unroute("**/inbox/preview")
+    attach(page, file("a.jpg", jpeg(55)))
+    address = page.locator(".attached img").get_attribute("src")
+    assert address is not None
+    api(house, "DELETE", f"/v1/whatsapp/media/{address.split('/')[3]}")
+
+    page.get_by_role("button", name="Send", exact=True).click()
+
+    expect(page.locator(".attached-verdict")).to_have_text("Not sent")
+    expect(page.locator("#composer-problem")).to_contain_text("no longer kept here. Remove it, and add it again.")
+    page.get_by_role("button", name="Remove this picture").click()
+    expect(page.locator("#composer-problem")).to_be_hidden()
+    refusals(window, 422)
 
 
 def test_a_message_is_answered_with_a_quote_of_it_and_without_one_after_escape(opened: Callable[..., Page]) -> None:
@@ -356,6 +385,11 @@ def test_the_composer_is_whole_at_any_width_in_both_themes(
     page.goto(f"{house.ready.inbox_url}/conversations/{thread_of(house, customer)}")
     page.locator(".msg").hover()
     page.get_by_role("button", name="Reply").click()
+    field = page.locator("#composer-text")
+    field.fill("On a small screen enter is")
+    if width < 640:
+        field.press("Enter")
+        expect(field).to_have_value("On a small screen enter is\n")
 
     attach(page, file("IMG.HEIC", heic()), file(f"{'long' * 40}.jpg", b"no picture"))
 

@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from picha.gateway.store import deliveries, endpoints, events, lanes, pruning, t
 from picha.gateway.store.deliveries import DeliveryView, Told
 from picha.gateway.store.endpoints import EndpointView, NewEndpoint, TakenError, Whose
 from picha.gateway.store.ledger import equip
+from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.vault import VaultError
 from picha.gateway.telling.composing import compose
 from picha.gateway.telling.deliver import ANSWER_MAX_BYTES, Delivering, Mailroom, settlements
@@ -175,8 +176,9 @@ async def test_what_is_sent_by_hand_is_told_to_those_who_ask_for_it_and_is_not_i
     other = await tenants.add_app(post.ground.pool, post.ground.ids, post.whose.workspace_id, "B")
     await post.add("/curious", app=other.app_id, include_inbox=True)
     await post.ground.customer_writes(image_state="stored")
-    message = await post.ground.send()
-    await post.ground.pool.execute("UPDATE message SET app_id = NULL WHERE id = $1", message)
+    by_hand = replace(await post.ground.new_send(), app_id=None, person_id=post.ground.ids.uuid())
+    await admit(post.ground.pool, [by_hand])
+    message = by_hand.id
     [attempt] = await begun(post.ground, [message])
     await post.ground.settle(message, attempt, Accepted("wamid.OUT1"))
 

@@ -100,7 +100,7 @@ def _blocked(thread: ConversationView, number: SenderView | None) -> str:
 
 async def _full(visit: Visit, sender: UUID) -> str:
     refusal = (await visit.means.backlog.full([sender])).get(sender)
-    return _FULL.format(_spell(timedelta(seconds=refusal.retry_after_s or 1))) if refusal else ""
+    return _FULL.format(spelt(timedelta(seconds=refusal.retry_after_s or 1))) if refusal else ""
 
 
 def _paused(number: SenderView | None) -> str:
@@ -111,7 +111,7 @@ def _why(thread: ConversationView, now: datetime) -> str:
     name = _name(thread)
     if thread.window_until is None:
         return f"{name} has not written to this number yet. WhatsApp lets you begin with a template."
-    ago = _spell(now - thread.window_until + SERVICE_WINDOW)
+    ago = spelt(now - thread.window_until + SERVICE_WINDOW)
     return f"{name} last wrote {ago} ago. WhatsApp lets you answer with a template until they write again."
 
 
@@ -119,7 +119,7 @@ def _name(thread: ConversationView) -> str:
     return named(thread.contact_name, thread.phone)
 
 
-def _spell(length: timedelta) -> str:
+def spelt(length: timedelta) -> str:
     """Return a length of time as people say it, in its largest unit that is right enough."""
     if length >= 2 * _DAY:
         return f"{length.days} days"

@@ -17,6 +17,7 @@ PATIENCE_S = 300.0
 """How long a picture may be on its way, over a line as slow as a telephone's."""
 
 _REFUSED = "This picture cannot be sent"
+_TOO_LARGE = RefusedError(413, _REFUSED, "It is larger than any file that is looked at here. Save it smaller.")
 _ENOUGH_BYTES = 100_000
 _NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "gif": "GIF", "heic": "HEIC", "avif": "AVIF", "tiff": "TIFF"}
 _RETOLD = {
@@ -33,7 +34,7 @@ _TOLD = re.compile(r"[0-9.]+ [kM]B→[0-9.]+ [kM]B|[a-z]+→(jpeg|png)")
 async def preview(visit: Visit) -> Response:
     """Take a picture in as it would be sent, and tell its `file_id` and what was made of it."""
     album = visit.means.album
-    chunks = visit.chunks(album.most_bytes("auto") + FRAME_BYTES)
+    chunks = visit.chunks(album.most_bytes("auto") + FRAME_BYTES, _TOO_LARGE)
     async with aclosing(chunks):
         try:
             form = await form_of(visit.request.headers, chunks)

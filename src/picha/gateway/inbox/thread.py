@@ -87,9 +87,10 @@ async def newest(visit: Visit) -> Response:
 
 
 async def messages(visit: Visit) -> Response:
-    """Draw messages for a script to put in place: those of `ids`, or those before the message `before`.
+    """Draw messages for a script to put in place: those before the message `before`, or those of `ids`.
 
-    What only says something about another message stands for that one.
+    With the latter, which just changed, comes what stands above the thread. What only says something about another
+    message stands for that one.
     """
     thread, query, pool = await _find(visit), visit.request.query_params, visit.means.pool
     if "ids" not in query:
@@ -99,7 +100,7 @@ async def messages(visit: Visit) -> Response:
     found = await inbox_thread.some(pool, thread.id, list(ids))
     meant = {one.quoted.id for one in found if one.message_type in SAID_ABOUT and one.quoted} - ids
     found += await inbox_thread.some(pool, thread.id, list(meant))
-    return visit.fragment("messages.html", leaf=Leaf(_bubbles(thread, found), None))
+    return visit.fragment("newest.html", head=await _head(visit, thread), leaf=Leaf(_bubbles(thread, found), None))
 
 
 async def number(visit: Visit) -> Response:

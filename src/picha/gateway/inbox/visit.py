@@ -29,6 +29,8 @@ NOT_THERE = RefusedError(
     404, "There is nothing here", "It may have been removed, or belong to another workspace or environment."
 )
 
+_TOO_MUCH = RefusedError(413, "That is too much", "The form is larger than this page takes.")
+
 
 @dataclass(frozen=True, slots=True)
 class Nav:
@@ -97,13 +99,13 @@ class Visit:
         except ValueError:
             raise NOT_THERE from None
 
-    async def chunks(self, most: int) -> AsyncGenerator[bytes, None]:
-        """Yield what the browser sends, up to `most` bytes; raises `RefusedError` past them."""
+    async def chunks(self, most: int, otherwise: RefusedError = _TOO_MUCH) -> AsyncGenerator[bytes, None]:
+        """Yield what the browser sends, up to `most` bytes; raises `otherwise` past them."""
         size = 0
         async for chunk in self.request.stream():
             size += len(chunk)
             if size > most:
-                raise RefusedError(413, "That is too much", f"It is larger than the {most:,} bytes that fit in here.")
+                raise otherwise
             yield chunk
 
     async def form(self) -> Mapping[str, str]:

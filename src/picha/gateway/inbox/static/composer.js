@@ -33,7 +33,10 @@ let isLeaving = false;
 let keeping = 0;
 
 const tray = new Tray({
-  list: part("pictures"), shape: part("attached"), look: part("look"), limits, changed: () => changed(),
+  list: part("pictures"), shape: part("attached"), look: part("look"), limits, changed: () => {
+    if (!isSending) complain("");
+    changed();
+  },
 });
 
 /* What is written, and what of it may go */

@@ -1,9 +1,7 @@
 // A thread that is open: it stays as it is while messages come, change and are read.
 
-import { open } from "./lightbox.js";
 import { fetched, on } from "./live.js";
 import { divide, localise } from "./moments.js";
-import { tell } from "./story.js";
 import { toast } from "./toast.js";
 
 const talk = document.getElementById("talk");
@@ -15,12 +13,20 @@ const isNewest = "newest" in talk.dataset;
 const AT_END_PX = 80;
 const FAR_PX = 900;
 const GATHER_MS = 30;
-const HEAD_MS = 500;
+const HEAD_MS = 1000;
 const IDS_MAX = 60;
+const SIGNS = ["pointermove", "pointerdown", "keydown", "wheel"];
 const QUOTE_PAGES_MAX = 20;
 // How each message was drawn by the gateway, so that what did not change is left alone.
 const drawn = new Map();
 let unseen = 0;
+
+// What is only needed once somebody asks for it is loaded when they come near.
+const lightbox = () => import("./lightbox.js");
+const story = () => import("./story.js");
+for (const near of ["pointerover", "focusin"]) {
+  list.addEventListener(near, () => Promise.all([lightbox(), story()]).catch(() => {}), { once: true });
+}
 
 /* Where the reader is. In a column that is reversed, the end is at 0 and what is above it is less. */
 
@@ -61,7 +67,7 @@ function parsed(html) {
 function take(one) {
   drawn.set(one.id, one.outerHTML);
   localise(one);
-  for (const link of one.querySelectorAll(".msg-picture[data-sharpens]")) near.observe(link);
+  if (isWatched) sharpen(one);
 }
 
 // A picture that is there already is moved over: drawn anew, it would flicker.
@@ -116,8 +122,11 @@ function put(one) {
 function merge(html, { toTheEnd = false } = {}) {
   const wasAtEnd = isAtEnd();
   const fresh = [];
+  const found = parsed(html);
+  const above = found.find((one) => one.id === "talk-head");
+  if (above) takeHead(above);
   keeping(() => {
-    for (const one of parsed(html)) if (one.dataset.id && put(one)) fresh.push(one);
+    for (const one of found) if (one.dataset.id && put(one)) fresh.push(one);
     if (fresh.length) divide(list);
   });
   for (const one of fresh) one.classList.add("is-new");
@@ -169,11 +178,10 @@ async function refresh() {
   const html = await asked(`${here}/newest`);
   if (html === null) return;
   const found = parsed(html);
-  takeHead(found.shift());
   const [oldest] = found.filter((one) => one.dataset.id);
   const newest = messages().at(-1);
   // More came than a page holds while nobody told of it.
-  if (oldest && newest && found[0].id === "older" && oldest.dataset.id > newest.dataset.id) return location.reload();
+  if (oldest && newest && found.some((one) => one.id === "older") && oldest.dataset.id > newest.dataset.id) return location.reload();
   merge(html);
 }
 
@@ -192,11 +200,13 @@ document.addEventListener("picha:sent", (event) => {
 /* Read, here: whoever has the end before them has seen it all. */
 
 let hasRead = !Number(talk.dataset.unread);
+let readAt = -Infinity;
 
 async function markRead({ upTo = "" } = {}) {
   if (document.hidden || !isNewest) return;
   if (upTo === "" && (!isAtEnd() || hasRead)) return;
   hasRead = true;
+  readAt = performance.now();
   const form = new URLSearchParams(upTo ? { up_to: upTo } : {});
   await fetched(`${here}/read`, { form }).catch(() => null);
 }
@@ -239,7 +249,19 @@ const top = new IntersectionObserver(
   { root: scroll, rootMargin: "800px 0px 0px" },
 );
 
-/* Pictures in view become as sharp as they are, unless they are large or bytes are dear. */
+/* Pictures in view become as sharp as they are once somebody is there, unless they are large or bytes are dear. */
+
+let isWatched = false;
+
+function sharpen(part) {
+  for (const link of part.querySelectorAll(".msg-picture[data-sharpens]")) near.observe(link);
+}
+
+function watched() {
+  for (const sign of SIGNS) removeEventListener(sign, watched, true);
+  isWatched = true;
+  sharpen(list);
+}
 
 const near = new IntersectionObserver(
   (seen) => {
@@ -250,7 +272,9 @@ const near = new IntersectionObserver(
       large.src = target.href;
       large.decode().then(
         () => {
+          // Drawn anew meanwhile, a message has its picture in another place.
           const image = target.querySelector("img");
+          if (!image) return;
           image.loading = "eager";
           image.src = large.src;
         },
@@ -284,6 +308,7 @@ function begin() {
 }
 
 function takeHead(fresh) {
+  clearTimeout(countdown.soon);
   for (const id of ["talk-window", "talk-name"]) {
     const [was, now] = [document.getElementById(id), fresh.querySelector(`#${id}`)];
     if (was && now && was.outerHTML !== now.outerHTML) was.replaceWith(now);
@@ -297,8 +322,9 @@ async function head() {
   if (html !== null) takeHead(parsed(html)[0]);
 }
 
-// Much may be told of a thread at once.
+// Much is told of a thread at once, most of it with a message that brings its head along, or because it was read here.
 function headSoon() {
+  if (performance.now() - readAt < HEAD_MS) return;
   clearTimeout(countdown.soon);
   countdown.soon = setTimeout(head, HEAD_MS);
 }
@@ -384,9 +410,9 @@ list.addEventListener("click", (event) => {
   event.preventDefault();
   if (part.matches("#older a")) loadOlder();
   else if (part.matches(".msg-quote")) leap(part.dataset.quote);
-  else if (part.matches(".msg-picture")) open(part, loadOlder);
+  else if (part.matches(".msg-picture")) lightbox().then(({ open }) => open(part, loadOlder));
   else if (part.dataset.does === "reply") reply(one);
-  else if (part.dataset.does === "story") tell(one.dataset.id, part);
+  else if (part.dataset.does === "story") story().then(({ tell }) => tell(one.dataset.id, part));
   else if (part.dataset.does === "again") again(one, part);
 });
 chip.addEventListener("click", () => (isNewest ? toEnd() : location.assign(here)));
@@ -399,6 +425,7 @@ scroll.addEventListener("scroll", () => {
 });
 document.addEventListener("visibilitychange", () => markRead());
 
+for (const sign of SIGNS) addEventListener(sign, watched, true);
 for (const one of messages()) take(one);
 divide(list);
 document.getElementById("unread")?.scrollIntoView({ block: "center" });
