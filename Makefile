@@ -7,7 +7,7 @@ UV_RUN := $(UV) --no-config --no-progress --quiet
 SERVER := $(VENV)/.server
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: help install check format lint types contracts generated fast test demo up bench clients soak docs reference lock audit clean
+.PHONY: help install check format lint types contracts generated fast test demo up bench clients soak docs reference screenshots lock audit clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ docs: $(DEVELOPMENT) ## Build the documentation, warnings are errors
 
 reference: $(DEVELOPMENT) ## Write the generated pages of docs/reference
 	@$(BIN)/python -m tools.reference
+
+screenshots: $(DEVELOPMENT) ## Take the screenshots of the docs anew (needs Chromium)
+	@$(BIN)/python -m tools.screenshots
 
 audit: $(DEVELOPMENT) ## Known vulnerabilities among what is locked
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/s3.txt

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.journeys.running import House, raised
+
+from picha.testing import Sandbox, SandboxOptions, running
 
 _CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -94,10 +97,21 @@ def window(open_window: Callable[..., Window]) -> Window:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """One `picha up` for all of these tests; what one test leaves, the others see."""
-    with raised(tmp_path_factory.mktemp("browser") / "home") as house:
+    with raised(new_home("browser")) as house:
         yield house
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Sandbox]:
+    """One sandbox with two numbers for all of these tests, which reads a second after it delivers."""
+    accounts = "[[accounts]]\nname = 'Lucky Shrub'\nnumbers = [{}, {verified_name = 'Lucky Shrub Support'}]"
+    with TemporaryDirectory() as folder:
+        config = Path(folder) / "sandbox.toml"
+        config.write_text(f"limits = 'off'\n{accounts}\n")
+        with running(SandboxOptions(config=config, ladder=(0, 0, 1000))) as sandbox:
+            yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 from tests.journeys.hosting import PictureHost, hosting
@@ -11,9 +12,9 @@ from tests.journeys.sandbox_program import Receiver
 
 
 @pytest.fixture(scope="session")
-def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def running_house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """One `picha up` for all tests that neither stop it, nor move its clock, nor spoil its network."""
-    with raised(tmp_path_factory.mktemp("running") / "home") as house:
+    with raised(new_home("running")) as house:
         yield house
 
 
@@ -27,10 +28,9 @@ async def picha(running_house: House) -> AsyncIterator[Talk]:
 
 
 @pytest.fixture
-def raise_house(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[House]]:
+def raise_house(new_home: Callable[[str], Path]) -> Callable[..., AbstractContextManager[House]]:
     """Make a product of the test's own; called again, it is started again on the same home (see `House.ports`)."""
-    home = tmp_path_factory.mktemp("own") / "home"
-    return functools.partial(raised, home)
+    return functools.partial(raised, new_home("own"))
 
 
 @pytest.fixture

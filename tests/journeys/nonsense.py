@@ -219,7 +219,7 @@ def _head(method: str, target: str, headers: list[str]) -> bytes:
 
 def _is_control(target: str) -> bool:
     path = unquote(target.partition("?")[0].partition("#")[0])
-    return path in ("/", "/handset") or path.startswith("/_sandbox/")
+    return path in ("/", "/handset") or path.startswith(("/_sandbox/", "/handset/"))
 
 
 def plain(ground: Ground, path: str, body: Any) -> Asked:

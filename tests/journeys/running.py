@@ -28,6 +28,7 @@ from PIL import Image
 from picha.cli.welcome import Ready
 
 PATIENCE_S = 30.0
+_PAUSES_S = (0.02, 0.03, 0.05, 0.05, 0.1, 0.1, 0.2)
 T = TypeVar("T")
 _STRANGERS = itertools.count(255_700_000_000)
 
@@ -150,10 +151,14 @@ class Told:
 
 
 async def until(look: Callable[[], Awaitable[T | None]], within_s: float = PATIENCE_S) -> T:
-    """Look again and again until there is something to see, and return it."""
+    """Look again and again until there is something to see, and return it.
+
+    The longer it takes, the seldomer it looks: a look is work for the programs that it waits for.
+    """
+    pauses = itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))
     async with asyncio.timeout(within_s):
         while not (seen := await look()):  # noqa: ASYNC110 - another program's state has no event
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(next(pauses))
         return seen
 
 

@@ -7,7 +7,7 @@ import html
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ REFUSED = {"resend_message": Code.NOT_RESENDABLE}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """A product of its own: the commands change its number."""
-    with raised(tmp_path_factory.mktemp("docs") / "home") as raised_house:
+    with raised(new_home("docs")) as raised_house:
         yield raised_house
 
 

@@ -5,7 +5,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -39,8 +40,8 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with raised(tmp_path_factory.mktemp("schema") / "home") as raised_house:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
+    with raised(new_home("schema")) as raised_house:
         yield raised_house
 
 

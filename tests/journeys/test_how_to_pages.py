@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,9 +21,9 @@ FOLLOWING = ("how-to-receive-photos.md", "receive.py"), ("how-to-answer-photo.md
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """A product that only readers of these pages have used: with one workspace, and customers that nobody has met."""
-    with raised(tmp_path_factory.mktemp("readers") / "home") as house:
+    with raised(new_home("readers")) as house:
         yield house
 
 

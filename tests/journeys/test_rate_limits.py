@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.journeys.running import House, Talk, Told, raised, talking, until
@@ -15,9 +16,9 @@ STANDS = re.compile(r'"key";r=([0-9]+);t=([0-9]+)')
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     settings = {"PICHA_REQUESTS_PER_SECOND": str(PER_SECOND), "PICHA_REQUESTS_AT_ONCE": str(AT_ONCE)}
-    with raised(tmp_path_factory.mktemp("rates") / "home", settings=settings) as raised_house:
+    with raised(new_home("rates"), settings=settings) as raised_house:
         yield raised_house
 
 

@@ -38,7 +38,8 @@ class Heard:
     def __init__(self, answer: http.client.HTTPResponse) -> None:
         self.status = answer.status
         self.type = answer.headers.get("Content-Type", "")
-        self.body = answer.read()
+        # A stream goes on for as long as somebody reads it.
+        self.body = b"" if self.type.startswith("text/event-stream") else answer.read()
 
 
 def say(sandbox: Sandbox, asked: Asked) -> Heard | None:

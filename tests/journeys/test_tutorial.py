@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from tests.journeys.pages import DOCS, blocks, moved, settle_in, terminal, untitled
-from tests.journeys.running import House, Talk, talking, until
+from tests.journeys.running import Talk, raised, talking, until
 
 from picha.karibu.reads import MessageStatus, Phase
 
@@ -17,9 +16,9 @@ PAGE = "tutorial.md"
 
 
 @pytest.fixture
-async def picha(raise_house: Callable[..., AbstractContextManager[House]]) -> AsyncIterator[Talk]:
-    """A product that nobody used before, as the reader's is."""
-    with raise_house() as house:
+async def picha(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Talk]:
+    """A product that nobody used before, as the reader's is, and of which nothing was made before."""
+    with raised(tmp_path_factory.mktemp("reader") / "home") as house:
         async with talking(house) as talk:
             yield talk
 

@@ -80,7 +80,7 @@ async def answers(stranger: Talk, friend: str, theirs: Belongings) -> dict[str, 
     asked[f"a batch of {batch}"] = await stranger.api("POST", BATCH, json=batch)
     for body in sends:
         asked[f"a send {body}"] = await stranger.send(**body)
-    lists = ("/v1/whatsapp/messages", "/v1/whatsapp/conversations", "/v1/whatsapp/senders")
+    lists = [f"/v1/whatsapp/{what}" for what in ("messages", "conversations", "senders", "templates", "notices")]
     for path in (*lists, "/v1/whatsapp/conversations/summary", "/karibu/x-api-key", "/v1/events", "/v1/webhooks/all"):
         asked[f"GET {path}"] = await stranger.api("GET", path)
     return asked
@@ -104,7 +104,10 @@ def leaks(asked: dict[str, Told], theirs: Belongings) -> list[str]:
 
 def _is_theirs(what: str) -> bool:
     return not what.endswith(
-        ("/messages", "/conversations", "/senders", "/summary", "/x-api-key", "/events", "/webhooks/all")
+        (
+            *("/messages", "/conversations", "/senders", "/templates", "/notices"),
+            *("/summary", "/x-api-key", "/events", "/webhooks/all"),
+        )
     )
 
 

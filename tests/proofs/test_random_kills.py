@@ -114,13 +114,13 @@ async def busy(shop: Shop) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])
 async def test_whatever_is_killed_and_whenever_nothing_that_was_promised_is_lost_or_doubled(
-    tmp_path: Path, request: pytest.FixtureRequest, kept_in: Callable[[str], Any], place: str
+    request: pytest.FixtureRequest, new_home: Callable[[str], Path], kept_in: Callable[[str], Any], place: str
 ) -> None:
     cycles, seed = request.config.getoption("--cycles"), request.config.getoption("--seed")
     chance = random.Random(seed)
     # Without a wish for more, each program dies once.
     plan: list[str | None] = [None] * cycles or list(chance.sample(VICTIMS, len(VICTIMS)))
-    with kept_in(place) as settings, raised(tmp_path / "home", settings=settings) as house:
+    with kept_in(place) as settings, raised(new_home("kills"), settings=settings) as house:
         async with opened(house) as shop:
             await shop.greeted(20)
             async with busy(shop):

@@ -124,11 +124,17 @@ class Model:
         self.per_second: dict[UUID, float] = {}
         self.heard_at: dict[UUID, float] = {}
         self.parked: dict[str, set[tuple[str, float, int]]] = {}
+        # The same once more by what they are looked up by, as the database's indexes have them.
+        self.threads: dict[UUID, list[Message]] = {}
+        self.tries: dict[UUID, list[Attempt]] = {}
+        self.open: dict[UUID, Attempt] = {}
+        self.turns: dict[UUID, dict[UUID, Pair]] = {}
 
     # Numbers and their lanes.
 
     def add_number(self, sender: Sender, per_second: float) -> None:
         self.senders[sender.id], self.lanes[sender.id], self.per_second[sender.id] = sender, Lane(), per_second
+        self.turns[sender.id] = {}
 
     def number(self, sender: UUID) -> Number:
         paused = self.paused.get(sender)
@@ -153,13 +159,12 @@ class Model:
         return any(lane.until < self.now() and self._has_work(key) for key, lane in self.lanes.items())
 
     def _has_work(self, sender: UUID) -> bool:
-        has_due = sender not in self.paused and any(
-            pair.sender == sender and pair.next_due is not None and pair.next_due <= self.now()
-            for pair in self.pairs.values()
-        )
-        return has_due or any(
-            one.outcome is None and self.messages[one.message].sender == sender for one in self.attempts.values()
-        )
+        now = self.now()
+        if sender not in self.paused:
+            for pair in self.turns[sender].values():
+                if pair.next_due is not None and pair.next_due <= now:
+                    return True
+        return any(self.messages[one.message].sender == sender for one in self.open.values())
 
     def renew(self, leases: Iterable[Lease]) -> set[Lease]:
         kept = {one for one in leases if self._holds(one, 0)}
@@ -188,7 +193,7 @@ class Model:
         resends: bool = False,
     ) -> None:
         now = self.now()
-        self.messages[id_] = Message(
+        message = self.messages[id_] = Message(
             id_,
             thread,
             sender,
@@ -200,15 +205,16 @@ class Model:
             admitted_at=now,
             had_no_picture=not has_picture,
         )
-        pair = self.pairs.setdefault(thread, Pair(sender))
+        self.threads.setdefault(thread, []).append(message)
+        pair = self.turns[sender][thread] = self.pairs.setdefault(thread, Pair(sender))
         if has_picture:
             pair.rank = priority if pair.next_due is None else max(pair.rank, priority)
             pair.next_due = min(NEVER if pair.next_due is None else pair.next_due, max(now, pair.opens_at))
 
     def waiting(self, thread: UUID) -> list[Message]:
         """Return what is not over yet in a thread, oldest first."""
-        found = [one for one in self.messages.values() if one.thread == thread and one.phase in WAITING]
-        return sorted(found, key=lambda one: one.id)
+        found = [one for one in self.threads.get(thread, ()) if one.phase in WAITING]
+        return sorted(found, key=lambda one: one.id.int)
 
     def waits_for(self, message: Message) -> UUID | None:
         """Return the message that `waiting_for` names."""
@@ -249,13 +255,12 @@ class Model:
         pair.next_due, pair.rank = max(self.now(), pair.opens_at), max(pair.rank, priority)
 
     def due(self, sender: UUID, busy: Iterable[UUID], most: int) -> list[Ready]:
-        skipped, found, idle = set(busy), [], []
+        skipped, found, idle, now = set(busy), [], [], self.now()
         for rank in (1, 0):
             due = [
                 (pair.next_due, thread)
-                for thread, pair in self.pairs.items()
-                if pair.sender == sender and pair.rank == rank and thread not in skipped
-                if pair.next_due is not None and pair.next_due <= self.now()
+                for thread, pair in self.turns[sender].items()
+                if pair.next_due is not None and pair.next_due <= now and pair.rank == rank and thread not in skipped
             ]
             for _, thread in sorted(due)[:most]:
                 first = self._decides(thread)
@@ -302,17 +307,22 @@ class Model:
         message.attempts += 1
         message.held_until = message.held_until or self.now() + HOLD.total_seconds()
         message.begun_at = message.begun_at or self.now()
-        self.attempts[one.attempt] = Attempt(
-            one.attempt, one.message, message.attempts, one.lease.fence, one.media_id, self.now()
-        )
+        self._keep(Attempt(one.attempt, one.message, message.attempts, one.lease.fence, one.media_id, self.now()))
         return True
+
+    def _keep(self, attempt: Attempt) -> None:
+        self.attempts[attempt.id] = attempt
+        self.tries.setdefault(attempt.message, []).append(attempt)
+        if attempt.outcome is None:
+            self.open[attempt.id] = attempt
 
     def orphan(self, lease: Lease) -> int:
         count = 0
-        for attempt in self.attempts.values():
+        for attempt in list(self.open.values()):
             message = self.messages[attempt.message]
-            if attempt.outcome is None and attempt.fence < lease.fence and message.sender == lease.key:
+            if attempt.fence < lease.fence and message.sender == lease.key:
                 attempt.outcome = NAMES[Ambiguous]
+                del self.open[attempt.id]
                 if message.phase == "sending" and message.attempts == attempt.number:
                     self._lose(message, self.now() + HOLD_UNKNOWN.total_seconds())
                     count += 1
@@ -334,10 +344,10 @@ class Model:
                 message.attempts += 1
                 message.tries += 1
                 message.due_at = self.now() + one.again_after.total_seconds()
-                never = Attempt(one.attempt, one.message, message.attempts, 0, None, self.now(), name)
-                self.attempts[one.attempt] = never
+                self._keep(Attempt(one.attempt, one.message, message.attempts, 0, None, self.now(), name))
         elif attempt.outcome is None or (attempt.outcome == "ambiguous" and name != "ambiguous"):
             attempt.outcome = name
+            self.open.pop(attempt.id, None)
             attempt.code = getattr(one.outcome, "code", None)
             if isinstance(one.outcome, Accepted):
                 self._bind(attempt, one.outcome.wamid)
@@ -387,7 +397,7 @@ class Model:
 
     def told(self, message: UUID) -> list[Told]:
         """Return a message's attempts as Meta told of them, oldest first."""
-        mine = sorted((one for one in self.attempts.values() if one.message == message), key=lambda one: one.number)
+        mine = sorted(self.tries.get(message, ()), key=lambda one: one.number)
         return [
             Told(
                 one.wamid,
@@ -398,9 +408,7 @@ class Model:
 
     def _fold(self, message: Message) -> None:
         told = self.told(message.id)
-        newest = next(
-            one for one in self.attempts.values() if one.message == message.id and one.number == message.attempts
-        )
+        newest = next(one for one in self.tries[message.id] if one.number == message.attempts)
         superseded = self._superseded(message)
         shown = view(told, is_superseded=superseded)
         if shown and shown.failure:
@@ -441,7 +449,7 @@ class Model:
                 one.phase, one.status, one.due_at, one.error_code = "failed", "failed", None, "SEND_OUTCOME_UNKNOWN"
                 one.decisions.append((Kind.GIVEN_UP, one.attempts))
             elif one.resends and one.due_at <= now + soft and not any(k == Kind.RESENT for k, _ in one.decisions):
-                started = next(a for a in self.attempts.values() if (a.message, a.number) == (one.id, one.attempts))
+                started = next(a for a in self.tries[one.id] if a.number == one.attempts)
                 if self.heard_at.get(one.sender, -NEVER) > started.started_at:
                     one.decisions.append((Kind.RESENT, one.attempts))
                     self._again(one)

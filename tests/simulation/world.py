@@ -84,7 +84,7 @@ class Story:
 
     def effects(self, message: Message) -> int:
         """Return how often a message reached its customer."""
-        mine = {attempt.id for attempt in self.model.attempts.values() if attempt.message == message.id}
+        mine = {attempt.id for attempt in self.model.tries.get(message.id, ())}
         return sum(effect.attempt in mine and not effect.is_void for effect in self.meta.effects)
 
 
@@ -118,7 +118,7 @@ class World:
 
         def watched(one: Any) -> bool:
             message = self.model.messages[one.message]
-            open_before = [a for a in self.model.attempts.values() if a.message == one.message and a.outcome is None]
+            open_before = [a for a in self.model.tries.get(one.message, ()) if a.outcome is None]
             earlier = [e for e in self.model.waiting(message.thread) if e.id < message.id]
             begun = begin(one)
             if begun and not Model._holds(self.model, one.lease, 0):
@@ -136,7 +136,7 @@ class World:
         now = self.loop.time() + 1e-6
         if one.phase == "unknown" and one.unknown_since is not None and now - one.unknown_since >= 10:
             return True
-        if any(a.outcome == "accepted" for a in self.model.attempts.values() if a.message == one.id):
+        if any(a.outcome == "accepted" for a in self.model.tries.get(one.id, ())):
             return True
         since = one.admitted_at if one.had_no_picture else one.begun_at
         return since is not None and now - since >= 30
@@ -286,7 +286,7 @@ def faults(story: Story) -> list[str]:
     found = list(story.broken_rules)
     for message in story.model.messages.values():
         effects, name = story.effects(message), message.id.int
-        mine = [one for one in story.model.attempts.values() if one.message == message.id]
+        mine = story.model.tries.get(message.id, [])
         ambiguous = sum(one.outcome == "ambiguous" for one in mine)
         if message.phase in WAITING:
             found.append(f"{name} ended as {message.phase}")

@@ -138,6 +138,7 @@ def seen(world: World) -> dict[str, Any]:
         "placed",
         "accounts",
         "callbacks",
+        "bell",
     }
     fields = {name: value for name, value in vars(world).items() if name not in unseen}
     clock = (world.clock.shift, world.clock.frozen_at, list(world.callbacks.values()))

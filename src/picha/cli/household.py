@@ -59,6 +59,11 @@ class Plan:
         return f"http://{self.api_address}:{self.port}"
 
     @property
+    def inbox_url(self) -> str:
+        """The address of the inbox's page."""
+        return f"{self.api_url}/inbox"
+
+    @property
     def sandbox_url(self) -> str:
         """The address of the sandbox, without a trailing slash."""
         return f"http://{LOOPBACK}:{self.sandbox_port}"
@@ -136,7 +141,7 @@ def sandbox(plan: Plan) -> Child:
     callback = f"{plan.api_url}/webhooks/whatsapp"
     return Child(
         name="sandbox",
-        command=_command("sandbox", *flags, "--callback", callback, "--json"),
+        command=_command("sandbox", *flags, "--callback", callback, "--inbox-url", plan.inbox_url, "--json"),
         environment=_environment(plan),
         patience_s=5.0,
         is_telling=True,

@@ -1,41 +1,99 @@
-"""The `picha` program: every command by its name. Commands import their rooms when they run, so that help is quick."""
+"""The `picha` program: every command by its name, each imported when it is named, so that every command is quick.
 
-import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+Commands import their rooms when they run.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperGroup
 
 import picha
-from picha.cli.audit import audit
-from picha.cli.batches import batches
-from picha.cli.demo import demo
-from picha.cli.doctor import doctor
-from picha.cli.erase import erase
-from picha.cli.export import export
-from picha.cli.keys import keys
-from picha.cli.media import media
-from picha.cli.messages import messages
-from picha.cli.pictures import check, fix
-from picha.cli.quarantine import quarantine
-from picha.cli.rekey import rekey
-from picha.cli.restore import restore
-from picha.cli.sandbox import sandbox
-from picha.cli.send import send
-from picha.cli.senders import senders
-from picha.cli.tail import tail
-from picha.cli.up import up
 from picha.cli.usage import UsageCommand
-from picha.cli.users import users
-from picha.cli.webhooks import webhooks
-from picha.cli.workspaces import apps, workspaces
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+# typer carries a click of its own, in which a command has no public name.
+_Command: TypeAlias = Any
 
-    from picha.gateway.settings import Settings
+_PLACES = {
+    "api": "roles",
+    "worker": "roles",
+    "migrate": "roles",
+    "up": "up",
+    "sandbox": "sandbox",
+    "demo": "demo",
+    "doctor": "doctor",
+    "rekey": "rekey",
+    "erase": "erase",
+    "export": "export",
+    "tail": "tail",
+    "check": "pictures",
+    "fix": "pictures",
+    "audit": "audit",
+    "quarantine": "quarantine",
+    "restore": "restore",
+    "workspaces": "workspaces",
+    "apps": "workspaces",
+    "keys": "keys",
+    "senders": "senders",
+    "users": "users",
+    "send": "send",
+    "batches": "batches",
+    "messages": "messages",
+    "media": "media",
+    "webhooks": "webhooks",
+}
+"""The module of each command, which has its name there; in the order of the help."""
+
+_ENDS_WITH_64 = {"tail", "check", "fix"}
+
+
+class _Commands(Mapping[str, _Command]):
+    """The commands by their names, each made when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, _Command] = {}
+
+    def __getitem__(self, name: str) -> _Command:
+        if name not in self._made:
+            self._made[name] = _make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+def _make(name: str) -> _Command:
+    """Return a command, or a family of them, as typer makes it of what its module has under that name."""
+    found = getattr(import_module(f"picha.cli.{_PLACES[name]}"), name)
+    alone = typer.Typer()
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name, cls=UsageCommand if name in _ENDS_WITH_64 else None)(found)
+    return typer.main.get_group(alone).commands[name]
+
+
+class _Program(TyperGroup):
+    """The commands of `_PLACES`, none of which is there before it is asked for."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = _Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return their names without importing them."""
+        del ctx
+        return list(self.commands)
+
 
 program = typer.Typer(
     name="picha",
+    cls=_Program,
     help="WhatsApp image messages: a gateway with a REST API, and a faithful local Cloud API.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,83 +120,3 @@ def _every_command(
 
     # Until a program sets up logs of its own: the standard output is for what a command was asked for.
     configure(program="picha", json=False, level="warning")
-
-
-def _refuse(problem: Exception) -> NoReturn:
-    sys.stderr.write(f"picha: {problem}\n")
-    raise typer.Exit(1)
-
-
-def _settings() -> "Settings":
-    from picha.gateway import settings  # noqa: PLC0415 - see the module's first lines
-
-    try:
-        return settings.load()
-    except settings.SettingsError as problem:
-        _refuse(problem)
-
-
-def _serve(role: "Callable[[Settings], None]") -> None:
-    """Run a role; what an operator can mend is said in a sentence."""
-    from picha.gateway.settings import SettingsError  # noqa: PLC0415 - see the module's first lines
-    from picha.gateway.store.pool import UnsafeDatabaseError  # noqa: PLC0415 - see the module's first lines
-    from picha.gateway.store.vault import VaultError  # noqa: PLC0415 - see the module's first lines
-
-    try:
-        role(_settings())
-    except (SettingsError, UnsafeDatabaseError, VaultError, OSError) as problem:
-        _refuse(problem)
-
-
-@program.command()
-def api() -> None:
-    """Run the REST API. Settings come from PICHA_ variables; PICHA_DATABASE_URL is the one that must be given."""
-    from picha.gateway.run import serve_api  # noqa: PLC0415 - see the module's first lines
-
-    _serve(serve_api)
-
-
-@program.command()
-def worker() -> None:
-    """Run a worker: it sends, receives and fetches pictures. Any number may run on one database."""
-    from picha.gateway.run import serve_worker  # noqa: PLC0415 - see the module's first lines
-
-    _serve(serve_worker)
-
-
-@program.command()
-def migrate() -> None:
-    """Bring the database at PICHA_DATABASE_URL to the newest schema, and print what was applied."""
-    from picha.gateway.store.migrate import MigrationError  # noqa: PLC0415 - see the module's first lines
-    from picha.gateway.store.migrate import migrate as bring_to_newest  # noqa: PLC0415 - as above
-
-    try:
-        applied = bring_to_newest(_settings().database_url)
-    except MigrationError as problem:
-        _refuse(problem)
-    typer.echo("\n".join(applied) if applied else "The database is up to date.")
-
-
-program.command()(up)
-program.command()(sandbox)
-program.command()(demo)
-program.command()(doctor)
-program.command()(rekey)
-program.command()(erase)
-program.command()(export)
-program.add_typer(audit, name="audit")
-program.add_typer(quarantine, name="quarantine")
-program.add_typer(restore, name="restore")
-program.add_typer(workspaces, name="workspaces")
-program.add_typer(apps, name="apps")
-program.add_typer(keys, name="keys")
-program.add_typer(senders, name="senders")
-program.add_typer(users, name="users")
-program.add_typer(send, name="send")
-program.add_typer(batches, name="batches")
-program.add_typer(messages, name="messages")
-program.command(cls=UsageCommand)(tail)
-program.add_typer(media, name="media")
-program.add_typer(webhooks, name="webhooks")
-program.command(cls=UsageCommand)(check)
-program.command(cls=UsageCommand)(fix)

@@ -149,7 +149,7 @@ def _hear_first_words(plan: Plan, told: dict[str, str]) -> None:
 def _ready(plan: Plan, workspace: TestWorkspace, told: dict[str, str], pids: dict[str, int]) -> welcome.Ready:
     return welcome.Ready(
         api_url=plan.api_url,
-        inbox_url=f"{plan.api_url}/inbox",
+        inbox_url=plan.inbox_url,
         sign_in_url=f"{plan.api_url}{workspace.sign_in_path}",
         sandbox_url=plan.sandbox_url,
         handset_url=told["handset_url"],

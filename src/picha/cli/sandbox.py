@@ -35,6 +35,10 @@ Write to the business as she would:
 
   {inbound}
 
+Be her in a browser:
+
+  {handset_url}
+
 See every call, with commands to paste:
 
   {control_url}/docs
@@ -61,9 +65,17 @@ def _ladder(text: str) -> "Ladder":
 
 
 def _address(text: str | None) -> str | None:
+    return _whole(text, "--callback", "http://127.0.0.1:5000/webhook")
+
+
+def _inbox(text: str | None) -> str | None:
+    return _whole(text, "--inbox-url", "http://127.0.0.1:8080/inbox")
+
+
+def _whole(text: str | None, flag: str, example: str) -> str | None:
     parts = urlsplit(text) if text else None
     if parts is not None and (parts.scheme not in ("http", "https") or not parts.netloc):
-        raise typer.BadParameter("a whole address, such as http://127.0.0.1:5000/webhook", param_hint="--callback")
+        raise typer.BadParameter(f"a whole address, such as {example}", param_hint=flag)
     return text
 
 
@@ -146,6 +158,15 @@ def sandbox(
             help="What the control API wants; without it: nothing on loopback, a token it tells elsewhere.",
         ),
     ] = None,
+    inbox_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PICHA_SANDBOX_INBOX_URL",
+            callback=_inbox,
+            metavar="URL",
+            help="Where the business reads its messages; the handset leads there.",
+        ),
+    ] = None,
     switch: Annotated[
         list[Any] | None,
         typer.Option(
@@ -182,6 +203,7 @@ def sandbox(
         limits=limits is Switch.ON,
         window=window is Switch.ON,
         control_token=control_token,
+        inbox_url=inbox_url,
         accounts=context.obj,
         switches=turned(dict(pair for positions in switch or () for pair in positions.items())),
     )

@@ -70,7 +70,7 @@ def greet(ready: Ready, *, home: Path, logs: Path) -> None:
         ("sandbox", f"{ready.sandbox_url} (stands in for Meta)"),
         ("inbox", ready.inbox_url),
         ("sign in", f"{ready.sign_in_url} (once, within a day)"),
-        ("handset", f"{ready.handset_url} (coming)"),
+        ("handset", f"{ready.handset_url} (be the customer)"),
         ("metrics", ready.metrics_url),
         ("", f"{ready.worker_metrics_url} (the worker's)"),
         ("data", str(home)),

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Hashable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 import aiohttp
 from aiohttp import hdrs
@@ -31,6 +31,8 @@ _LOOP_JOINS_BYTES = 1024 * 1024
 _POST_WIRE_BYTES = 1024 * 1024
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HEADERS = {hdrs.ACCEPT_ENCODING: "identity", hdrs.ACCEPT: "*/*", hdrs.USER_AGENT: "picha"}
+# What a server must prove who it is against; True is the library's own word for "as usual".
+_Trust: TypeAlias = ssl.SSLContext | Literal[True]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,17 @@ class Fetcher:
         self._policy = policy
         self._resolve = resolve
         self._places = Places(at_once=at_once, per_host=per_host, per_party=per_party)
+        self._is_open = False
         self._tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> Self:
-        # Reading the certificate store takes tens of milliseconds: once, and not on the loop.
-        self._tls = await asyncio.to_thread(ssl.create_default_context)
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tls = None
+        self._is_open, self._tls = False, None
 
     async def fetch(self, url: str, policy: Policy | None = None, *, party: Hashable = None) -> Fetched:
         """Return what `url` answers with status 200, its body at most `policy.max_bytes` long; `party` asks for it.
@@ -142,10 +144,11 @@ class Fetcher:
     @asynccontextmanager
     async def _session(
         self, target: Target, policy: Policy, patience: Patience, peers: list[str], *, wire_bytes: int = 0
-    ) -> AsyncGenerator[tuple[aiohttp.ClientSession, ssl.SSLContext]]:
+    ) -> AsyncGenerator[tuple[aiohttp.ClientSession, _Trust]]:
         """Open a session that reaches `target` and nothing else; whom it connected to is added to `peers`."""
-        if self._tls is None:
+        if not self._is_open:
             raise RuntimeError("a Fetcher is used inside `async with`")
+        tls: _Trust = await self._certificates() if target.url.scheme == "https" else True
         patience.connecting()
 
         def connected(peer: str) -> None:
@@ -156,9 +159,16 @@ class Fetcher:
         connector = PinnedConnector(await pin(target, policy, self._resolve), connected, meter)
         try:
             async with _session(connector) as session:
-                yield session, self._tls
+                yield session, tls
         except aiohttp.ClientError as error:
             raise (TooLarge(policy.max_bytes) if meter.is_spent else _told(error)) from error
+
+    async def _certificates(self) -> ssl.SSLContext:
+        """Return what servers must prove who they are against, the same for every call."""
+        if self._tls is None:
+            # Reading the system's store takes tens of milliseconds: at the first need, and not on the loop.
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return self._tls
 
 
 def _server(target: Target, policy: Policy) -> str:
@@ -177,7 +187,7 @@ def _session(connector: PinnedConnector) -> aiohttp.ClientSession:
     )
 
 
-def _get(session: aiohttp.ClientSession, url: URL, tls: ssl.SSLContext) -> "aiohttp.client._RequestContextManager":
+def _get(session: aiohttp.ClientSession, url: URL, tls: _Trust) -> "aiohttp.client._RequestContextManager":
     return session.get(url, allow_redirects=False, ssl=tls)
 
 

@@ -56,7 +56,7 @@ class Conduct:
 
     def look(self, who: str, phone_number_id: str | None = None) -> PersonTold:
         """Return what there is to tell of a person, made up on the spot if they never wrote."""
-        person = self._world.person(self._key(who))
+        person = self._world.person(self.key_of(who))
         return PersonTold(
             **msgspec.structs.asdict(person),
             conversations=[self._conversation(ours, person.key) for ours in self._ours(phone_number_id)],
@@ -76,16 +76,29 @@ class Conduct:
         """Let everything that was sent to a person arrive, and return the wamids of what did."""
         return await self._lift(who, phone_number_id, "delivered")
 
-    async def read(self, who: str, phone_number_id: str | None = None) -> list[str]:
-        """Let a person read everything that was sent to them, and return the wamids of what was new."""
-        return await self._lift(who, phone_number_id, "read")
+    async def read(self, who: str, phone_number_id: str | None = None, upto: str | None = None) -> list[str]:
+        """Let a person read what was sent to them, and return the wamids of what was new.
+
+        That is everything, or what has arrived as far as the message `upto`.
+
+        Raises:
+            Nonsense: `upto` is no message that was sent to them.
+        """
+        if upto is None:
+            return await self._lift(who, phone_number_id, "read")
+        key, send = self.key_of(who), self._world.sends.get(upto)
+        place = ("", "") if send is None else (send.accepted.phone_number_id, key)
+        said = self._world.conversations.said(*place)
+        if upto not in said or phone_number_id not in (None, place[0]):
+            raise Nonsense("upto is not a message that was sent to this person")
+        return await self._courier.see(key, said[: said.index(upto) + 1])
 
     async def block(self, who: str, phone_number_id: str | None = None, *, is_blocked: bool) -> str:
         """Let a person block the business or take that back, and return their number, or user id without one.
 
         What is on its way to someone who blocks, and what is sent to them from then on, stays at `sent` for good.
         """
-        key = self._key(who)
+        key = self.key_of(who)
         changed = [
             PersonBlocked(wa_id=key, is_blocked=is_blocked, phone_number_id=ours.phone_number_id)
             for ours in self._ours(phone_number_id)
@@ -137,7 +150,7 @@ class Conduct:
         Raises:
             Nonsense: the person never wrote, or somebody else has the new id.
         """
-        key = self._key(who)
+        key = self.key_of(who)
         person = self._world.people.get(key)
         if person is None:
             raise Nonsense("nobody has written from this number or with this user id")
@@ -165,7 +178,7 @@ class Conduct:
 
     async def _lift(self, who: str, phone_number_id: str | None, upto: Literal["delivered", "read"]) -> list[str]:
         numbers = [ours.phone_number_id for ours in self._ours(phone_number_id)]
-        return await self._courier.lift(self._key(who), numbers, upto)
+        return await self._courier.lift(self.key_of(who), numbers, upto)
 
     def _ours(self, phone_number_id: str | None) -> Sequence[Number]:
         """Return the numbers of the business that are meant: the one that is named, or all."""
@@ -180,5 +193,6 @@ class Conduct:
         met = [accounts.number(one) for one in dict.fromkeys([*named, *self._world.conversations.numbers_of(key)])]
         return [one for one in met if one is not None] or [accounts.first]
 
-    def _key(self, who: str) -> str:
+    def key_of(self, who: str) -> str:
+        """Return what a person is known by: the number, or the user id without one."""
         return self._world.key_of(None, who) if is_user_id(who) else number_of(who, self._world.accounts)

@@ -66,6 +66,15 @@ class LedgerWish(msgspec.Struct, frozen=True, kw_only=True):
 
     after: Annotated[str, Meta(description="wamid that the page begins after.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=_LEDGER_MAX)] = _LEDGER_MAX
+    last: (
+        Annotated[int, Meta(ge=1, le=_LEDGER_MAX, description="Only so many, the last ones; without after and limit.")]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        """Refuse two ways to choose at once."""
+        if self.last is not None and (self.after is not None or self.limit != _LEDGER_MAX):
+            raise ValueError("give last alone, or after and limit")
 
 
 class WaitWish(Search, frozen=True, kw_only=True):
@@ -148,6 +157,7 @@ class Control:
         """Return the routes of the control API."""
         return [
             Route("/_sandbox/photo.jpg", self._photo, methods=["GET"]),
+            Route("/_sandbox/receipt.jpg", self._receipt, methods=["GET"]),
             Route("/_sandbox/clock", self._read_clock, methods=["GET"]),
             Route("/_sandbox/clock", self._move_clock, methods=["POST"]),
             Route("/_sandbox/ledger", self._ledger, methods=["GET"]),
@@ -164,6 +174,11 @@ class Control:
     async def _photo(self, _request: Request) -> Response:
         """Serve the built-in photo, so that there is a picture by URL to try a send with."""
         return Response(await asyncio.to_thread(photo.built_in), media_type=photo.MIME_TYPE)
+
+    @described(answer=photo.MIME_TYPE)
+    async def _receipt(self, _request: Request) -> Response:
+        """Serve another built-in photo, of a till receipt."""
+        return Response(await asyncio.to_thread(photo.receipt), media_type=photo.MIME_TYPE)
 
     @described(answer=ClockTold)
     async def _read_clock(self, _request: Request) -> Response:
@@ -212,6 +227,8 @@ class Control:
         wish = asked(request, LedgerWish)
         if isinstance(wish, Response):
             return wish
+        if wish.last is not None:
+            return told(LedgerPage(items=self._world.last_of_ledger(wish.last)))
         try:
             return told(LedgerPage(items=list(self._world.ledger(wish.after or None, wish.limit))))
         except KeyError:
@@ -298,11 +315,14 @@ class Control:
         wish = await read(request, FaultWish)
         if isinstance(wish, Response):
             return wish
-        return told(FaultAdded(id=self._faults.add(wish).id), 201)
+        fault = self._faults.add(wish)
+        self._world.bell.ring("rules")
+        return told(FaultAdded(id=fault.id), 201)
 
     @described(status=204, found={"fault_id": Found("get_faults", "/items/0/id")})
     async def _remove_faults(self, request: Request) -> Response:
         """Take one rule away, or all."""
         if not self._faults.remove(request.path_params.get("fault_id")):
             return refused("there is no such fault", 404)
+        self._world.bell.ring("rules")
         return Response(status_code=204)

@@ -48,6 +48,15 @@ class Business(msgspec.Struct, frozen=True, kw_only=True):
     phone_number_id: Annotated[str, Meta(description="One number; without it all that there are.")] | None = None
 
 
+class Reading(Business, frozen=True, kw_only=True):
+    """Which of the business's numbers is meant, and how far somebody reads."""
+
+    upto: (
+        Annotated[str, Meta(description="Of read: only what has arrived, as far as the message with this wamid.")]
+        | None
+    ) = None
+
+
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """The wamid of the system message, and of that to each number that the person wrote to."""
 
@@ -88,31 +97,36 @@ class PeopleControl:
         except Nonsense as why:
             return refused(str(why))
 
-    @described(path=Person, query=Business, answer=(Reached, Blocking))
+    @described(path=Person, query=Reading, answer=(Reached, Blocking))
     async def _act(self, request: Request) -> Response:
         """Let a person get what was sent to them, read it, or block the business.
 
         What is not delivered to a person who blocks, and what is sent to them from then on, stays at `sent` for good.
         """
         wa_id: str = request.path_params["wa_id"]
-        named = asked(request, Business)
+        named = asked(request, Reading)
         if isinstance(named, Response):
             return named
         ours = named.phone_number_id
         try:
             match request.path_params["deed"]:
+                case "deliver" | "block" | "unblock" if named.upto is not None:
+                    return refused("upto is of read alone")
                 case "deliver":
-                    return told(Reached(wamids=await self._conduct.deliver(wa_id, ours)))
+                    done: Reached | Blocking = Reached(wamids=await self._conduct.deliver(wa_id, ours))
                 case "read":
-                    return told(Reached(wamids=await self._conduct.read(wa_id, ours)))
+                    done = Reached(wamids=await self._conduct.read(wa_id, ours, named.upto))
                 case "block" | "unblock" as deed:
-                    is_blocked = deed == "block"
-                    number = await self._conduct.block(wa_id, ours, is_blocked=is_blocked)
-                    return told(Blocking(wa_id=number, blocked=is_blocked))
+                    done = await self._block(wa_id, ours, is_blocked=deed == "block")
                 case _:
                     return refused("people deliver, read, block, unblock and change-number", 404)
         except Nonsense as why:
             return refused(str(why))
+        return told(done)
+
+    async def _block(self, wa_id: str, ours: str | None, *, is_blocked: bool) -> Blocking:
+        key = await self._conduct.block(wa_id, ours, is_blocked=is_blocked)
+        return Blocking(wa_id=key, blocked=is_blocked)
 
     @described(path=Person, body=NumberWish, answer=Moved, examples={"To another number": {"to": "16505559876"}})
     async def _change_number(self, request: Request) -> Response:

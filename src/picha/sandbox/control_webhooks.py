@@ -113,10 +113,15 @@ class WebhookControl:
         what was accepted all the same.
         """
         wish = await read(request, Trouble)
-        return wish if isinstance(wish, Response) else told(TroubleTold(trouble=self._troubles.begin(wish)))
+        if isinstance(wish, Response):
+            return wish
+        begun = self._troubles.begin(wish)
+        self._world.bell.ring("rules")
+        return told(TroubleTold(trouble=begun))
 
     @described(status=204)
     async def _end_trouble(self, _request: Request) -> Response:
         """Let every webhook go well again."""
         self._troubles.end()
+        self._world.bell.ring("rules")
         return Response(status_code=204)

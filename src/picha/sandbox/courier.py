@@ -21,6 +21,7 @@ from picha.sandbox.links import Links
 from picha.sandbox.on_the_way import RANKS, Send
 from picha.sandbox.person import Person
 from picha.sandbox.records import AnyRecord, LinkFetched, Status, StatusMade, WebhookQueued
+from picha.sandbox.screens import Screens
 from picha.sandbox.searching import Collector, Search
 from picha.sandbox.subscriptions import Callback
 from picha.sandbox.switches import Switchboard
@@ -43,6 +44,7 @@ class Courier:
         links: Links,
         switchboard: Switchboard,
         *,
+        screens: Screens,
         ladder: Ladder,
         dialect: Dialect,
     ) -> None:
@@ -51,6 +53,10 @@ class Courier:
         self._troubles = troubles
         self._links = links
         self._switchboard = switchboard
+        self._screens = screens
+        # What waits to be seen, by whoever's phone is shown.
+        self._unseen: defaultdict[str, set[str]] = defaultdict(set)
+        screens.on_dark.add(self._let_go)
         self._ladder = ladder
         self._dialect = dialect
         self._ready: list[Send] = []
@@ -105,9 +111,17 @@ class Courier:
                 self.begin(wamid)
         return wamids
 
+    async def see(self, key: str, message_ids: Sequence[str]) -> list[str]:
+        """Let a person read those of these messages that have arrived, and return the wamids of what was new."""
+        seen = [(wamid, self._world.sends[wamid]) for wamid in message_ids if wamid in self._world.sends]
+        new = [(wamid, send) for wamid, send in seen if send.stage(key) == "delivered"]
+        await self._make([(send, self._new(send, "read")) for _, send in new])
+        return [wamid for wamid, _ in new]
+
     async def close(self) -> None:
         """Stop; whoever is under way goes on after the next start."""
         self._ready.clear()
+        self._unseen.clear()
         await self._work.close()
 
     def _set_out(self) -> None:
@@ -150,7 +164,25 @@ class Courier:
             return self._new(send, "failed", (), *_UNDELIVERABLE)
         if step == "delivered" and self._troubles.strikes("skip_delivered", send.accepted.wamid, step):
             return []
+        if step == "read" and (waiting := self._waiting(send)):
+            others = tuple(key for key in send.left(step) if key not in waiting)
+            return self._new(send, step, others) if others else []
         return self._new(send, step, send.left(step))
+
+    def _waiting(self, send: Send) -> set[str]:
+        """Return who reads a send only when they see it, because their phones are shown, and note that it waits."""
+        people = send.left("read") if send.is_for_group else (send.key,)
+        waiting = {key for key in people if self._screens.shows(key)}
+        for key in waiting:
+            self._unseen[key].add(send.accepted.wamid)
+        return waiting
+
+    def _let_go(self, key: str) -> None:
+        """Let what waited to be seen be read by itself again, once nobody looks at that phone any more."""
+        for wamid in self._unseen.pop(key, ()):
+            send = self._world.sends.get(wamid)
+            if send is not None and send.status not in ("read", "failed"):
+                self.begin(wamid)
 
     def _is_held_back(self, send: Send) -> bool:
         """Tell whether a send goes no further than `sent`: the person blocks the business, or 30 days have passed."""

@@ -103,7 +103,7 @@ class Front:
         path: str = scope["path"]
         if scope["method"] not in _WITH_BODY and not await _read_past(receive):
             return
-        is_own = path in ("/", "/handset") or path.startswith("/_sandbox/")
+        is_own = path in ("/", "/handset") or path.startswith(("/_sandbox/", "/handset/"))
         await (self._own if is_own else self._graph)(scope, receive, send)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.cloudapi.webhooks import Referral
 from picha.sandbox.blobs import Blobs
 from picha.sandbox.clock import from_stamp
 from picha.sandbox.on_the_way import Send
@@ -42,16 +43,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A message in a conversation, with what is not there as null.
 
     - `by`: which side wrote it.
+    - `from_app`: whether the business wrote it in its phone app.
     - `wa_id`, `user_id`: who of the people wrote it.
     - `text`: also the emoji of a reaction, or what an edit makes of a text.
     - `about`: the message that is answered, reacted to, edited or taken back.
     - `picture`: the path of its picture, as long as the bytes are kept.
+    - `referral`: the ad or post that a person wrote from.
     - `status`: how far what the business sent has come; null until it is sent, and for what its phone app sent.
     - `code`, `details`: why it failed.
     """
 
     message_id: str
     by: Literal["business", "person"]
+    from_app: bool = False
     wa_id: str | None = None
     user_id: str | None = None
     type: str
@@ -60,6 +64,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     about: str | None = None
     sha256: str | None = None
     picture: str | None = None
+    forwarded: bool = False
+    frequently_forwarded: bool = False
+    referral: Referral | None = None
     status: str | None = None
     code: int | None = None
     details: str | None = None
@@ -131,6 +138,7 @@ class Handset:
         return Message(
             message_id=echoed.id,
             by="business",
+            from_app=True,
             type=echoed.type,
             text=echoed.text,
             caption=echoed.caption,
@@ -156,6 +164,9 @@ class Handset:
             about=heard.about,
             sha256=digest,
             picture=self._picture(digest),
+            forwarded=heard.forwarded,
+            frequently_forwarded=heard.frequently_forwarded,
+            referral=heard.referral,
             at=from_stamp(heard.at),
         )
 

@@ -118,6 +118,9 @@ class People:
             text=spoken.text or (spoken.reaction.emoji if spoken.reaction else None) or None,
             caption=spoken.caption or None,
             about=next((message_id for _, message_id in refers_to(spoken) if message_id), None),
+            forwarded=_is_forwarded(spoken),
+            frequently_forwarded=spoken.frequently_forwarded,
+            referral=spoken.referral,
         )
 
     def _message(
@@ -155,9 +158,8 @@ class People:
         return {}
 
     def _context(self, spoken: Spoken, number: Number) -> webhooks.InboundContext | None:
-        is_forwarded = spoken.forwarded or (spoken.type == "reply_buttons" and not spoken.frequently_forwarded)
         context = webhooks.InboundContext(
-            forwarded=is_forwarded or None,
+            forwarded=_is_forwarded(spoken) or None,
             frequently_forwarded=spoken.frequently_forwarded or None,
             from_=None if spoken.reply_to is None else self._author(spoken.reply_to, number),
             id=spoken.reply_to,
@@ -192,3 +194,7 @@ class People:
 
     def _key(self, writer: Person) -> str:
         return self._world.key_of(writer.wa_id, writer.user_id)
+
+
+def _is_forwarded(spoken: Spoken) -> bool:
+    return spoken.forwarded or (spoken.type == "reply_buttons" and not spoken.frequently_forwarded)

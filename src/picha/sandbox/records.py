@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from picha.cloudapi.webhooks import Referral
 from picha.sandbox.accounts import AccountWish
 from picha.sandbox.chance import Place
 from picha.sandbox.credentials import APP_ID, PHONE_NUMBER_ID, WABA_ID
@@ -63,6 +64,7 @@ class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="h
     """A person wrote to the business, or to a group it is in; `wa_id` is missing when they hide their number.
 
     `about` is the message that is answered, reacted to, edited or taken back; the emoji of a reaction is its `text`.
+    `referral` is the ad or post it was started from.
     """
 
     id: str
@@ -80,6 +82,9 @@ class MessageHeard(Record, frozen=True, kw_only=True, omit_defaults=True, tag="h
     text: str | None = None
     caption: str | None = None
     about: str | None = None
+    forwarded: bool = False
+    frequently_forwarded: bool = False
+    referral: Referral | None = None
 
 
 class MarkedRead(Record, frozen=True, kw_only=True, omit_defaults=True, tag="marked-read"):

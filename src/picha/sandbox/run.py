@@ -34,6 +34,7 @@ from picha.sandbox.control import Control
 from picha.sandbox.control_door import ControlDoor
 from picha.sandbox.control_handset import HandsetControl
 from picha.sandbox.control_inbound import InboundControl
+from picha.sandbox.control_live import LiveControl
 from picha.sandbox.control_people import PeopleControl
 from picha.sandbox.control_state import StateControl
 from picha.sandbox.control_webhooks import WebhookControl
@@ -50,6 +51,7 @@ from picha.sandbox.graph.messages import Messages
 from picha.sandbox.ground import Ground
 from picha.sandbox.groups import Groups
 from picha.sandbox.handset import Handset
+from picha.sandbox.handset_page import handset_page
 from picha.sandbox.happenings import Happening, OfSend
 from picha.sandbox.journal import Journal, replay
 from picha.sandbox.links import Links
@@ -60,6 +62,7 @@ from picha.sandbox.people import People
 from picha.sandbox.ready import Ready, ReadyNumber
 from picha.sandbox.records import AccountsNamed, Born
 from picha.sandbox.renewal import Renewal, Work
+from picha.sandbox.screens import Screens
 from picha.sandbox.settings import Settings
 from picha.sandbox.shelf import Shelf
 from picha.sandbox.state import State
@@ -85,7 +88,7 @@ async def serve(settings: Settings, on_ready: Callable[[Ready], None], stop: asy
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(filelock.held(home / "lock", patience_s=_LOCK_PATIENCE_S, on_wait=_tell_wait))
         door = stack.enter_context(front.listening(settings.host, settings.port))
-        app, ready = await stack.enter_async_context(_composed(settings, home, door))
+        app, ready = await stack.enter_async_context(_composed(settings, home, door, stop))
         await front.run(app, door, stop, lambda: on_ready(ready))
 
 
@@ -103,7 +106,9 @@ def _home(settings: Settings) -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def _composed(settings: Settings, home: Path, door: socket.socket) -> AsyncIterator[tuple[ASGIApp, Ready]]:
+async def _composed(
+    settings: Settings, home: Path, door: socket.socket, stop: asyncio.Event
+) -> AsyncIterator[tuple[ASGIApp, Ready]]:
     base_url = front.base_url(settings.host, door)
     async with contextlib.AsyncExitStack() as stack:
         ground, ours = await _ground(stack, settings, home)
@@ -119,8 +124,16 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
         blobs = Blobs(home / "media")
         links = Links(fetcher, blobs, ground.clock)
         stack.push_async_callback(links.close)
+        screens = Screens()
         courier = Courier(
-            ground, mailbag, troubles, links, switchboard, ladder=settings.ladder, dialect=settings.dialect
+            ground,
+            mailbag,
+            troubles,
+            links,
+            switchboard,
+            screens=screens,
+            ladder=settings.ladder,
+            dialect=settings.dialect,
         )
         stack.push_async_callback(courier.close)
         state = State(ground, blobs, home)
@@ -159,8 +172,10 @@ async def _composed(settings: Settings, home: Path, door: socket.socket) -> Asyn
             PeopleControl(conduct),
             HandsetControl(Handset(ground.world, blobs), blobs),
             WebhookControl(ground, postman, troubles),
+            LiveControl(ground.world, conduct, screens, stop),
         )
-        routes = [*(route for some in controls for route in some.routes()), *pages.routes(ready)]
+        shown = (*pages.routes(ready), *handset_page(ready, ground.world.accounts, settings.inbox_url))
+        routes = [*(route for some in controls for route in some.routes()), *shown]
         own = Starlette(routes=[*routes, *Manual(ready, routes).routes()], exception_handlers=SAYINGS)
         yield front.Front(ControlDoor(own, control_token), face), ready
 

@@ -18,6 +18,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     taken on trust. `limits` makes Meta's rates count, `window` its 24 hours. A `control_token` is what the control API
     wants; without one it wants none on loopback, and one made from the seed elsewhere.
     Without `accounts` there are those that the home was last started with, or else the one of Meta's documents.
+    `inbox_url` is where the business reads its messages, for the handset to lead to.
     `switches` say which side is taken where Meta's documents disagree.
     """
 
@@ -33,4 +34,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window: bool = True
     control_token: str | None = None
     accounts: tuple[AccountWish, ...] | None = None
+    inbox_url: str | None = None
     switches: Switches = Switches()

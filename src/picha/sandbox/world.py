@@ -6,12 +6,14 @@ Only `apply` changes it, one record at a time, and it decides nothing.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
+from itertools import islice
 
 import msgspec
 
 from picha.cloudapi.limits import UPLOADED_MEDIA_LIFE
 from picha.sandbox import records
 from picha.sandbox.accounts import Accounts, AccountWish
+from picha.sandbox.bell import Bell
 from picha.sandbox.chance import Place
 from picha.sandbox.chronicle import Chronicle
 from picha.sandbox.clock import SandboxClock, from_stamp
@@ -53,6 +55,7 @@ class World:
         self.deliveries = Deliveries()
         self.callbacks = Subscriptions()
         self.chronicle = Chronicle()
+        self.bell = Bell()
         self._by_user_id: dict[str, str] = {}
         # What people were known by, and what they were known by next.
         self._joined: dict[str, str] = {}
@@ -99,6 +102,10 @@ class World:
         """Return where webhooks of a number go, if they go anywhere."""
         return self.callbacks.of(self.accounts.number(phone_number_id))
 
+    def last_of_ledger(self, count: int) -> list[LedgerItem]:
+        """Return the last `count` accepted sends in order."""
+        return [ledger_item(send) for send in islice(reversed(self.sends.values()), count)][::-1]
+
     def ledger(self, after: str | None, limit: int) -> Iterator[LedgerItem]:
         """Yield up to `limit` accepted sends in order, from the one after the wamid `after`.
 
@@ -137,15 +144,18 @@ class World:
     def become(self, other: "World") -> None:
         """Be another world from now on, of the same accounts; whoever listens hears what happens in it."""
         self.clock.place(other.clock.shift, other.clock.frozen_at)
-        own = {"clock": self.clock, "accounts": self.accounts, "named": self.named}
+        own = {"clock": self.clock, "accounts": self.accounts, "named": self.named, "bell": self.bell}
         other.conversations.clock, other.chronicle.listeners = self.clock, self.chronicle.listeners
         vars(self).update(vars(other) | own)
+        self.bell.ring("world")
 
     def apply(self, record: records.AnyRecord) -> None:
         """Let a record that is on disk have happened."""
         self.record_count += 1
         # The same as `self._apply(record)`, which would make a new function each time.
         _deeds[type(record)](self, record)
+        if self.bell.listeners:
+            self.bell.heard(record)
 
     @singledispatchmethod
     def _apply(self, record: object) -> None:

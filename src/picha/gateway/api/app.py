@@ -99,6 +99,7 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
             logger("api").exception("a request failed", path=route.path, request_id=str(request_id))
             return _failed(request_id, is_enveloped=route.is_enveloped)
         if isinstance(answered, Response):
+            answered.headers.setdefault("X-Request-Id", str(request_id))
             return answered
         document = encode_ok(answered.data, request_id) if route.is_enveloped else _encoder.encode(answered.data)
         headers = {**answered.headers, "X-Request-Id": str(request_id)}

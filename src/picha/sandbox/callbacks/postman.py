@@ -106,6 +106,7 @@ class Postman:
         http = await self._give(parcel)
         for queued in parcel:
             self._world.deliveries.tried(queued.id, self._clock.now(), http)
+        self._world.bell.ring("webhooks")
         return http
 
     async def _give(self, parcel: Sequence[WebhookQueued]) -> int | None:

@@ -124,6 +124,7 @@ class Face:
         self._chance = ground.chance
         self._admission = admission
         self._accounts = ground.world.accounts
+        self._bell = ground.world.bell
         self._switchboard = switchboard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,6 +136,8 @@ class Face:
             body = await _body(request, road)
             number = self._admission.number_of(road, request)
             effect = self._faults.strike(road.name, number, lambda: _recipients(road, request, body))
+            if effect is not None:
+                self._bell.ring("rules")
             if effect is None or effect.is_processed:
                 answer = await self._answer(request, road, number, body)
             else:

@@ -6,12 +6,12 @@ OpenAPI cannot tell two templates apart that differ only in their parameter's na
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
 from starlette.routing import Route
 
+from picha import __version__
 from picha.manual.schemas import Schema, Schemas, Shapes, kinds_in, said
 from picha.sandbox.control_words import ControlRefusal
 from picha.sandbox.first_day import DOCUMENTED_MEDIA_ID
@@ -62,7 +62,7 @@ def document(ready: Ready, own: Sequence[Route]) -> Schema:
         writer.route(route, description)
     whole: Schema = {
         "openapi": "3.1.0",
-        "info": {"title": "Picha sandbox", "version": version("picha"), "description": _ABOUT},
+        "info": {"title": "Picha sandbox", "version": __version__, "description": _ABOUT},
         "servers": [{"url": ready.base_url}],
         "tags": [{"name": name} for name in (*SECTIONS, CONTROL)],
         "paths": writer.paths,

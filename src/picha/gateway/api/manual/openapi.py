@@ -47,6 +47,11 @@ _HEADERS: dict[str, Schema] = {
         "description": "How many requests are left at once (`r`), and in how many seconds all are (`t`).",
         "schema": {"type": "string"},
     },
+    "Idempotency-Replayed": {
+        "description": "`true` where this is what was answered to the key before; nothing was done again, and the "
+        "data has `idempotent_replay` beside it.",
+        "schema": {"const": "true"},
+    },
     "Retry-After": {
         "description": "In how many seconds to ask again.",
         "schema": {"type": "integer", "minimum": 1},
@@ -240,10 +245,11 @@ def _answer(route: Route, schemas: Schemas) -> Schema:
     if route.is_enveloped and "application/json" in content:
         content = {"application/json": {"schema": _enveloped(content["application/json"]["schema"])}}
     content |= schemas.content(route.also)
+    replayed = ("Idempotency-Replayed",) if Code.IDEMPOTENCY_KEY_REUSED in route.refusals else ()
     titles = [said(kind)[0] for kind in kinds_in(route.answer) if isinstance(kind, type)]
     return {
         "description": "; or: ".join(titles) or "Done",
-        "headers": _headers(route),
+        "headers": _headers(route, "X-Request-Id", *replayed),
         **({"content": content} if content else {}),
     }
 
@@ -289,7 +295,7 @@ def _refused(route: Route, status: int, codes: Sequence[Code]) -> Schema:
         one_of_these = {"properties": {"code": {"enum": [str(code) for code in codes]}}}
         coded = {"properties": {"errors": {"items": one_of_these}}}
         schema = {"allOf": [{"$ref": f"{_PLACE}Refusal"}, coded]}
-    retry = ("Retry-After",) if status in {429, 503} else ()
+    retry = ("Retry-After",) if status in {429, 503} or Code.IDEMPOTENCY_IN_PROGRESS in codes else ()
     return {
         "description": why + told,
         "headers": _headers(route, "X-Request-Id", *retry),
