@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Window
@@ -15,8 +16,15 @@ from tests.browser.speaking import api, photo, stranger, thread_of, until, write
 from tests.browser.test_sign_in import answered, users
 from tests.journeys.running import House, picture
 
+from picha.gateway.domain.staff import Role, digest_of, fresh_token
+from picha.gateway.inbox.desk import DESK
+from picha.gateway.inbox.pages import PAGES as TABLE
+from picha.gateway.store.embedded import USER
+from picha.kit.ids import Ids
+
 PAGES = ("overview?range=7d", "numbers", "media", "webhooks", "webhooks/new", "keys", "people")
 ADMINS = ("webhooks", "keys", "people")
+IDS = Ids()
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -148,10 +156,12 @@ def test_the_overview_draws_what_came_and_has_the_same_numbers_in_a_table(
 def test_a_number_is_paused_emptied_changed_and_sends_again(desk: Callable[..., Window], house: House) -> None:
     writes(house, customer := stranger())
     thread_of(house, customer)
-    window = desk("numbers")
+    beside, window = desk("numbers"), desk("numbers")
     page = window.page
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("Nothing is sent from this number any more.").wait_for()
+    beside.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(beside.page.locator(".number-card").first).to_contain_text("Paused")
     page.get_by_label("Messages a second").fill("0")
     page.get_by_role("button", name="Save").click()
     assert page.get_by_label("Messages a second").evaluate("field => field.validity.rangeUnderflow")
@@ -308,11 +318,11 @@ def test_a_key_is_shown_once_opens_the_api_and_is_rotated_and_revoked(
 ) -> None:
     window = desk("keys")
     page = window.page
-    page.get_by_label("Name", exact=True).fill("Shop")
+    page.get_by_label("Name", exact=True).fill("<b>Shop</b> {{ 7 * 7 }}")
     page.get_by_label("Manage").uncheck()
     form = form_of(page, "/inbox/keys")
     page.get_by_role("button", name="Make a test key").click()
-    page.get_by_role("heading", name="The key Shop is made").wait_for()
+    page.get_by_role("heading", name="The key <b>Shop</b> {{ 7 * 7 }} is made").wait_for()
     text = page.get_by_label("Key").input_value()
     assert text in again(window, house, "/inbox/keys", form)
     assert opens(window, house, text) == 200
@@ -360,6 +370,10 @@ def test_an_agent_sees_how_things_are_and_is_refused_what_is_for_admins(
         page.goto(f"{house.ready.inbox_url}/{path}")
         assert page.locator("h1").inner_text() == "This is for admins"
         answered(agent, 403)
+    for one in (one for one in TABLE if one.role is Role.ADMIN):
+        where = house.ready.api_url + one.path.replace("{id}", str(IDS.uuid())).replace("{delivery}", str(IDS.uuid()))
+        told = page.request.fetch(where, method=one.method, headers={"Origin": house.ready.api_url})
+        assert told.status == 403, (one.method, one.path)
     page.goto(f"{house.ready.inbox_url}/numbers")
     assert page.get_by_role("button", name="Pause").count() == 0
     page.locator(".number-head a").first.click()
@@ -411,20 +425,67 @@ def test_nobody_shuts_themselves_out(desk: Callable[..., Window], house: House) 
         assert "That is you" in answer.text()
 
 
-def test_what_is_another_workspaces_is_not_there(window: Window, house: House, cookies: list[Any]) -> None:
-    window.page.context.add_cookies(cookies)
-    nobody = "01990000-0000-7000-8000-000000000000"
+@pytest.fixture
+def elsewhere(house: House, open_window: Callable[..., Window]) -> Iterator[Window]:
+    """A window of somebody who is an admin of another workspace, which is gone afterwards."""
+    workspace, person, token = IDS.uuid(), IDS.uuid(), fresh_token()
+    place = f"host={house.home}/postgres/run user={USER} dbname=picha"
+    with psycopg.connect(place, autocommit=True) as database:
+        database.execute("INSERT INTO workspace (id, name) VALUES (%s, 'Elsewhere')", [workspace])
+        columns = "(id, workspace_id, name, called, role)"
+        row = [person, workspace]
+        database.execute(f"INSERT INTO person {columns} VALUES (%s, %s, 'E', 'e', 'admin')", row)
+        values = "(%s, %s, now() + interval '1 hour')"
+        database.execute(
+            f"INSERT INTO session (digest, person_id, expires_at) VALUES {values}", [digest_of(token), person]
+        )
+        window = open_window()
+        window.page.context.add_cookies([{"name": "picha", "value": token, "url": house.ready.api_url}])
+        yield window
+        database.execute("DELETE FROM person WHERE id = %s", [person])
+        database.execute("DELETE FROM workspace WHERE id = %s", [workspace])
 
-    for path in (
-        f"numbers/{nobody}",
-        f"webhooks/{nobody}",
-        f"media/{nobody}",
-        f"people/{nobody}/disable",
-        "keys/AAAAAAAA/revoke",
-    ):
-        answer = window.page.request.get(f"{house.ready.inbox_url}/{path}")
 
-        assert answer.status == 404, path
+def test_what_is_another_workspaces_is_not_there(
+    desk: Callable[..., Window], elsewhere: Window, house: House, receiver: str
+) -> None:
+    app = api(house, "GET", "/karibu/x-api-key")["app_id"]
+    hook = {"app_id": app, "service_type": "email", "url": f"{receiver}/hook"}
+    webhook = api(house, "POST", "/v1/webhooks/", hook)["webhook_id"]
+    delivery = api(house, "POST", f"/v1/webhooks/{webhook}/test")["delivery_id"]
+    upload(desk("media").page)
+    mine = desk("media").page
+    ids = {
+        "numbers": api(house, "GET", "/v1/whatsapp/senders")[0]["id"],
+        "webhooks": webhook,
+        "media": str(mine.locator(".shot").first.get_attribute("href")).rpartition("/")[2],
+        "keys": house.ready.api_key[11:19],
+        "people": mine.request.get(f"{house.ready.inbox_url}/me").json()["id"],
+    }
+    request, headers = elsewhere.page.request, {"Origin": house.ready.api_url}
+    assert request.get(f"{house.ready.inbox_url}/people").ok
+    asked = [one for one in DESK if "{id}" in one.path]
+
+    for one in asked:
+        path = one.path.replace("{id}", ids[one.path.split("/")[2]]).replace("{delivery}", delivery)
+        form: dict[str, str | float | bool] = {"role": "agent", "pace": "5"}
+        answer = request.fetch(
+            house.ready.api_url + path,
+            method=one.method,
+            headers=headers,
+            form=form if one.method == "POST" else None,
+            max_redirects=0,
+        )
+
+        # To delete what is not there is to find it gone.
+        is_gone = one.path.endswith("webhooks/{id}/delete") and one.method == "POST"
+        assert answer.status == (303 if is_gone else 404), (one.method, one.path)
+    assert len(asked) > 20
+    assert any(one["webhook_id"] == webhook for one in api(house, "GET", "/v1/webhooks/all"))
+    for path in ("numbers", "webhooks", "media", "keys", "overview"):
+        text = request.get(f"{house.ready.inbox_url}/{path}").text()
+        assert not [one for one in ids.values() if one in text], path
+    removed(house, webhook)
 
 
 def test_forms_work_without_scripts(chromium: Any, house: House, cookies: list[Any]) -> None:

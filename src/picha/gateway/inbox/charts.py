@@ -101,8 +101,12 @@ def beside(title: str, said: str, slots: Sequence[str], series: Sequence[Series]
 
 
 def lines(title: str, said: str, slots: Sequence[str], series: Sequence[Series], unit: str) -> Chart:
-    """Draw a line for each series, interrupted where there is no number; a number alone is a short dash."""
-    top = _end(max((value or 0 for one in series for value in one.values), default=0))
+    """Draw a line for each series, interrupted where there is no number; a number alone is a short dash.
+
+    Of seconds, an axis that is longer than a minute ends at whole minutes, as does its half.
+    """
+    most = max((value or 0 for one in series for value in one.values), default=0)
+    top = 60 * _end(most / 60, least=2) if unit == "s" and most > 60 else _end(most)  # noqa: PLR2004 - seconds of a minute
     drawn = [(one.look, " ".join(_strokes(one.values, top))) for one in series]
     return Chart(title, said, slots, series, top, unit, lines=drawn)
 

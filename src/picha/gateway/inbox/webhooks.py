@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import get_args
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -241,7 +242,8 @@ async def _page(
     return visit.page(
         "webhook.html",
         status=status,
-        title=apps.get(webhook.app_id, "Webhook"),
+        title=urlsplit(webhook.url).netloc or "Webhook",
+        app=apps.get(webhook.app_id, ""),
         webhook=webhook,
         deliveries=[(one, name_of(one.kind)) for one in found],
         which=which,

@@ -154,6 +154,11 @@ class Queues:
     waiting: int
     unknown: int
 
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether nothing was left uncounted."""
+        return self.waiting + self.unknown < COUNT_TO
+
 
 async def count_next(pool: Pool, *, back: timedelta = KEPT) -> datetime | None:
     """Count one hour that is due, the newest first, and return which; None where none is. Several workers may do so.

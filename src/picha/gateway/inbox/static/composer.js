@@ -1,7 +1,7 @@
 // The composer: writes, shows what will be sent, sends it, and says why where it cannot.
 //
-// It hears `picha:reply` on the document, with {id, name, snippet, thumb} of the message to quote, and `picha:compose`
-// with {text} or {caption, picture} to have something written anew; it tells `picha:sent` with {message_id}.
+// It hears `picha:reply` on the document, with {id, name, snippet, thumb} of the message to quote, and tells `picha:sent`
+// with {message_id}.
 
 import { draft, keep } from "./drafts.js";
 import { fetched, on } from "./live.js";
@@ -145,6 +145,7 @@ async function sendPictures() {
 
 async function sendText() {
   const words = text.value;
+  if (counted(words) > limits.text) complain(`It is too long: a message has ${limits.text} characters at most.`);
   if (counted(words) === 0 || counted(words) > limits.text) return;
   const fields = { key: textKey, text: words.trim(), reply_to: quote?.id ?? "" };
   text.readOnly = true;
@@ -251,12 +252,6 @@ document.addEventListener("picha:reply", (event) => {
   cite(event.detail);
   if (!form.hidden) (tray.items[0]?.caption_field ?? text).focus();
 });
-document.addEventListener("picha:compose", (event) => {
-  const { text: words = "", caption = "", picture = null } = event.detail;
-  if (picture) tray.restore([{ caption, picture }]);
-  else write(words);
-  (tray.items.at(-1)?.caption_field ?? text).focus();
-});
 document.addEventListener("picha:leaving", () => { isLeaving = true; });
 addEventListener("pagehide", remember);
 addEventListener("online", () => complain(""));
@@ -274,4 +269,5 @@ if (kept) {
   if (kept.quote) cite(kept.quote);
 }
 changed();
+text.enterKeyHint = isSmall.matches ? "enter" : "send";
 if (!isSmall.matches && document.activeElement === document.body) text.focus({ preventScroll: true });

@@ -58,6 +58,7 @@ export function follow({ box, thread, on, fetched, closed }) {
   async function refresh() {
     const answer = await fetched(`/inbox/conversations/${thread}/composer`).catch(() => null);
     if (answer?.ok) show(await answer.json());
+    else if (answer?.status === 404) clearInterval(looking);
   }
 
   function soon() {
@@ -68,7 +69,7 @@ export function follow({ box, thread, on, fetched, closed }) {
   on("conversation", (told) => { if (told.id === thread) soon(); });
   on("message", (told) => { if (told.conversation === thread) soon(); });
   on("refresh", soon);
-  setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, LOOK_MS[box.dataset.environment]);
+  const looking = setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, LOOK_MS[box.dataset.environment]);
   hint();
   return { refresh };
 }
