@@ -9,7 +9,7 @@ from typing import Any
 import pillow_heif
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, control, heard, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import users
@@ -226,6 +226,48 @@ def test_an_upload_is_cancelled_and_a_picture_that_went_meanwhile_is_told_and_no
     expect(page.locator("#composer-problem")).to_contain_text("no longer kept here. Remove it, and add it again.")
     page.get_by_role("button", name="Remove this picture").click()
     expect(page.locator("#composer-problem")).to_be_hidden()
+    refusals(window, 422)
+
+
+def test_pictures_stay_as_they_are_while_they_are_sent(
+    inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str
+) -> None:
+    page = opened(inside())
+    attach(page, file("a.jpg", jpeg(70)), file("b.jpg", jpeg(71)))
+    held: list[Route] = []
+    page.route("**/send", lambda route: route.continue_() if held else held.append(route))
+
+    page.get_by_role("button", name="Send 2 pictures").click()
+    until(lambda: page.evaluate("held => held", len(held)) or None)
+
+    for button in page.locator(".attached-buttons button").all():
+        expect(button).to_be_disabled()
+    held[0].continue_()
+    expect(page.locator(".attached")).to_have_count(0)
+    assert len(sent(house, customer, 2)) == 2
+    attach(page, file("c.jpg", jpeg(72)))
+    expect(page.get_by_role("button", name="Remove this picture")).to_be_enabled()
+
+
+def test_words_outlive_the_picture_they_were_written_for(
+    inside: Callable[..., Window], opened: Callable[..., Page]
+) -> None:
+    window = inside()
+    page = opened(window)
+    field = page.get_by_label("Message to Asha")
+    field.fill("Long thought about")
+    attach(page, file("broken.jpg", b"no picture"))
+    expect(field).to_be_hidden()
+
+    page.reload()
+
+    expect(field).to_have_value("Long thought about")
+    attach(page, file("broken.jpg", b"no picture"), file("a.jpg", jpeg(73)))
+    page.get_by_role("button", name="Remove this picture").first.click()
+    expect(page.get_by_label("Caption")).to_have_value("Long thought about")
+    page.get_by_role("button", name="Remove this picture").click()
+    expect(field).to_have_value("Long thought about")
+    expect(field).to_be_focused()
     refusals(window, 422)
 
 

@@ -36,6 +36,7 @@ const tray = new Tray({
     if (!isSending) complain("");
     changed();
   },
+  left: (words) => write([words, text.value].filter((one) => one.trim()).join("\n")),
 });
 
 /* What is written, and what of it may go */
@@ -67,8 +68,9 @@ function remember() {
   clearTimeout(keeping);
   if (isLeaving) return;
   const pictures = tray.kept;
-  const isEmpty = !text.value.trim() && !pictures.length && !quote;
-  keep(person, thread, isEmpty ? null : { text: text.value, quote, pictures });
+  const words = [tray.words, text.value].filter((one) => one.trim()).join("\n");
+  const isEmpty = !words && !pictures.length && !quote;
+  keep(person, thread, isEmpty ? null : { text: words, quote, pictures });
 }
 
 function complain(words, then = null) {
@@ -112,9 +114,11 @@ async function sendAll() {
   }
   isSending = true;
   complain("");
+  tray.hold(true);
   try {
     await (tray.items.length ? sendPictures() : sendText());
   } finally {
+    tray.hold(false);
     isSending = false;
     changed();
     remember();
@@ -124,6 +128,7 @@ async function sendAll() {
 async function sendPictures() {
   box.classList.add("is-sending");
   for (const item of [...tray.items]) {
+    if (!tray.items.includes(item)) continue;
     item.wasTried = true;
     item.caption_field.readOnly = true;
     const told = await send(thread, {

@@ -23,12 +23,24 @@ export class Tray {
   #look;
   #limits;
   #changed;
+  #leftOver;
+  #isHeld = false;
   #busy = 0;
   items = [];
 
-  /** `changed` is called after anything of it changed; `limits` has the most characters and bytes. */
-  constructor({ list, shape, look, limits, changed }) {
+  /**
+   * `changed` is called after anything of it changed, `left` with the caption of the last picture when somebody removes
+   * it; `limits` has the most characters and bytes.
+   */
+  constructor({ list, shape, look, limits, changed, left }) {
     [this.#list, this.#shape, this.#look, this.#limits, this.#changed] = [list, shape, look, limits, changed];
+    this.#leftOver = left;
+  }
+
+  /** While they are sent, what is there stays, in its order. */
+  hold(isHeld) {
+    this.#isHeld = isHeld;
+    this.#told();
   }
 
   get isReady() {
@@ -77,6 +89,12 @@ export class Tray {
     return ready.map(({ name, caption, picture }) => ({ name, caption, picture }));
   }
 
+  /** The captions of those that cannot be kept: only words of theirs come back. */
+  get words() {
+    const others = this.items.filter((item) => item.state !== "ready" && item.caption?.trim());
+    return others.map((item) => item.caption.trim()).join("\n");
+  }
+
   remove(item) {
     const at = this.items.indexOf(item);
     if (at < 0) return;
@@ -87,7 +105,7 @@ export class Tray {
     this.items.splice(at, 1);
     this.#told();
     const next = this.items[Math.min(at, this.items.length - 1)];
-    if (hadFocus) (next ? next.card.querySelector(".attached-remove") : null)?.focus();
+    if (hadFocus) (this.#isHeld ? next?.caption_field : next?.card.querySelector(".attached-remove"))?.focus();
   }
 
   /** Say of a picture that it was not sent, and why. */
@@ -100,7 +118,7 @@ export class Tray {
     const item = { key: freshKey(), ...fields, card, caption_field: card.querySelector(".attached-caption textarea") };
     item.caption_field.value = item.caption ?? "";
     item.caption_field.addEventListener("input", () => this.#write(item));
-    card.querySelector(".attached-remove").addEventListener("click", () => this.remove(item));
+    card.querySelector(".attached-remove").addEventListener("click", () => this.#takeAway(item));
     card.querySelector(".attached-earlier").addEventListener("click", () => this.#move(item, -1));
     card.querySelector(".attached-later").addEventListener("click", () => this.#move(item, 1));
     card.querySelector(".attached-again").addEventListener("click", () => this.#again(item));
@@ -109,6 +127,19 @@ export class Tray {
     this.#list.append(card);
     this.#list.hidden = false;
     return item;
+  }
+
+  // What was written before a picture was brought is not to go with a picture that cannot be sent.
+  #takeAway(item) {
+    const words = item.caption?.trim() ? item.caption : "";
+    this.remove(item);
+    const heir = item.state === "refused" && this.items.find((one) => one.state !== "refused" && !one.caption?.trim());
+    if (!words) return;
+    if (!this.items.length) this.#leftOver(words);
+    else if (heir) {
+      heir.caption_field.value = words;
+      this.#write(heir);
+    }
   }
 
   #write(item) {
@@ -259,8 +290,9 @@ export class Tray {
 
   #told() {
     this.items.forEach((item, at) => {
-      item.card.querySelector(".attached-earlier").disabled = at === 0;
-      item.card.querySelector(".attached-later").disabled = at === this.items.length - 1;
+      item.card.querySelector(".attached-earlier").disabled = this.#isHeld || at === 0;
+      item.card.querySelector(".attached-later").disabled = this.#isHeld || at === this.items.length - 1;
+      item.card.querySelector(".attached-remove").disabled = this.#isHeld;
     });
     this.#list.classList.toggle("has-one", this.items.length === 1);
     this.#list.hidden = this.items.length === 0;
