@@ -325,6 +325,9 @@ def test_a_key_is_shown_once_opens_the_api_and_is_rotated_and_revoked(
     page.get_by_role("heading", name="The key <b>Shop</b> {{ 7 * 7 }} is made").wait_for()
     text = page.get_by_label("Key").input_value()
     assert text in again(window, house, "/inbox/keys", form)
+    other = again(window, house, "/inbox/keys", form | {"name": "Another"})
+    assert "The key Another is made" in other
+    assert text not in other
     assert opens(window, house, text) == 200
     page.get_by_role("link", name="I have it").click()
     assert text not in page.content()

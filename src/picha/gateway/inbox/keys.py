@@ -40,7 +40,9 @@ async def add(visit: Visit) -> Response:
     if not name or of is None or not scopes:
         problem = "Give the key a name, an app, and at least one thing that it may do."
         return await _page(visit, problem=problem, status=400)
-    text, key = _fresh(visit, form.get("once", ""), "a key")
+    # A form that is changed and sent again is to make another key than it made before.
+    purpose = f"a key called {name} of {of.id} that may {' '.join(sorted(scopes))}"
+    text, key = _fresh(visit, form.get("once", ""), purpose)
     owner, who = App(of.workspace_id, of.id), visit.who.id.hex
     try:
         if not await _is_there(visit, key):
