@@ -148,9 +148,10 @@ def sandbox(plan: Plan) -> Child:
     )
 
 
-def api(plan: Plan) -> Child:
+def api(plan: Plan, handset_url: str) -> Child:
     """Return the REST API as a child; it has ten seconds to answer what it was asked, and a little to close."""
-    return Child(name="api", command=_command("api"), environment=_environment(plan), patience_s=_DRAIN_S)
+    environment = {**_environment(plan), "PICHA_HANDSET_URL": handset_url}
+    return Child(name="api", command=_command("api"), environment=environment, patience_s=_DRAIN_S)
 
 
 def worker(plan: Plan) -> Child:

@@ -80,7 +80,9 @@ async def _raise_and_announce(
 ) -> None:
     told = await _ground(plan, server, supervisor)
     workspace = await asyncio.to_thread(_set_up, plan, told)
-    await asyncio.gather(supervisor.start(household.worker(plan)), supervisor.start(household.api(plan)))
+    await asyncio.gather(
+        supervisor.start(household.worker(plan)), supervisor.start(household.api(plan, told["handset_url"]))
+    )
     await _api_ready(plan, supervisor)
     await asyncio.to_thread(_hear_first_words, plan, told)
     keep_private(plan.home / household.SETTINGS, msgspec.json.encode(plan.settings).decode())

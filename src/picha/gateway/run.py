@@ -256,6 +256,7 @@ async def open_means(ground: Ground, settings: Settings, services: Services) -> 
             examine=partial(examine_number, settings, ground.clock),
             public_url=settings.public_url,
             base_url=settings.base_url,
+            handset_url=settings.handset_url,
             stopping=services.feed.stopping,
         )
 

@@ -247,6 +247,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Where callers reach the API, for links in answers.", examples=["https://api.shop.example"]),
     ] = ""
+    handset_url: Annotated[
+        str,
+        Meta(
+            description="Where customers' phones of the test numbers are: the inbox leads there from those. Set by "
+            "`picha up`.",
+            examples=["http://127.0.0.1:8090/handset"],
+        ),
+    ] = ""
     metrics_port: Annotated[
         int, Meta(ge=0, le=65535, description="Loopback port of the API's metrics; 0 for none.")
     ] = 0

@@ -29,7 +29,8 @@ STREAMS_MAX = 256
 class Means:
     """What pages work with, the same in the whole process; `stopping` is set when the process is to end.
 
-    `examine` has the doctor look at one number, which calls out; `base_url` is where people find this gateway.
+    `examine` has the doctor look at one number, which calls out; `base_url` is where people find this gateway, and
+    `handset_url`, where there is one, the phones of the test numbers' customers.
     """
 
     pool: Pool
@@ -48,6 +49,7 @@ class Means:
     examine: Callable[[UUID], Awaitable[Sequence[Finding]]]
     public_url: str
     base_url: str
+    handset_url: str
     stopping: asyncio.Event
     looks: Looks = field(default_factory=Looks)
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STREAMS_MAX))
