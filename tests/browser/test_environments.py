@@ -100,6 +100,8 @@ def test_one_switches_from_live_to_test_numbers_and_stays_there(
     page.get_by_role("button", name="Open the inbox").click()
     expect(page.locator(".row-name")).to_have_text(["Customer of live"])
     expect(page.locator(".pane-head .badge")).to_have_count(0)
+    handset = page.get_by_role("link", name="Handset")
+    expect(handset).to_have_count(0)
 
     page.locator("summary", has_text="You").click()
     page.get_by_role("link", name="Test", exact=True).click()
@@ -107,6 +109,7 @@ def test_one_switches_from_live_to_test_numbers_and_stays_there(
     expect(page.locator(".row-name")).to_have_text(["Customer of test"])
     expect(page.locator(".row-words")).to_have_text(["Hello from test"])
     expect(page.locator(".pane-head .badge")).to_have_text("Test")
+    expect(handset).to_have_attribute("href", house.ready.handset_url)
     page.goto(house.ready.inbox_url)
     expect(page.locator(".row-name")).to_have_text(["Customer of test"])
     assert window.audit() == []
@@ -116,6 +119,30 @@ def test_one_switches_from_live_to_test_numbers_and_stays_there(
     answered(window, 404)
     page.goto(f"{house.ready.inbox_url}?environment=live")
     expect(page.locator(".row-name")).to_have_text(["Customer of live"])
+
+
+def test_a_form_of_the_environment_that_another_tab_left_makes_nothing(
+    open_window: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    assert shop.threads
+    window = open_window()
+    page = window.page
+    page.goto(users(house, "add", "Baba Duka", "--workspace", "Duka", "--role", "admin"))
+    page.get_by_role("button", name="Open the inbox").click()
+    page.wait_for_url(house.ready.inbox_url)
+    for path in ("keys", "webhooks/new", "media"):
+        page.goto(f"{house.ready.inbox_url}/{path}?environment=test")
+        expect(page.locator("main input[name=environment]").first).to_have_value("test")
+    page.goto(f"{house.ready.inbox_url}/keys")
+    page.get_by_label("Name", exact=True).fill("Shop")
+    page.request.get(f"{house.ready.inbox_url}?environment=live")
+
+    page.get_by_role("button", name="Make a test key").click()
+
+    page.get_by_text("You switched to live in another tab: load the page again.").wait_for()
+    answered(window, 409)
+    page.goto(f"{house.ready.inbox_url}/keys")
+    page.get_by_role("heading", name="No key opens the live numbers").wait_for()
 
 
 def test_nobody_sees_conversations_and_pictures_of_another_workspace(

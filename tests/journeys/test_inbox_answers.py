@@ -193,6 +193,24 @@ async def test_a_form_without_a_picture_and_no_form_at_all_are_refused(asha: Per
     assert empty.document["title"] == "No picture came"
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00", "2026-01-01T00:00:00"])
+async def test_a_thread_is_not_read_up_to_a_moment_that_is_none(picha: Talk, asha: Person, moment: str) -> None:
+    told = await asha.ask("POST", f"/conversations/{await thread(picha)}/read", data={"up_to": moment})
+
+    assert told.status == 400
+
+
+async def test_pictures_from_a_page_of_another_environment_are_not_taken_in(asha: Person) -> None:
+    form = aiohttp.FormData()
+    form.add_field("environment", "live")
+    form.add_field("file", io.BytesIO(picture()), filename="a.jpg")
+
+    told = await asha.ask("POST", "/media", data=form)
+
+    assert told.status == 409
+    assert b"You switched to test in another tab" in told.body
+
+
 async def test_what_is_sent_by_hand_is_told_to_webhooks_that_include_the_inbox_alone(picha: Talk, asha: Person) -> None:
     mine = (await picha.api("GET", "/karibu/x-api-key")).document
     other = await asyncio.to_thread(run, picha.house, "apps", "create", "B", "--workspace", "Default", "--json")

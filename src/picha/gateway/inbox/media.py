@@ -35,6 +35,7 @@ async def upload(visit: Visit) -> Response:
     """Take pictures in, each made fit to be sent."""
     album, form, problems, count = visit.means.album, await _form(visit), [], 0
     try:
+        visit.demand_environment(form.get("environment"))
         for part in form.getlist("file"):
             if isinstance(part, str) or not part.filename:
                 continue

@@ -112,13 +112,25 @@ class Visit:
         """Return the fields of a small form (application/x-www-form-urlencoded).
 
         Raises:
-            RefusedError: it is larger than such a form can be, or no text.
+            RefusedError: it is larger than such a form can be, or no text, or of a page of another environment.
         """
         body = b"".join([chunk async for chunk in self.chunks(FORM_MAX_BYTES)])
         try:
-            return dict(parse_qsl(body.decode(), keep_blank_values=True))
+            fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
         except (UnicodeDecodeError, ValueError):
             raise RefusedError(400, "That cannot be read", "The form is not text; go back and try again.") from None
+        self.demand_environment(fields.get("environment"))
+        return fields
+
+    def demand_environment(self, drawn: object) -> None:
+        """Refuse a form that was drawn in another environment than is looked at now; None where it tells of none.
+
+        All tabs of a browser look at one environment: what is made in one is to be made where its page says.
+        """
+        if drawn is None or drawn == self.environment:
+            return
+        message = f"You switched to {self.environment} in another tab: load the page again. Nothing was done."
+        raise RefusedError(409, "That page is of another environment", message)
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> Response:
         """Draw a whole page; `title` must be among its words."""
