@@ -1,9 +1,10 @@
 """The list of conversations: what a line says, that it lives, how one searches and moves in it, and that it stays."""
 
+import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import SHAPES, answered, users
@@ -81,6 +82,31 @@ def test_what_a_customer_sends_is_there_within_a_second_and_nothing_else_moves(
     api(house, "POST", "/v1/whatsapp/messages/text", {"to": customer, "body": "Thank you"})
     expect(line(page, "Just now").locator(".row-last")).to_contain_text("You: Thank you")
     expect(line(page, "Just now").locator(".row-became")).to_have_text("Read:")
+
+
+def test_the_list_is_looked_at_anew_once_at_a_time_however_often_that_is_told(
+    inside: Callable[..., Window], house: House
+) -> None:
+    writes(house, stranger(), name="Told of often", type="text", text="Hello")
+    page = opened(inside(), house)
+    line(page, "Told of often").wait_for()
+    asked: list[Route] = []
+
+    def ask(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    page.route(re.compile(r"/inbox/list\??$"), ask)
+
+    for _ in range(5):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(lambda: page.evaluate("asked => asked", len(asked)) or None)
+
+    assert len(asked) == 1
+    asked[0].continue_()
+    page.wait_for_load_state("networkidle")
+    until(lambda: page.evaluate("asked => asked", len(asked)) == 2 or None)
 
 
 def test_numbers_are_shown_when_they_are_asked_for_and_hidden_again(

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Locator, Page, Response, expect
@@ -187,9 +188,47 @@ def test_opening_a_thread_reads_it_here_and_marks_where_that_began(inside: Calla
     expect(page.locator("#unread")).to_have_text("3 unread messages")
     until(lambda: api(house, "GET", f"/v1/whatsapp/conversations/{thread}")["unread_count"] == 0 or None)
     expect(page.locator(f".thread[data-id='{thread}'] .row-unread")).to_have_count(0)
-    writes(house, customer, type="text", text="And another")
+    with page.expect_request("**/read") as asked:
+        writes(house, customer, type="text", text="And another")
     bubble(page, "And another").wait_for()
+    newest = page.locator(".msg").last.get_attribute("data-at")
+    assert parse_qs(asked.value.post_data or "")["up_to"] == [newest]
     until(lambda: api(house, "GET", f"/v1/whatsapp/conversations/{thread}")["unread_count"] == 0 or None)
+
+
+def test_what_could_not_be_counted_as_read_is_so_later(inside: Callable[..., Window], house: House) -> None:
+    customer = stranger()
+    thread = heard(house, writes(house, customer, type="text", text="Hello"))["conversation_id"]
+    window = inside()
+    page = window.page
+    page.route("**/read", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/read")):
+        opened(window, house, thread)
+
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    until(lambda: api(house, "GET", f"/v1/whatsapp/conversations/{thread}")["unread_count"] == 0 or None)
+    assert all("ERR_FAILED" in said for said in window.complaints)
+    window.complaints.clear()
+
+
+def test_a_draft_goes_with_the_conversation_that_a_colleague_deletes(
+    inside: Callable[..., Window], house: House
+) -> None:
+    thread = heard(house, writes(house, stranger(), name="Zawadi", type="text", text="Hello"))["conversation_id"]
+    window = inside()
+    page = opened(window, house, thread)
+    page.get_by_label("Message to Zawadi").fill("Not sent yet")
+    kept = f"() => Object.keys(localStorage).some((name) => name.endsWith('{thread}'))"
+    page.wait_for_function(kept)
+
+    address = f"{house.ready.inbox_url}/conversations/{thread}/delete"
+    page.request.post(address, headers={"Origin": house.ready.api_url}, max_redirects=0)
+
+    page.wait_for_url(house.ready.inbox_url)
+    assert not page.evaluate(kept)
+    assert all("status of 404" in said for said in window.complaints)
+    window.complaints.clear()
 
 
 def test_who_reads_further_up_is_told_of_news_and_stays(inside: Callable[..., Window], house: House) -> None:

@@ -40,8 +40,9 @@ async def sign_in(visit: Visit) -> Response:
 
 
 async def me(visit: Visit) -> Response:
-    """Tell a script who is signed in."""
-    return visit.document({"id": visit.who.id, "name": visit.who.name, "role": visit.who.role})
+    """Tell a script who is signed in, and which environment they look at."""
+    who = visit.who
+    return visit.document({"id": who.id, "name": who.name, "role": who.role, "environment": visit.environment})
 
 
 async def show_link(visit: Visit) -> Response:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from starlette.responses import Response
@@ -100,7 +100,8 @@ async def messages(visit: Visit) -> Response:
     found = await inbox_thread.some(pool, thread.id, list(ids))
     meant = {one.quoted.id for one in found if one.message_type in SAID_ABOUT and one.quoted} - ids
     found += await inbox_thread.some(pool, thread.id, list(meant))
-    return visit.fragment("newest.html", head=await _head(visit, thread), leaf=Leaf(_bubbles(thread, found), None))
+    leaf = Leaf(_bubbles(thread, found), None, read_upto=_upto(found))
+    return visit.fragment("newest.html", head=await _head(visit, thread), leaf=leaf)
 
 
 async def number(visit: Visit) -> Response:
@@ -114,10 +115,11 @@ async def read(visit: Visit) -> Response:
     told = (await visit.form()).get("up_to")
     try:
         up_to = datetime.fromisoformat(told) if told else None
-    except ValueError:
+        if up_to is not None and up_to.tzinfo is None:
+            raise _NOT_READ
+        up_to = up_to.astimezone(UTC) if up_to else None
+    except (ValueError, OverflowError):
         raise _NOT_READ from None
-    if up_to is not None and up_to.tzinfo is None:
-        raise _NOT_READ
     where = visit.means.pool, visit.workspace, visit.environment, visit.path_id("id")
     if await attend.read(*where, up_to=up_to) is None:
         raise NOT_THERE
@@ -186,9 +188,13 @@ def _bubbles(thread: ConversationView, entries: Sequence[Entry]) -> list[Bubble]
 def _leaf(thread: ConversationView, entries: Sequence[Entry], *, is_newest: bool = False) -> Leaf:
     older = entries[0].id if len(entries) == PAGE else None
     first = _first_unread(entries, thread.unread_count) if is_newest else None
-    bubbles, upto = _bubbles(thread, entries), max((one.created_at for one in entries), default=None)
+    bubbles = _bubbles(thread, entries)
     unread = next((one.id for one in bubbles if first and one.id >= first), None)
-    return Leaf(bubbles, older, unread, thread.unread_count, upto)
+    return Leaf(bubbles, older, unread, thread.unread_count, _upto(entries))
+
+
+def _upto(entries: Sequence[Entry]) -> datetime | None:
+    return max((one.created_at for one in entries), default=None)
 
 
 def _first_unread(entries: Sequence[Entry], count: int) -> UUID | None:

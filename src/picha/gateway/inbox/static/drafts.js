@@ -34,6 +34,12 @@ function forget(isGone) {
   }
 }
 
+/** Forget what anybody here wrote in a thread, and keep nothing more of it from this page. */
+export function forgetThread(thread) {
+  leaving();
+  forget((name) => name.endsWith(`:${thread}`));
+}
+
 function leaving() {
   document.dispatchEvent(new CustomEvent("picha:leaving"));
 }
@@ -46,6 +52,10 @@ function isOld(name) {
   }
 }
 
+document.addEventListener("submit", (event) => {
+  const deleted = event.target.getAttribute("action")?.match(/^\/inbox\/conversations\/([^/]+)\/delete$/);
+  if (deleted) forgetThread(deleted[1]);
+});
 // The next who sits here is to find nothing of it, whichever page somebody signs out from.
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action") !== "/inbox/sign-out") return;

@@ -242,8 +242,25 @@ async function fetch_lines(ids) {
   }
 }
 
-/** Look at all anew: anything may have changed. */
-async function refresh() {
+let refreshing = null;
+let isStale = false;
+
+/** Look at all anew, as anything may have changed: once at a time, and once more after it if that is told meanwhile. */
+function refresh() {
+  isStale = true;
+  refreshing ??= refreshed().finally(() => {
+    refreshing = null;
+  });
+}
+
+async function refreshed() {
+  while (isStale) {
+    isStale = false;
+    await look_anew();
+  }
+}
+
+async function look_anew() {
   const mine = turn;
   try {
     const part = await ask();

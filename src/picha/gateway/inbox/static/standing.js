@@ -58,7 +58,10 @@ export function follow({ box, thread, on, fetched, closed }) {
   async function refresh() {
     const answer = await fetched(`/inbox/conversations/${thread}/composer`).catch(() => null);
     if (answer?.ok) show(await answer.json());
-    else if (answer?.status === 404) clearInterval(looking);
+    else if (answer?.status === 404) {
+      clearInterval(looking);
+      document.dispatchEvent(new CustomEvent("picha:gone"));
+    }
   }
 
   function soon() {

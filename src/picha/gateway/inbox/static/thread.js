@@ -1,5 +1,6 @@
 // A thread that is open: it stays as it is while messages come, change and are read.
 
+import { forgetThread } from "./drafts.js";
 import { fetched, on } from "./live.js";
 import { divide, localise } from "./moments.js";
 import { toast } from "./toast.js";
@@ -125,6 +126,8 @@ function merge(html, { toTheEnd = false } = {}) {
   const found = parsed(html);
   const above = found.find((one) => one.id === "talk-head");
   if (above) takeHead(above);
+  const mark = found.find((one) => one.id === "talk-upto")?.dataset.upto ?? "";
+  if (mark > upTo) [upTo, news] = [mark, news + 1];
   keeping(() => {
     for (const one of found) if (one.dataset.id && put(one)) fresh.push(one);
     if (fresh.length) divide(list);
@@ -162,18 +165,43 @@ async function answerAll() {
     const toTheEnd = isSent;
     isSent = false;
     const html = await asked(`${here}/messages?ids=${ids.join(",")}`);
-    if (html !== null) merge(html, { toTheEnd });
+    if (html === null) continue;
+    news += 1;
+    merge(html, { toTheEnd });
   }
   isAsking = false;
 }
 
+// A thread that is gone takes what was written in it along; one of the environment that another tab left does not.
+async function leave() {
+  const me = await fetched("/inbox/me").then((answer) => answer.json()).catch(() => ({}));
+  if (me.environment === document.getElementById("list").dataset.environment) forgetThread(talk.dataset.id);
+  location.assign("/inbox");
+}
+
 async function asked(path) {
   const answer = await fetched(path).catch(() => null);
-  if (answer?.status === 404) location.assign("/inbox");
+  if (answer?.status === 404) await leave();
   return answer?.ok ? answer.text() : null;
 }
 
-async function refresh() {
+let refreshing = null;
+let isStale = false;
+
+// Once at a time, and once more after it if that is told meanwhile.
+function refresh() {
+  isStale = true;
+  refreshing ??= refreshed().finally(() => (refreshing = null));
+}
+
+async function refreshed() {
+  while (isStale) {
+    isStale = false;
+    await lookAnew();
+  }
+}
+
+async function lookAnew() {
   if (!isNewest) return;
   const html = await asked(`${here}/newest`);
   if (html === null) return;
@@ -192,28 +220,34 @@ on("conversation", ({ id }) => {
   if (id === talk.dataset.id) headSoon();
 });
 on("refresh", refresh);
+document.addEventListener("picha:gone", leave);
 document.addEventListener("picha:sent", (event) => {
   isSent = true;
   ask(event.detail.message_id);
 });
 
-/* Read, here: whoever has the end before them has seen it all. */
+/* Read, here: whoever has the end before them has seen all that is drawn, and nothing that came since. */
 
-let hasRead = !Number(talk.dataset.unread);
+let upTo = talk.dataset.upto ?? "";
+// How often something was drawn that may be unread, and how much of that was read.
+let news = Number(talk.dataset.unread) ? 1 : 0;
+let newsRead = 0;
+let isReading = false;
 let readAt = -Infinity;
 
-async function markRead({ upTo = "" } = {}) {
-  if (document.hidden || !isNewest) return;
-  if (upTo === "" && (!isAtEnd() || hasRead)) return;
-  hasRead = true;
+async function markRead({ isOpening = false } = {}) {
+  if (document.hidden || !isNewest || isReading || newsRead === news) return;
+  if (!isOpening && !isAtEnd()) return;
+  const read = news;
+  isReading = true;
   readAt = performance.now();
   const form = new URLSearchParams(upTo ? { up_to: upTo } : {});
-  await fetched(`${here}/read`, { form }).catch(() => null);
+  const answer = await fetched(`${here}/read`, { form }).catch(() => null);
+  isReading = false;
+  if (!answer?.ok) return;
+  newsRead = read;
+  markRead();
 }
-
-on("message", ({ conversation }) => {
-  if (conversation === talk.dataset.id) hasRead = false;
-});
 
 /* Older messages */
 
@@ -435,4 +469,4 @@ setInterval(count, 15_000);
 showChip();
 const first = document.getElementById("older");
 if (first) top.observe(first);
-if (!hasRead && talk.dataset.upto) markRead({ upTo: talk.dataset.upto });
+if (upTo) markRead({ isOpening: true });
