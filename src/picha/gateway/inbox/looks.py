@@ -11,6 +11,9 @@ from markupsafe import Markup
 
 from picha.gateway.inbox.numerals import masked, spaced
 
+# What the page of conversations wears, in one request.
+_SHEETS = {"conversations.css": ("list.css", "thread.css", "composer.css")}
+
 Shape = Literal["thumb", "shown", "full"]
 
 _HERE = Path(__file__).parent
@@ -33,6 +36,8 @@ class Looks:
         folder = _HERE / "static"
         found = sorted(path for path in folder.rglob("*") if path.is_file())
         self._files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+        for sheet, parts in _SHEETS.items():
+            self._files[sheet] = b"".join(self._files[part] for part in parts)
         whole = hashlib.sha256()
         for name, content in self._files.items():
             whole.update(f"{name}\0{len(content)}\0".encode() + content)

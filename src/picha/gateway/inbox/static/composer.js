@@ -7,7 +7,6 @@ import { draft, keep } from "./drafts.js";
 import { fetched, on } from "./live.js";
 import { send } from "./sending.js";
 import { follow } from "./standing.js";
-import { choosing } from "./choosing.js";
 import { counted, fitted, Tray } from "./tray.js";
 import { freshKey } from "./upload.js";
 import { watchWriters } from "./writers.js";
@@ -257,9 +256,13 @@ addEventListener("pagehide", remember);
 addEventListener("online", () => complain(""));
 
 const writers = watchWriters({ thread, line: part("presence"), on, fetched });
-const chooser = choosing({ thread, dialog: part("choice"), limits });
+// Templates are seldom sent: what chooses them is fetched when somebody wants to.
+let chooser = null;
 const standing = follow({ box, thread, on, fetched, closed: () => { showDrop(false); remember(); } });
-part("choose").addEventListener("click", () => chooser.open());
+part("choose").addEventListener("click", async () => {
+  chooser ??= (await import("./choosing.js")).choosing({ thread, dialog: part("choice"), limits });
+  chooser.open();
+});
 
 const kept = draft(person, thread);
 if (kept) {
