@@ -19,7 +19,8 @@ from picha.kit.secrets import Secret
 PLAIN = {
     ("api_key", "digest"), ("audit", "hash"), ("audit_chain", "gone_hash"), ("audit_chain", "hash"),
     ("blob", "digest"), ("delivery", "answer_body"), ("file", "digest"), ("quarantine", "item"),
-    ("raw_webhook", "body"), ("raw_webhook", "digest"), ("replay", "fingerprint"), ("uploaded_media", "digest"),
+    ("raw_webhook", "body"), ("raw_webhook", "digest"), ("replay", "fingerprint"), ("session", "digest"),
+    ("sign_in_link", "digest"), ("sign_in_try", "subject"), ("uploaded_media", "digest"),
 }  # fmt: skip
 
 

@@ -39,6 +39,9 @@ _NOT_OURS = RefusedError(
 _SIGN_IN = RefusedError(401, "You are signed out", "Sign in again to go on.")
 _ADMINS = RefusedError(403, "This is for admins", "Ask an admin of your workspace to do it, or to make you one.")
 _BUSY = RefusedError(503, "One moment", "There is more to do than can be done right now. Try again in a moment.")
+_LATE = RefusedError(
+    503, "That took too long", "It was given up, and whether it took effect is not known: look before you try again."
+)
 _AWAY = RefusedError(503, "One moment", "The database cannot be reached right now. Try again in a moment.")
 
 
@@ -61,7 +64,7 @@ def entrance(page: Page, means: Means, places: Sequence[Place]) -> Callable[[Req
 async def _answer(page: Page, stranger: Visit) -> Response:
     visit = stranger
     try:
-        async with asyncio.timeout(page.patience_s):
+        async with asyncio.timeout(page.patience_s) as patience:
             visit = await _recognised(stranger)
             _demand(page, visit)
             response = await page.handler(visit)
@@ -69,6 +72,8 @@ async def _answer(page: Page, stranger: Visit) -> Response:
         return refused(page, visit, refusal)
     except (OverloadedError, CrowdedError, *UNREACHABLE) as error:
         logger("inbox").warning("a visit was turned away", path=page.path, error=type(error).__name__)
+        if patience.expired():
+            return refused(page, visit, _LATE)
         return refused(page, visit, _BUSY if isinstance(error, OverloadedError | CrowdedError) else _AWAY)
     except ClientDisconnect:
         return Response(status_code=499)
@@ -76,7 +81,9 @@ async def _answer(page: Page, stranger: Visit) -> Response:
         logger("inbox").exception("a visit failed", path=page.path, request_id=str(visit.id))
         message = "It is logged, and whether it took effect is not known. Try again, or tell whoever runs this."
         return refused(page, visit, RefusedError(500, "Something went wrong here", message))
-    if visit.request.query_params.get("environment") == visit.environment:
+    # A link on another site shows what it names, and changes nothing for the pages after it.
+    is_asked = visit.request.query_params.get("environment") == visit.environment
+    if is_asked and visit.request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
         cookies.put_environment(response, visit.means, visit.environment)
     return response
 

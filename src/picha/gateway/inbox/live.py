@@ -1,13 +1,15 @@
 """GET /inbox/live: what changes in the inbox, as it happens, for a page to fetch anew what it shows."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from picha.gateway.inbox import cookies
-from picha.gateway.inbox.means import Means
+from picha.gateway.inbox.means import STREAMS_MAX, Means
 from picha.gateway.inbox.visit import RefusedError, Visit
 from picha.gateway.lanes.doorbell import pause
 from picha.gateway.store.changes import Change, Presence
@@ -17,6 +19,9 @@ from picha.kit.logs import logger
 # A stream ends this long after its person signed out or was disabled, at the latest, with the second of the doorkeeper.
 LOOK_S = 2.0
 HEARTBEAT_S = 15.0
+GATHER_S = 0.1
+EACH_MAX = 16
+"""How many streams one person has at once."""
 _FULL = RefusedError(503, "Too many pages are open", "This page is not live for now; it tries again by itself.")
 
 
@@ -25,22 +30,32 @@ async def live(visit: Visit) -> Response:
 
     It begins with `refresh`, since things may have changed while nobody told.
     """
-    if visit.means.streams.locked():
+    means, person = visit.means, visit.who.id
+    if means.streams.total() >= STREAMS_MAX or means.streams[person] >= EACH_MAX:
         raise _FULL
-    await visit.means.changes.watch(visit.workspace)
-    return _Stream(visit.means, _frames(visit))
+    # Whoever asks for the head alone is told that it is there.
+    if visit.request.method == "HEAD":
+        return Response(media_type="text/event-stream")
+    await means.changes.watch(visit.workspace)
+    return _Stream(means, person, _frames(visit))
 
 
 class _Stream(StreamingResponse):
-    """A stream that has a seat from its first byte to its end, however it ends."""
+    """A stream that has a seat of its person's from its first byte to its end, however it ends."""
 
-    def __init__(self, means: Means, frames: AsyncIterator[bytes]) -> None:
+    def __init__(self, means: Means, person: UUID, frames: AsyncIterator[bytes]) -> None:
         super().__init__(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-        self._means = means
+        self._means, self._person = means, person
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._means.streams:
+        seats = self._means.streams
+        seats[self._person] += 1
+        try:
             await super().__call__(scope, receive, send)
+        finally:
+            seats[self._person] -= 1
+            if not seats[self._person]:
+                del seats[self._person]
 
 
 async def _frames(visit: Visit) -> AsyncIterator[bytes]:
@@ -50,6 +65,8 @@ async def _frames(visit: Visit) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n" + _frame("refresh", {})
         while not means.stopping.is_set():
             await pause(ear.ring, LOOK_S)
+            # What changes together is told together.
+            await asyncio.sleep(GATHER_S)
             try:
                 person = await means.door.who(token)
                 if person is None or person.id != visit.who.id:

@@ -1,6 +1,7 @@
 """What the inbox's pages work with."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -52,7 +53,8 @@ class Means:
     handset_url: str
     stopping: asyncio.Event
     looks: Looks = field(default_factory=Looks)
-    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STREAMS_MAX))
+    # How many live pages are served now, by person.
+    streams: Counter[UUID] = field(default_factory=Counter)
 
     @property
     def is_secure(self) -> bool:

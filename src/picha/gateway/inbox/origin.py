@@ -32,7 +32,8 @@ def address_of(request: Request) -> str:
     An IPv6 address stands for its network of 64 bits: whoever has one has them all.
     """
     peer = _parsed(request.client.host if request.client else "")
-    told = _parsed(request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip())
+    # The last one is what our own proxy saw; whatever stands before it, in this line or in others, anybody can write.
+    told = _parsed(",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip())
     address = told if told and peer and peer.is_private else peer
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
         return str(ipaddress.ip_network((address, 64), strict=False))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,8 @@ from picha.gateway.inbox.means import Means
 from picha.gateway.store.sessions import SignedIn
 
 FORM_MAX_BYTES = 64 * 1024
+# What stands in an address as it is.
+_KEPT = "/?&=#%:;,@+!$'()*~-._[]"
 
 
 class RefusedError(Exception):
@@ -29,6 +31,7 @@ NOT_THERE = RefusedError(
     404, "There is nothing here", "It may have been removed, or belong to another workspace or environment."
 )
 
+_NO_TEXT = RefusedError(400, "That cannot be read", "The form is not text; go back and try again.")
 _TOO_MUCH = RefusedError(413, "That is too much", "The form is larger than this page takes.")
 
 
@@ -118,7 +121,9 @@ class Visit:
         try:
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
         except (UnicodeDecodeError, ValueError):
-            raise RefusedError(400, "That cannot be read", "The form is not text; go back and try again.") from None
+            raise _NO_TEXT from None
+        if any("\0" in text for field in fields.items() for text in field):
+            raise _NO_TEXT
         self.demand_environment(fields.get("environment"))
         return fields
 
@@ -146,7 +151,7 @@ class Visit:
 
     def elsewhere(self, path: str) -> Response:
         """Send the browser to another page, after an action or instead of this page."""
-        return Response(status_code=303, headers={"Location": path})
+        return Response(status_code=303, headers={"Location": quote(path, safe=_KEPT)})
 
     @property
     def nav(self) -> list[NavItem]:

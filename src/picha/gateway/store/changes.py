@@ -17,7 +17,7 @@ from uuid import UUID
 
 import asyncpg
 
-from picha.gateway.store.pool import Pool, connect
+from picha.gateway.store.pool import UNREACHABLE, Pool, connect
 from picha.kit.clock import Clock
 from picha.kit.logs import logger
 
@@ -32,6 +32,7 @@ ON CONFLICT (workspace_id) DO UPDATE SET until = greatest(inbox_watch.until, exc
 """
 _TELL = "SELECT pg_notify($1, $2)"
 _WATCH_AGAIN_S = 60.0
+_PROBE_S = 15.0
 # How much a listener may be behind before it is told that anything may have changed.
 _WAITING_MAX = 200
 
@@ -157,7 +158,7 @@ async def _listen(dsn: str, changes: Changes) -> None:
     while True:
         try:
             await _listen_once(dsn, changes)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
             logger("store").warning("changes go unheard, trying again", error=type(error).__name__)
         await asyncio.sleep(1)
 
@@ -171,6 +172,12 @@ async def _listen_once(dsn: str, changes: Changes) -> None:
         for channel in (CHANGED, PRESENT):
             await connection.add_listener(channel, lambda _c, _p, name, payload: changes.heard(name, str(payload)))
         changes.lost()
-        await gone.wait()
+        while not gone.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PROBE_S):
+                    await gone.wait()
+                    return
+            # A server that went away without a word says nothing, and nor does one where nothing changes.
+            await connection.execute("SELECT 1", timeout=_PROBE_S)
     finally:
         connection.terminate()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
 from picha.gateway.domain.caps import Cap
 from picha.gateway.domain.staff import (
     LINK_LIVES,
@@ -58,7 +60,10 @@ WHERE digest = $1 AND disabled_at IS NULL AND session.expires_at > now() AND ses
 _SEE = "UPDATE session SET seen_at = now() WHERE digest = $1"
 _BEGIN = "INSERT INTO session (digest, person_id, expires_at) VALUES ($1, $2, now() + $3::interval)"
 _END = "DELETE FROM session WHERE digest = $1"
-_END_ALL = "DELETE FROM session WHERE person_id = $1 RETURNING digest"
+_END_ALL = """
+WITH links AS (DELETE FROM sign_in_link WHERE person_id = $1 AND used_at IS NULL)
+DELETE FROM session WHERE person_id = $1 RETURNING digest
+"""
 _WORKSPACE_OF = "SELECT workspace_id FROM person WHERE id = $1"
 
 _INVITE = "INSERT INTO sign_in_link (digest, person_id, expires_at) VALUES ($1, $2, now() + $3::interval)"
@@ -76,10 +81,11 @@ RETURNING person_id, workspace_id
 
 # Rows first, then their locks in one order: whoever tries the same waits, and is counted after.
 _SUBJECTS = "INSERT INTO sign_in_try (subject) SELECT unnest($1::bytea[]) ON CONFLICT (subject) DO NOTHING"
-_RECENT = """
+_LATELY = """
 SELECT subject, ARRAY(SELECT one FROM unnest(tried_at) AS one WHERE one > now() - $2::interval ORDER BY one) AS recent
-FROM sign_in_try WHERE subject = ANY($1::bytea[]) ORDER BY subject FOR UPDATE
+FROM sign_in_try WHERE subject = ANY($1::bytea[])
 """
+_RECENT = f"{_LATELY} ORDER BY subject FOR UPDATE"
 _TRY = """
 UPDATE sign_in_try SET last_at = now(), tried_at = now() ||
     ARRAY(SELECT one FROM unnest(tried_at) AS one WHERE one > now() - $2::interval ORDER BY one DESC)
@@ -129,7 +135,7 @@ async def end(pool: Pool, digest: bytes) -> None:
 
 
 async def end_all(pool: Pool, person: UUID) -> int:
-    """Sign somebody out everywhere; return of how many sessions."""
+    """Sign somebody out everywhere, with the links that they have not used; return of how many sessions."""
     return len(await pool.fetch(_END_ALL, person))
 
 
@@ -192,17 +198,25 @@ async def attempt(pool: Pool, subjects: Sequence[bytes]) -> datetime | None:
     The count is one for all processes.
     """
     asked = sorted(set(subjects))
+    # Who is shut out writes nothing more.
+    if until := _full_until(await pool.fetch(_LATELY, asked, TRIES_WITHIN)):
+        return until
 
     async def work(connection: Connection) -> datetime | None:
         await connection.execute(_SUBJECTS, asked)
         rows = await connection.fetch(_RECENT, asked, TRIES_WITHIN)
-        full: list[datetime] = [row["recent"][-TRIES] + TRIES_WITHIN for row in rows if len(row["recent"]) >= TRIES]
-        if full:
-            return max(full)
+        if until := _full_until(rows):
+            return until
         await connection.execute(_TRY, asked, TRIES_WITHIN)
         return None
 
     return await in_transaction(pool, work)
+
+
+def _full_until(rows: Sequence[asyncpg.Record]) -> datetime | None:
+    """Return when the next try may be, None for now."""
+    full: list[datetime] = [row["recent"][-TRIES] + TRIES_WITHIN for row in rows if len(row["recent"]) >= TRIES]
+    return max(full, default=None)
 
 
 async def forgive(pool: Pool, name: bytes, address: bytes) -> None:

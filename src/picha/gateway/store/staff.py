@@ -155,9 +155,13 @@ async def password_of(pool: Pool, name: str) -> tuple[UUID, str | None] | None:
 
 
 async def put_password(connection: Connection, person: UUID, password_hash: str) -> None:
-    """Give somebody a new password inside the caller's transaction; whoever came in with the former one is out."""
+    """Give somebody a new password inside the caller's transaction; whoever came in with the former one is out.
+
+    So is who has a link that was not used yet.
+    """
     workspace = await connection.fetchval(_SET_PASSWORD, person, password_hash)
     await connection.execute(_END_SESSIONS, person)
+    await connection.execute(_END_LINKS, person)
     await _note(connection, "person.password_set", person, workspace, person.hex)
 
 

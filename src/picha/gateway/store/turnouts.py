@@ -187,7 +187,9 @@ async def told(
     asked = (workspace, environment, since, every, sender)
     found = {row["at"]: Turnout(*row) for row in await pool.fetch(_TOLD, *asked)}
     for at, which, step, number in await pool.fetch(_STEPS_TOLD, *asked):
-        found[at].steps[which][step] = number
+        # A span may have been counted for the first time between the two questions.
+        if at in found:
+            found[at].steps[which][step] = number
     return list(found.values())
 
 

@@ -2,6 +2,8 @@
 
 const KINDS = ["conversation", "message", "presence", "refresh"];
 const AGAIN_MS = 3000;
+const REFRESH_MS = 2000;
+const me = crypto.getRandomValues(new Uint32Array(2)).join("-");
 const heard = new EventTarget();
 const shared = "BroadcastChannel" in window ? new BroadcastChannel("picha") : null;
 
@@ -23,7 +25,25 @@ function leave() {
 }
 
 function tell(kind, detail) {
-  heard.dispatchEvent(new CustomEvent(kind, { detail }));
+  if (kind === "refresh") refreshSoon();
+  else heard.dispatchEvent(new CustomEvent(kind, { detail }));
+}
+
+// Much may change at once: everything is looked at anew now and then, and not at all where nobody looks.
+let refreshing = null;
+let refreshedAt = -REFRESH_MS;
+function refreshSoon() {
+  if (refreshing !== null || document.hidden) return;
+  refreshing = setTimeout(() => {
+    [refreshing, refreshedAt] = [null, performance.now()];
+    heard.dispatchEvent(new CustomEvent("refresh", { detail: {} }));
+  }, Math.max(0, refreshedAt + REFRESH_MS - performance.now()));
+}
+
+/** Say whether the page hears of what changes, to itself and to the others that hear by it. */
+function standing(live) {
+  document.documentElement.dataset.live = live;
+  shared?.postMessage({ live });
 }
 
 function stream() {
@@ -36,11 +56,15 @@ function stream() {
     });
   }
   source.addEventListener("error", () => {
-    document.documentElement.dataset.live = "lost";
+    standing("lost");
     if (source.readyState === EventSource.CLOSED) again();
   });
   source.addEventListener("open", () => {
-    document.documentElement.dataset.live = "yes";
+    standing("yes");
+  });
+  // A page that opens says so, and looks at what changed while it was drawn, before it could hear of it.
+  shared?.addEventListener("message", ({ data }) => {
+    if (data.hello && source.readyState === EventSource.OPEN) shared.postMessage({ welcome: data.hello, live: "yes" });
   });
 }
 
@@ -51,7 +75,12 @@ async function again() {
 }
 
 function start() {
-  shared?.addEventListener("message", (event) => tell(event.data.kind, event.data.detail));
+  shared?.addEventListener("message", ({ data }) => {
+    if (data.kind) tell(data.kind, data.detail);
+    if (data.live && (data.welcome ?? me) === me) document.documentElement.dataset.live = data.live;
+    if (data.welcome === me) tell("refresh", {});
+  });
+  shared?.postMessage({ hello: me });
   // A browser has few connections to one place: of many pages, one at a time holds the stream, and tells the others.
   if (shared && navigator.locks) {
     navigator.locks.request("picha-live", () => {
@@ -66,4 +95,6 @@ function start() {
   });
 }
 
-start();
+// Once every script of the page is there to hear.
+if (document.readyState === "complete") start();
+else document.addEventListener("DOMContentLoaded", start, { once: true });
