@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import SHAPES, answered, users
@@ -81,6 +81,31 @@ def test_what_a_customer_sends_is_there_within_a_second_and_nothing_else_moves(
     api(house, "POST", "/v1/whatsapp/messages/text", {"to": customer, "body": "Thank you"})
     expect(line(page, "Just now").locator(".row-last")).to_contain_text("You: Thank you")
     expect(line(page, "Just now").locator(".row-became")).to_have_text("Read:")
+
+
+def test_a_second_page_hears_what_came_while_it_was_drawn_though_the_first_has_the_stream(
+    inside: Callable[..., Window], house: House
+) -> None:
+    window = inside()
+    opened(window, house)
+    second = window.page.context.new_page()
+    customer = stranger()
+    came: list[str] = []
+
+    def late(route: Route) -> None:
+        # Drawn already, and deaf until its scripts are there.
+        if not came:
+            came.append(customer)
+            writes(house, customer, name="Came meanwhile", type="text", text="Hello")
+            expect(line(window.page, "Came meanwhile")).to_be_visible()
+        route.continue_()
+
+    second.route("**/live.js", late)
+    second.goto(house.ready.inbox_url)
+
+    expect(line(second, "Came meanwhile")).to_be_visible()
+    expect(second.locator("html[data-live=yes]")).to_be_attached()
+    second.close()
 
 
 def test_numbers_are_shown_when_they_are_asked_for_and_hidden_again(
