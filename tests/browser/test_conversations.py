@@ -116,6 +116,31 @@ def test_the_list_is_looked_at_anew_once_at_a_time_however_often_that_is_told(
     until(lambda: page.evaluate("asked => asked", len(asked)) == 2 or None)
 
 
+def test_a_second_page_hears_what_came_while_it_was_drawn_though_the_first_has_the_stream(
+    inside: Callable[..., Window], house: House
+) -> None:
+    window = inside()
+    opened(window, house)
+    second = window.page.context.new_page()
+    customer = stranger()
+    came: list[str] = []
+
+    def late(route: Route) -> None:
+        # Drawn already, and deaf until its scripts are there.
+        if not came:
+            came.append(customer)
+            writes(house, customer, name="Came meanwhile", type="text", text="Hello")
+            expect(line(window.page, "Came meanwhile")).to_be_visible()
+        route.continue_()
+
+    second.route("**/live.js", late)
+    second.goto(house.ready.inbox_url)
+
+    expect(line(second, "Came meanwhile")).to_be_visible()
+    expect(second.locator("html[data-live=yes]")).to_be_attached()
+    second.close()
+
+
 def test_numbers_are_shown_when_they_are_asked_for_and_hidden_again(
     inside: Callable[..., Window], house: House
 ) -> None:

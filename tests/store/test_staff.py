@@ -7,11 +7,12 @@ from uuid import UUID
 
 import pytest
 from tests.store.ground import Ground
+from tests.store.test_growth import execute
 
 from picha.gateway.domain.staff import SESSION_IDLES, SESSION_LIVES, TRIES, TRIES_WITHIN, Role, digest_of
 from picha.gateway.inbox.doorkeeper import Doorkeeper, TriedTooOftenError, WrongError
 from picha.gateway.store import audit, sessions, staff, tenants
-from picha.gateway.store.changes import Change, Changes, Presence, listening
+from picha.gateway.store.changes import Change, Changes, Ear, Presence, listening
 from picha.gateway.store.staff import PersonRefusedError
 from picha.kit.clock import SystemClock
 
@@ -252,3 +253,51 @@ async def test_the_last_admin_of_a_workspace_stays_one_whoever_there_is_in_other
     # Who is disabled counts for nothing.
     with pytest.raises(PersonRefusedError, match="last admin"):
         await staff.disable(ground.pool, last, leaves_admin=True)
+
+
+async def test_a_new_password_and_a_sign_out_everywhere_end_the_links_that_nobody_used(ground: Ground) -> None:
+    door, person = await with_password(ground, "Asha", "a long enough password")
+    leaked = await sessions.invite(ground.pool, person)
+
+    await sessions.change_password(ground.pool, person, await door.passwords.hashed("another long password"))
+    other = await sessions.invite(ground.pool, person)
+    await sessions.end_all(ground.pool, person)
+
+    assert [await sessions.accept(ground.pool, one, None) for one in (leaked, other)] == [None, None]
+
+
+async def test_who_is_shut_out_writes_nothing_more_whatever_names_they_try(ground: Ground) -> None:
+    for n in range(TRIES):
+        assert await sessions.attempt(ground.pool, [f"name {n}".encode(), b"address"]) is None
+    before = await ground.pool.fetchval("SELECT count(*) FROM sign_in_try")
+
+    for n in range(20):
+        assert await sessions.attempt(ground.pool, [f"another {n}".encode(), b"address"]) is not None
+
+    assert await ground.pool.fetchval("SELECT count(*) FROM sign_in_try") == before
+
+
+async def test_a_listener_whose_connection_ends_is_told_that_anything_may_have_changed_and_hears_on(
+    ground: Ground, database: str
+) -> None:
+    async with listening(database, ground.pool, SystemClock()) as changes:
+        with changes.ear(ground.app.workspace_id) as ear:
+            await told(ear_rings=ear.ring)
+            ear.take()
+            await changes.watch(ground.app.workspace_id)
+            await heard_of(ground, ear, "16505550001")
+            await execute(
+                database,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND query LIKE 'LISTEN %'",
+            )
+            await told(ear_rings=ear.ring)
+            assert ear.take() == ([], True)
+            await heard_of(ground, ear, "16505550002")
+
+
+async def heard_of(ground: Ground, ear: Ear, phone: str) -> None:
+    """Let somebody write, and wait until that is heard of."""
+    await ground.customer_writes(phone, f"wamid.{phone}")
+    while not ear.take()[0]:
+        await told(ear_rings=ear.ring)
