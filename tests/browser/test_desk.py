@@ -368,7 +368,13 @@ def test_an_agent_sees_how_things_are_and_is_refused_what_is_for_admins(
     page.get_by_role("button", name="Open the inbox").click()
     page.wait_for_url(house.ready.inbox_url)
 
-    assert page.locator(".rail-items a").all_inner_texts() == ["Conversations", "Overview", "Numbers", "Media", "Handset"]
+    assert page.locator(".rail-items a").all_inner_texts() == [
+        "Conversations",
+        "Overview",
+        "Numbers",
+        "Media",
+        "Handset",
+    ]
     for path in ADMINS:
         page.goto(f"{house.ready.inbox_url}/{path}")
         assert page.locator("h1").inner_text() == "This is for admins"

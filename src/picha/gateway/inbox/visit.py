@@ -32,6 +32,9 @@ NOT_THERE = RefusedError(
 )
 
 _NO_TEXT = RefusedError(400, "That cannot be read", "The form is not text; go back and try again.")
+_NUL = RefusedError(
+    422, "That cannot be read", "There is a character in it (NUL) that no text here may have. Remove it."
+)
 _TOO_MUCH = RefusedError(413, "That is too much", "The form is larger than this page takes.")
 
 
@@ -123,7 +126,7 @@ class Visit:
         except (UnicodeDecodeError, ValueError):
             raise _NO_TEXT from None
         if any("\0" in text for field in fields.items() for text in field):
-            raise _NO_TEXT
+            raise _NUL
         self.demand_environment(fields.get("environment"))
         return fields
 
