@@ -273,7 +273,8 @@ def test_a_webhook_that_fails_says_what_was_answered_and_is_tried_again(
     page.get_by_text("It holds from the next delivery on").wait_for()
     page.get_by_role("link", name="webhook.test").click()
 
-    page.get_by_role("button", name="Deliver again").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Deliver again").click()
 
     until(lambda: page.reload() and page.locator("main .badge-good").count())
     page.goto(f"{house.ready.inbox_url}/webhooks/{webhook}?status=failed")
