@@ -258,3 +258,17 @@ async def test_a_number_too_far_behind_takes_no_more_and_says_when_to_come_back(
                 return (await picha.send(to=people[0], file_id=file_id)).status == 202
 
             await until(is_taken)
+
+
+async def test_numbers_are_listed_by_what_they_are_however_a_client_writes_yes_and_no(shop: Talk) -> None:
+    async def listed(**query: str) -> list[str]:
+        return [one["id"] for one in (await shop.api("GET", "/v1/whatsapp/senders", params=query)).document]
+
+    everything = await listed()
+
+    assert len(everything) == 1
+    for yes, no in (("true", "false"), ("True", "False"), ("1", "0")):
+        assert await listed(is_active=yes) == await listed(is_default=yes) == everything
+        assert await listed(is_active=no) == await listed(is_active=yes, is_default=no) == []
+    wrong = await shop.api("GET", "/v1/whatsapp/senders", params={"is_default": "maybe"})
+    assert (wrong.status, list(wrong.document)) == (422, ["detail"])

@@ -39,7 +39,12 @@ async def test_somebody_is_added_comes_in_by_the_link_and_is_listed(picha: Talk)
 
     assert (added["name"], added["role"], added["has_password"], added["disabled_at"]) == (name, "agent", False, None)
     cookie = await let_in(picha, added["sign_in_url"])
-    assert (await seen(picha, cookie)).document == {"id": added["id"], "name": name, "role": "agent"}
+    assert (await seen(picha, cookie)).document == {
+        "id": added["id"],
+        "name": name,
+        "role": "agent",
+        "environment": "test",
+    }
     listed = {one["name"]: one for one in await done(picha, "users", "list")}
     assert listed[name]["seen_at"]
     assert listed["admin"]["role"] == "admin"
