@@ -19,7 +19,7 @@ How to add a page:
 4. A module imports others by relative paths: `import { on, fetched } from "./live.js"`. `on("message", (told) => ...)`
    hears what changed (`conversation` with its id, `message` with its id and conversation, `presence` with person and
    conversation, `refresh` for anything at all); `fetched(path, {form})` asks the gateway, and sends somebody who is
-   signed out to sign in; `toast(text)` of toast.js says something in passing.
+   signed out to sign in; `toast(text)` says something in passing.
 5. Drawings of our own go to static/icons/name.svg (24 by 24, `stroke="currentColor"`), and into a template by
    `{{ icon("name") }}`.
 """

@@ -1,7 +1,6 @@
 // The pages that look after the gateway: moments in local time, parts that stay fresh, and no form that is sent twice.
 
-import { on, fetched } from "./live.js";
-import { toast } from "./toast.js";
+import { fetched, on, toast } from "./live.js";
 
 const SLOW_MS = 10000;
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

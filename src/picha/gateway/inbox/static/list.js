@@ -1,8 +1,7 @@
 // The list of conversations: kinds and search without leaving the page, lines that change as they do, more on scroll,
 // keys, and the place kept from one page to the next.
 
-import { fetched, on } from "./live.js";
-import { toast } from "./toast.js";
+import { fetched, on, toast } from "./live.js";
 
 const TYPING_MS = 180;
 const GATHER_MS = 60;

@@ -3,6 +3,7 @@
 const KINDS = ["conversation", "message", "presence", "refresh"];
 const AGAIN_MS = 3000;
 const REFRESH_MS = 2000;
+const TOAST_MS = 5000;
 const me = crypto.getRandomValues(new Uint32Array(2)).join("-");
 const heard = new EventTarget();
 const shared = "BroadcastChannel" in window ? new BroadcastChannel("picha") : null;
@@ -17,6 +18,15 @@ export async function fetched(path, { form = null, signal = undefined, method = 
   const answer = await fetch(path, { method, body: form, signal, credentials: "same-origin", redirect: "error" });
   if (answer.status === 401) leave();
   return answer;
+}
+
+/** Say `text` for some seconds, at the edge of the page; `kind` is "bad" for what went wrong. */
+export function toast(text, kind = "") {
+  const one = document.createElement("p");
+  one.className = kind ? `toast toast-${kind}` : "toast";
+  one.textContent = text;
+  document.getElementById("toasts").append(one);
+  setTimeout(() => one.remove(), TOAST_MS);
 }
 
 function leave() {

@@ -1,8 +1,7 @@
 // A message's story: shown above its thread or as a page of its own, told anew as it goes on.
 
-import { fetched, on } from "./live.js";
+import { fetched, on, toast } from "./live.js";
 import { localise } from "./moments.js";
-import { toast } from "./toast.js";
 
 const body = document.getElementById("story-body");
 const dialog = document.getElementById("story");

@@ -1,9 +1,8 @@
 // A thread that is open: it stays as it is while messages come, change and are read.
 
 import { forgetThread } from "./drafts.js";
-import { fetched, on } from "./live.js";
+import { fetched, on, toast } from "./live.js";
 import { divide, localise } from "./moments.js";
-import { toast } from "./toast.js";
 
 const talk = document.getElementById("talk");
 const scroll = document.getElementById("talk-scroll");
