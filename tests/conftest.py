@@ -1,9 +1,12 @@
 """Fixtures that every room's tests share: one real PostgreSQL for the run, and a fresh database for each test."""
 
+import gc
 import itertools
+import os
 import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -23,6 +26,39 @@ settings.load_profile("picha")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to Ctrl-C, and the programs that tests start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Where all that the tests write fits into it, memory keeps it: a database has hundreds of files, and to make them on
+# a disk takes four times the computing. `--basetemp` says otherwise.
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 6 << 30
+_FOLDER = f"picha-tests-{os.getuid()}-"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the folder of a run, and take away what runs left there that were killed."""
+    if config.option.basetemp or hasattr(config, "workerinput") or not _MEMORY.is_dir():
+        return
+    for left in _MEMORY.glob(f"{_FOLDER}*"):
+        if not Path(f"/proc/{left.name.rpartition('-')[2]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    if min(shutil.disk_usage(_MEMORY).free, _available_bytes()) >= _ROOM_BYTES:
+        folder = _MEMORY / f"{_FOLDER}{os.getpid()}"
+        folder.mkdir(mode=0o700)
+        config.option.basetemp = str(folder / "run")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def _available_bytes() -> int:
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
+    return 0
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what is there to stay: thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +91,11 @@ def _execute(server: EmbeddedPostgres, *statements: str) -> None:
 
 def _fresh(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{next(_NUMBERS)}"
+    if server.place.data.is_relative_to(_MEMORY):
+        _execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield server.dsn_of(name)
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+        return
     _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield server.dsn_of(name)
     # It is not dropped: ext4 looks at every file that was deleted in the last minutes before it makes another, and a

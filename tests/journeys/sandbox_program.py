@@ -10,7 +10,6 @@ import contextlib
 import io
 import json
 import signal
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 from aiohttp import web
+from tests.nursery import PLAIN, Program, heard
 
 from picha.sandbox.ready import Ready
 
@@ -30,7 +30,7 @@ PERSON = "16505551234"
 class SandboxProgram:
     """A running sandbox, and a session that brings its token."""
 
-    def __init__(self, process: asyncio.subprocess.Process, ready: Ready, session: aiohttp.ClientSession) -> None:
+    def __init__(self, process: Program, ready: Ready, session: aiohttp.ClientSession) -> None:
         self.process = process
         self.ready = ready
         self.session = session
@@ -119,22 +119,12 @@ class SandboxProgram:
 @contextlib.asynccontextmanager
 async def running(*arguments: str, environment: Mapping[str, str] | None = None) -> AsyncIterator[SandboxProgram]:
     """Start a sandbox on a free port and stop it at the end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "picha.cli", "sandbox", "--json", *arguments,
-        stdout=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"} | dict(environment or {}),
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+    words, settings = ["sandbox", "--json", *arguments], PLAIN | dict(environment or {})
+    async with heard(words, environment=settings) as (process, lines):
+        line = await asyncio.wait_for(lines.readline(), PATIENCE_S)
         ready = msgspec.json.decode(line, type=Ready)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
             yield SandboxProgram(process, ready, session)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), PATIENCE_S)
-        # Reading to the end closes the pipe's transport.
-        await process.communicate()
 
 
 def form_of(data: bytes, mime_type: str = "image/jpeg") -> aiohttp.FormData:

@@ -1,5 +1,6 @@
 """`picha check` and `picha fix` as a person or a script runs them."""
 
+import asyncio
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.nursery import Done, ran
 from tests.pictures.jpegs import EXIF, scans
 from tests.pictures.making import GPS, LIMIT, drawn, lying
 from tests.pictures.others import HEIC
@@ -42,8 +44,8 @@ def album(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([*PROGRAM, *words], cwd=folder, input=given, capture_output=True, timeout=100, check=False)
+def run(folder: Path, *words: str, given: bytes = b"") -> Done:
+    return asyncio.run(ran(*words, given=given, folder=folder))
 
 
 @pytest.mark.parametrize(
@@ -67,14 +69,14 @@ def run(folder: Path, *words: str, given: bytes = b"") -> "subprocess.CompletedP
 def test_check_ends_with_what_the_worst_file_deserves(album: Path, names: list[str], code: int) -> None:
     done = run(album, "check", *names)
 
-    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+    assert (done.code, b"Traceback" in done.err) == (code, False)
 
 
 def test_check_tells_a_program_everything_as_one_object_a_line(album: Path) -> None:
     done = run(album, "check", "--json", "sideways.jpg", "phone.heic", "note.jpg", "really-a-png.jpg")
 
-    sideways, phone, note, png = (json.loads(line) for line in done.stdout.splitlines())
-    assert done.returncode == 2
+    sideways, phone, note, png = (json.loads(line) for line in done.out.splitlines())
+    assert done.code == 2
     assert all(list(each) == FIELDS for each in (sideways, phone, note, png))
     assert (sideways["verdict"], sideways["orientation"], sideways["flaws"]) == ("ok", 6, [])
     assert sideways["would_change"] == ["rotated 90°", "metadata removed"]
@@ -86,7 +88,7 @@ def test_check_tells_a_program_everything_as_one_object_a_line(album: Path) -> N
 
 
 def test_check_tells_a_person_what_is_wrong_and_what_to_do(album: Path) -> None:
-    text = run(album, "check", "plain.jpg", "place.jpg", "phone.heic", "bomb.png").stdout.decode()
+    text = run(album, "check", "plain.jpg", "place.jpg", "phone.heic", "bomb.png").out.decode()
 
     assert "ok  plain.jpg: jpeg, 40 x 30 pixels\n" in text
     assert "Note: The picture carries the place where it was taken (GPS)." in text
@@ -99,7 +101,7 @@ def test_check_tells_a_person_what_is_wrong_and_what_to_do(album: Path) -> None:
 def test_check_reads_standard_input(album: Path) -> None:
     done = run(album, "check", "--json", "-", given=drawn())
 
-    assert (done.returncode, json.loads(done.stdout)["file"]) == (0, "-")
+    assert (done.code, json.loads(done.out)["file"]) == (0, "-")
 
 
 def test_a_bar_shows_on_a_terminal_and_the_lines_still_go_where_they_are_sent(album: Path) -> None:
@@ -136,16 +138,16 @@ def test_a_file_name_that_is_no_text_is_printed_all_the_same(album: Path) -> Non
 
     for words in (["check"], ["check", "--json"]):
         done = run(album, *words, name)
-        assert (done.returncode, b"\x1b" in done.stdout) == (0, False)
+        assert (done.code, b"\x1b" in done.out) == (0, False)
 
 
 @pytest.mark.parametrize("name", ["plain.jpg", "sideways.jpg", "place.jpg", "phone.heic", "print.jpg"])
 def test_what_fix_writes_check_lets_go_and_would_not_change_again(album: Path, name: str) -> None:
     done = run(album, "fix", name, "-o", "out.jpg")
 
-    assert done.returncode == 0
+    assert done.code == 0
     again = run(album, "check", "--json", "out.jpg")
-    assert (again.returncode, json.loads(again.stdout)["would_change"]) == (0, [])
+    assert (again.code, json.loads(again.out)["would_change"]) == (0, [])
 
 
 def test_fix_says_what_it_changed_and_leaves_nothing_else_behind(album: Path) -> None:
@@ -153,7 +155,7 @@ def test_fix_says_what_it_changed_and_leaves_nothing_else_behind(album: Path) ->
 
     done = run(album, "fix", "phone.heic", "-o", "out.jpg")
 
-    assert "phone.heic → out.jpg (image/jpeg): heic→jpeg" in done.stderr.decode()
+    assert "phone.heic → out.jpg (image/jpeg): heic→jpeg" in done.err.decode()
     assert set(album.iterdir()) - before == {album / "out.jpg"}
     with Image.open(album / "out.jpg") as image:
         assert image.size == (40, 30)
@@ -165,9 +167,7 @@ def test_fix_says_when_the_copy_s_name_claims_another_kind_than_it_is(album: Pat
     veiled.putalpha(100)
     veiled.save(album / "logo.webp", lossless=True)
 
-    told = {
-        name: run(album, "fix", "logo.webp", "-o", name).stderr.decode() for name in ("logo.jpg", "logo.png", "logo")
-    }
+    told = {name: run(album, "fix", "logo.webp", "-o", name).err.decode() for name in ("logo.jpg", "logo.png", "logo")}
 
     assert "Note: The name says jpeg, the bytes are png; the bytes count." in told["logo.jpg"]
     assert "Note:" not in told["logo.png"] + told["logo"]
@@ -176,7 +176,7 @@ def test_fix_says_when_the_copy_s_name_claims_another_kind_than_it_is(album: Pat
 def test_fix_works_in_a_pipe(album: Path) -> None:
     done = run(album, "fix", "-", "-o", "-", given=HEIC)
 
-    assert (done.returncode, Image.open(io.BytesIO(done.stdout)).format) == (0, "JPEG")
+    assert (done.code, Image.open(io.BytesIO(done.out)).format) == (0, "JPEG")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_fix_works_in_a_pipe(album: Path) -> None:
 def test_fix_ends_with_what_became_of_the_picture(album: Path, words: list[str], code: int) -> None:
     done = run(album, "fix", *words)
 
-    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+    assert (done.code, b"Traceback" in done.err) == (code, False)
     assert (album / "out").exists() == (code == 0)
 
 
@@ -207,7 +207,7 @@ def test_a_tail_past_whatsapp_s_limit_is_what_only_auto_cuts(album: Path, tail: 
 
     ways = (["check", "long.jpg"], ["fix", "long.jpg", "--strict", "-o", "a"], ["fix", "long.jpg", "-o", "b"])
 
-    assert tuple(run(album, *words).returncode for words in ways) == codes
+    assert tuple(run(album, *words).code for words in ways) == codes
 
 
 def test_fix_under_strict_cuts_the_tail_and_keeps_the_rest(album: Path) -> None:
@@ -222,7 +222,7 @@ def test_fix_writes_behind_a_link_and_leaves_the_file_s_rights_as_they_were(albu
     target.chmod(0o640)
     link.symlink_to(target)
 
-    assert run(album, "fix", "print.jpg", "-o", "link.jpg").returncode == 0
+    assert run(album, "fix", "print.jpg", "-o", "link.jpg").code == 0
 
     assert link.is_symlink()
     assert target.read_bytes().startswith(b"\xff\xd8\xff")
@@ -232,5 +232,5 @@ def test_fix_writes_behind_a_link_and_leaves_the_file_s_rights_as_they_were(albu
 def test_fix_never_puts_a_file_in_a_device_s_place_and_says_when_it_takes_nothing(album: Path) -> None:
     done = run(album, "fix", "print.jpg", "-o", "/dev/full")
 
-    assert (done.returncode, b"No space left" in done.stderr) == (64, True)
+    assert (done.code, b"No space left" in done.err) == (64, True)
     assert Path("/dev/full").is_char_device()

@@ -1,15 +1,13 @@
 """`picha doctor` against a running product: all is well as it comes, and each thing that is broken is found."""
 
-import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.journeys.running import House, Talk, talking
+from tests.nursery import PLAIN, ran
 
 from picha.gateway.store import tenants
 from picha.gateway.store.pool import Pool, open_pool
@@ -22,15 +20,8 @@ Findings = dict[str, list[dict[str, str]]]
 
 async def picha_command(*words: str, settings: Mapping[str, str] | None = None) -> tuple[int, str, str]:
     """Run a command of picha's and return its exit code and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "picha.cli", *words),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", **(settings or {})},
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    code, out, err = await ran(*words, environment=PLAIN | dict(settings or {}))
+    return code, out.decode(), err.decode()
 
 
 async def examined(home: Path, **settings: str) -> tuple[int, Findings]:

@@ -4,8 +4,6 @@ import asyncio
 import io
 import json
 import secrets
-import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import aiohttp
 import pytest
 from tests.hooks import Hook
 from tests.journeys.running import House, Talk, Told, picture, raised, talking, until
+from tests.nursery import ran
 
 from picha.gateway.inbox.pages import PAGES
 from picha.gateway.inbox.route import Page
@@ -38,8 +37,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def run(house: House, *words: str) -> str:
     """Run a command of picha's about the house, and return what it prints."""
-    command = [sys.executable, "-m", "picha.cli", *words, "--home", str(house.home)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    done = asyncio.run(ran(*words, "--home", str(house.home)))
+    assert done.code == 0, done
+    return done.out.decode().strip()
 
 
 @dataclass

@@ -1,13 +1,12 @@
 """`picha quarantine`: what nobody understood is listed, shown and tried again, with nothing but the command line."""
 
-import asyncio
 import json
 import secrets
-import sys
 from pathlib import Path
 
 import psycopg
 from tests.journeys.running import Talk, until
+from tests.journeys.test_doctor_command import picha_command
 from tests.journeys.test_webhook_intake import change, deliver, envelope, said, texts
 
 from picha.gateway.store.embedded import EmbeddedPostgres
@@ -17,14 +16,7 @@ FOREIGN = "999999999991"
 
 async def run(*words: str, **settings: str) -> tuple[int, str, str]:
     """Run `picha quarantine` and return its exit code and what it said on both channels."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "picha.cli", "quarantine", *words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **settings},
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    return await picha_command("quarantine", *words, settings={"COLUMNS": "200", **settings})
 
 
 async def listed(talk: Talk) -> list[dict[str, object]]:

@@ -1,14 +1,13 @@
 """The TOML file of `picha sandbox --config`, and which of flag, environment, file and default wins."""
 
-import asyncio
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from tests.journeys.sandbox_program import PATIENCE_S, running
+from tests.journeys.sandbox_program import running
+from tests.nursery import PLAIN, ran
 
 from picha.cli.program import program as picha
 from picha.cli.sandbox_file import ConfigError, load
@@ -18,15 +17,11 @@ PAGE = EXAMPLE.with_name("sandbox.md")
 TOKEN = "EAATestPichaSandboxOne"
 
 
-async def refused(*arguments: str, **environment: str) -> tuple[int | None, str]:
+async def refused(*arguments: str, **environment: str) -> tuple[int, str]:
     """Return the exit code and what was said by a sandbox that does not start."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "picha.cli", "sandbox", "--json", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"} | environment,
-    )  # fmt: skip
-    out, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    code, out, said = await ran("sandbox", "--json", *arguments, environment=PLAIN | environment)
     assert out == b""
-    return process.returncode, said.decode()
+    return code, said.decode()
 
 
 def written(folder: Path, text: str) -> str:

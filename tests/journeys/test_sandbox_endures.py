@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.journeys.sandbox_program import DOCUMENTED_MEDIA, PATIENCE_S, Receiver, SandboxProgram, running
+from tests.nursery import ran
 
 from picha.sandbox.chronicle import HAPPENINGS_MAX
 
@@ -259,11 +260,7 @@ async def shell(command: str) -> bytes:
     return out
 
 
-async def failing(*arguments: str) -> tuple[int | None, str]:
+async def failing(*arguments: str) -> tuple[int, str]:
     """Start a sandbox that cannot run, and return its exit code and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "picha.cli", "sandbox", *arguments,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    _, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    return process.returncode, said.decode()
+    code, _, said = await ran("sandbox", *arguments)
+    return code, said.decode()

@@ -3,7 +3,6 @@
 import asyncio
 import html
 import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from tests.journeys.sandbox_program import PERSON, SandboxProgram, running
+from tests.nursery import ran
 
 from picha.sandbox.control_live import STREAMS_MAX
 
@@ -193,14 +193,9 @@ async def test_a_sandbox_with_open_streams_stops_at_once() -> None:
 
 @pytest.mark.parametrize("wrong", ["javascript:alert(1)", "inbox", "file:///etc/passwd", "http://"])
 async def test_the_handset_leads_to_no_inbox_that_is_no_web_address(wrong: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "picha.cli", "sandbox", "--inbox-url", wrong,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    async with asyncio.timeout(20):
-        _, said = await process.communicate()
+    code, _, said = await ran("sandbox", "--inbox-url", wrong)
 
-    assert process.returncode == 2
+    assert code == 2
     assert b"--inbox-url" in said
 
 

@@ -1,6 +1,4 @@
-import asyncio
 import io
-import sys
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from tests.journeys.sandbox_program import PATIENCE_S, Receiver, SandboxProgram, running
+from tests.journeys.sandbox_program import Receiver, SandboxProgram, running
+from tests.nursery import PLAIN, ran
 
 from picha.sandbox.switches import described
 
@@ -333,13 +332,9 @@ async def test_switches_are_set_at_the_start_by_flag_and_by_environment() -> Non
 
 @pytest.mark.parametrize("switch", ["made_up=on", "window_failure=maybe", "window_failure"])
 async def test_a_sandbox_with_a_switch_that_is_none_does_not_start(switch: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "picha.cli", "sandbox", "--switch", switch,
-        stderr=asyncio.subprocess.PIPE, env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"},
-    )  # fmt: skip
-    _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    code, _, told = await ran("sandbox", "--switch", switch, environment=PLAIN | {"COLUMNS": "200"})
 
-    assert process.returncode == 2
+    assert code == 2
     assert switch.partition("=")[0] in told.decode()
 
 

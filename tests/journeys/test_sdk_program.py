@@ -14,6 +14,7 @@ from tests.journeys.hosting import PictureHost
 from tests.journeys.running import Talk, picture
 from tests.journeys.terminal import typed
 from tests.journeys.test_doctor_command import picha_command
+from tests.nursery import ran
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -130,14 +131,8 @@ async def test_a_picture_goes_through_pipes_as_it_is(picha: Talk) -> None:
     data, home = picture(shade=215), str(picha.house.home)
 
     async def piped(*words: str, given: bytes = b"") -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "picha.cli", *words, "--home", home),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={"PATH": "/usr/bin:/bin"},
-        )
-        out, _ = await process.communicate(given)
-        assert process.returncode == 0
+        code, out, _ = await ran(*words, "--home", home, given=given)
+        assert code == 0
         return out
 
     taken = json.loads(await piped("media", "upload", "-", "--strict", "--json", given=data))

@@ -10,6 +10,8 @@ from tests.journeys.test_doctor_command import picha_command
 from tests.journeys.test_keys_program import done, refused
 
 FROM_OURS = {"Sec-Fetch-Site": "same-origin"}
+# Other tests of the same house make workspaces of their own.
+HERE = ("--workspace", "Default")
 
 
 def somebody() -> str:
@@ -35,7 +37,7 @@ async def is_out(picha: Talk, cookie: str) -> bool:
 async def test_somebody_is_added_comes_in_by_the_link_and_is_listed(picha: Talk) -> None:
     name = somebody()
 
-    [added] = await done(picha, "users", "add", name)
+    [added] = await done(picha, "users", "add", name, *HERE)
 
     assert (added["name"], added["role"], added["has_password"], added["disabled_at"]) == (name, "agent", False, None)
     cookie = await let_in(picha, added["sign_in_url"])
@@ -48,13 +50,13 @@ async def test_somebody_is_added_comes_in_by_the_link_and_is_listed(picha: Talk)
     listed = {one["name"]: one for one in await done(picha, "users", "list")}
     assert listed[name]["seen_at"]
     assert listed["admin"]["role"] == "admin"
-    assert "already" in await refused(picha, "users", "add", name.upper())
+    assert "already" in await refused(picha, "users", "add", name.upper(), *HERE)
 
 
 async def test_a_link_alone_is_printed_so_that_it_can_be_handed_on(picha: Talk) -> None:
     name = somebody()
     home = ("--home", str(picha.house.home))
-    await done(picha, "users", "add", name)
+    await done(picha, "users", "add", name, *HERE)
 
     code, out, err = await picha_command("users", "link", name.lower(), *home)
 
@@ -69,7 +71,7 @@ async def test_a_link_alone_is_printed_so_that_it_can_be_handed_on(picha: Talk) 
 
 async def test_another_role_holds_at_once_for_who_is_in(picha: Talk) -> None:
     name = somebody()
-    [added] = await done(picha, "users", "add", name)
+    [added] = await done(picha, "users", "add", name, *HERE)
     cookie = await let_in(picha, added["sign_in_url"])
 
     [changed] = await done(picha, "users", "role", name, "admin")
@@ -87,7 +89,7 @@ async def test_another_role_holds_at_once_for_who_is_in(picha: Talk) -> None:
 
 async def test_who_is_disabled_is_out_with_their_open_page_and_comes_in_again_when_enabled(picha: Talk) -> None:
     name = somebody()
-    [added] = await done(picha, "users", "add", name)
+    [added] = await done(picha, "users", "add", name, *HERE)
     cookie = await let_in(picha, added["sign_in_url"])
     [other] = await done(picha, "users", "link", name)
     url = f"{picha.ready.inbox_url}/live"
@@ -113,7 +115,7 @@ async def test_who_is_disabled_is_out_with_their_open_page_and_comes_in_again_wh
 
 async def test_disabling_asks_first_at_a_terminal(picha: Talk) -> None:
     name = somebody()
-    [added] = await done(picha, "users", "add", name)
+    [added] = await done(picha, "users", "add", name, *HERE)
     cookie = await let_in(picha, added["sign_in_url"])
     words = ("users", "disable", name, "--home", str(picha.house.home))
 
@@ -132,7 +134,7 @@ async def test_who_is_nobody_is_told_so_and_how_to_look(picha: Talk) -> None:
 
 
 async def test_no_password_and_no_link_reaches_a_log(picha: Talk) -> None:
-    [added] = await done(picha, "users", "add", somebody())
+    [added] = await done(picha, "users", "add", somebody(), *HERE)
     secret = added["sign_in_url"].rpartition("/")[2]
     password: Any = secrets.token_hex(12)
     form = {"how": "password", "password": password}

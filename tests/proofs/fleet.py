@@ -18,8 +18,10 @@ from typing import Any, Literal
 
 import aiohttp
 import asyncpg
+from tests import nursery
 from tests.journeys.running import PATIENCE_S, until
 from tests.journeys.sandbox_program import SandboxProgram, running
+from tests.nursery import PLAIN
 
 from picha.cli.household import LOOPBACK, usable_port
 from picha.cli.welcome import Pids, Ready
@@ -53,7 +55,7 @@ class Tenant:
 class Program:
     """One process of the fleet, and the log it writes."""
 
-    def __init__(self, role: Role, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, role: Role, process: asyncio.subprocess.Process | nursery.Program, log: Path) -> None:
         self.role, self.process, self.log = role, process, log
 
     @property
@@ -138,10 +140,9 @@ class Fleet:
 
         With `mistakes` it runs as `tests.proofs.seeded` has it.
         """
-        launcher = ["-m", "tests.proofs.seeded", mistakes] if mistakes else ["-m"]
         port = port or self.port
         environment = {
-            "PATH": "/usr/bin:/bin",
+            **PLAIN,
             "PYTHONPATH": str(ROOT),
             "PICHA_DATABASE_URL": dsn or self.dsn,
             "PICHA_HOME": str(self.home),
@@ -152,17 +153,20 @@ class Fleet:
         }
         if crashpoint:
             environment["PICHA_CRASHPOINT"] = crashpoint
-        program = await self._launched(role, [sys.executable, *launcher, "picha.cli", role], environment)
+        program = await self._started(role, environment, mistakes)
         self.programs.append(program)
         if role == "api":
             await self._answers(program, port)
         return program
 
-    async def _launched(self, role: Role, argv: list[str], environment: Mapping[str, str]) -> Program:
+    async def _started(self, role: Role, environment: Mapping[str, str], mistakes: str) -> Program:
         log = self.home / f"{role}-{len(self.programs)}.log"
         with log.open("wb") as said:
+            if not mistakes:
+                return Program(role, nursery.started([role], out=said, err=said, environment=environment), log)
+            argv = tied([sys.executable, "-m", "tests.proofs.seeded", mistakes, "picha.cli", role])
             process = await asyncio.create_subprocess_exec(
-                *tied(argv), stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said, env=environment
+                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said, env=environment
             )
         return Program(role, process, log)
 

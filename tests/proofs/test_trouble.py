@@ -63,7 +63,7 @@ async def test_the_trouble_of_one_number_is_no_other_number_s_and_passes_without
         troubles = {
             slow: await spoil(slow, {"delay_ms": 1500}),
             hung: await spoil(hung, {"hang": True}, mode="next", n=2),
-            storm: await spoil(storm, {"error": 130429}, mode="probability", p=0.5),
+            storm: await spoil(storm, {"error": 130429}, mode="every", n=2),
             barred: await spoil(barred, {"error": 190}),
         }
         await asyncio.gather(*(sells(shop, "troubled") for shop in troubles))

@@ -151,10 +151,19 @@ async def test_what_was_counted_stays_when_messages_are_let_go_of_and_goes_in_it
     assert len(kept) > 95
     assert gone > 40
     assert len(await hourly(ground)) == len(kept) - gone
-    assert await ground.pool.fetchval("SELECT count(*) FROM turnout_hour") == 5 * 24 + 1
+    assert await ground.pool.fetchval("SELECT count(*) FROM turnout_hour") == 100 + 1
 
 
-async def test_two_that_count_at_once_take_different_hours(ground: Ground) -> None:
+async def test_no_hour_is_counted_before_there_was_a_message(ground: Ground, database: str) -> None:
+    assert await count_all(ground.pool) == 1
+    await ground.pool.execute("DELETE FROM turnout_hour")
+    await fill(database, many=8, every="15 minutes")
+
+    assert await count_all(ground.pool) == 2 + 1
+
+
+async def test_two_that_count_at_once_take_different_hours(ground: Ground, database: str) -> None:
+    await fill(database)
     await turnouts.count_next(ground.pool, back=DAY)
 
     async with ground.pool.acquire() as connection, connection.transaction():

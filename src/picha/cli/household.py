@@ -93,13 +93,13 @@ class Plan:
 
 
 def usable_port(host: str, port: int, flag: str) -> int:
-    """Return `port` if a program may listen on it now, or a free one for 0.
+    """Return `port` if a program may listen on it now, or a free one for 0; it is kept while this process lives.
 
     Raises `PortBusyError`, whose text names `flag`, the option that chooses another.
     """
     if port == 0:
         return _free_port(host)
-    if not _is_free(host, port):
+    if not _keep(host, port, alone=False):
         raise PortBusyError(port, flag)
     return port
 
@@ -109,19 +109,29 @@ def _free_port(host: str) -> int:
     start = secrets.randbelow(len(_PORTS))
     for step in range(len(_PORTS)):
         port = _PORTS[(start + step) % len(_PORTS)]
-        if _is_free(host, port):
+        if _keep(host, port, alone=True):
             return port
     raise PortBusyError(0, "--port")
 
 
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+def _keep(host: str, port: int, *, alone: bool) -> bool:
+    """Bind a port for a program that will listen on it, and tell whether that may be.
+
+    While this process lives, nobody else who looks for a free one finds it so; it itself is found so only by those who
+    bind, as servers do, with SO_REUSEADDR. With `alone` nobody else may have bound it.
+    """
+    kept = socket.socket()
+    try:
+        if not alone:
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind((host, port))
+    except OSError:
+        kept.close()
+        return False
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # It stays open until this process ends.
+    kept.detach()
+    return True
 
 
 def postgres(server: EmbeddedPostgres) -> Child:

@@ -36,10 +36,18 @@ CASE WHEN now() < at + interval '2 hours' THEN now() + interval '15 seconds'
     WHEN now() < at + interval '1 hour' + $2::interval THEN now() + interval '3 hours' END
 """
 _THIS_HOUR = "date_bin('1 hour', now(), 'epoch')"
+# The first 48 bits of a UUIDv7 are its moment in milliseconds.
+_FIRST_HOUR = """
+SELECT date_bin('1 hour', to_timestamp(('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1e3), 'epoch')
+FROM (
+    SELECT (SELECT id FROM message WHERE workspace_id = workspace.id ORDER BY id LIMIT 1) AS id FROM workspace
+) AS oldest ORDER BY id LIMIT 1
+"""
 _OPEN = f"""
 INSERT INTO turnout_hour (at, due_at)
 SELECT hour, now() FROM generate_series(
-    greatest({_THIS_HOUR} - $1::interval, (SELECT max(at) + interval '1 hour' FROM turnout_hour)),
+    greatest({_THIS_HOUR} - $1::interval,
+        coalesce((SELECT max(at) + interval '1 hour' FROM turnout_hour), ({_FIRST_HOUR}), {_THIS_HOUR})),
     {_THIS_HOUR}, interval '1 hour') AS hour
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants of this module only
@@ -163,7 +171,7 @@ class Queues:
 async def count_next(pool: Pool, *, back: timedelta = KEPT) -> datetime | None:
     """Count one hour that is due, the newest first, and return which; None where none is. Several workers may do so.
 
-    Hours that nobody counted before are due as far `back`.
+    Hours that nobody counted before are due as far `back`, and none before there was a message.
     """
     await pool.execute(_OPEN, back)
 
