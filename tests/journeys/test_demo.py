@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.journeys.pictures import heic
 from picha.images.snapshot import photo
 
 pytestmark = pytest.mark.timeout(180)
+
+NewHome = Callable[[str], Path]
 
 
 def command(home: Path, *more: str) -> list[str]:
@@ -101,8 +104,8 @@ def test_a_second_demo_in_the_same_folder_is_not_confused_by_the_first(plain_dem
     assert "WhatsApp took each once, byte for byte, and nothing else." in told(second)
 
 
-def test_ones_own_picture_is_what_the_shop_answers_with(tmp_path: Path) -> None:
-    home, image = tmp_path / "home", tmp_path / "a [red]photo.jpg"
+def test_ones_own_picture_is_what_the_shop_answers_with(tmp_path: Path, new_home: NewHome) -> None:
+    home, image = new_home("demo"), tmp_path / "a [red]photo.jpg"
     image.write_bytes(photo())
 
     done = run(home, "--image", str(image))
@@ -111,8 +114,10 @@ def test_ones_own_picture_is_what_the_shop_answers_with(tmp_path: Path) -> None:
     assert (home / "pictures" / "sent.jpg").read_bytes() == image.read_bytes()
 
 
-def test_ones_own_photo_from_a_phone_is_made_fit_and_what_was_changed_is_told(tmp_path: Path) -> None:
-    home, image = tmp_path / "home", tmp_path / "IMG_0001.HEIC"
+def test_ones_own_photo_from_a_phone_is_made_fit_and_what_was_changed_is_told(
+    tmp_path: Path, new_home: NewHome
+) -> None:
+    home, image = new_home("demo"), tmp_path / "IMG_0001.HEIC"
     image.write_bytes(heic())
 
     done = run(home, "--image", str(image))
@@ -133,9 +138,9 @@ def test_ones_own_photo_from_a_phone_is_made_fit_and_what_was_changed_is_told(tm
     ids=["text", "empty", "broken-HEIC", "too-large"],
 )
 def test_ones_own_picture_that_breaks_the_rule_is_refused_in_words_and_leaves_nothing_running(
-    tmp_path: Path, content: bytes, sentence: str
+    tmp_path: Path, new_home: NewHome, content: bytes, sentence: str
 ) -> None:
-    home, image = tmp_path / "home", tmp_path / "photo.jpg"
+    home, image = new_home("demo"), tmp_path / "photo.jpg"
     image.write_bytes(content)
 
     done = run(home, "--image", str(image))
@@ -155,10 +160,10 @@ def test_a_picture_that_is_not_there_is_told_before_anything_starts(tmp_path: Pa
     assert not (tmp_path / "home").exists()
 
 
-def test_the_demo_leaves_a_database_that_the_environment_names_alone(tmp_path: Path) -> None:
+def test_the_demo_leaves_a_database_that_the_environment_names_alone(new_home: NewHome) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/real"
 
-    done = run(tmp_path / "home", PICHA_DATABASE_URL=nowhere, PICHA_PUBLIC_URL="https://api.shop.example")
+    done = run(new_home("demo"), PICHA_DATABASE_URL=nowhere, PICHA_PUBLIC_URL="https://api.shop.example")
 
     assert done.returncode == 0, done.stdout + done.stderr
 

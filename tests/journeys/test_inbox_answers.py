@@ -5,9 +5,10 @@ import io
 import json
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -28,9 +29,9 @@ WALKED = [
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """A product of these tests' own, in which there are two workspaces."""
-    with raised(tmp_path_factory.mktemp("answers") / "home") as house:
+    with raised(new_home("answers")) as house:
         run(house, "workspaces", "create", "Others")
         yield house
 

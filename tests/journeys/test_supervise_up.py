@@ -65,8 +65,8 @@ async def up(home: Path) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Running]:
-    async with up(tmp_path / "home") as running:
+async def house(new_home: Callable[[str], Path]) -> AsyncIterator[Running]:
+    async with up(new_home("up")) as running:
         yield running
 
 
