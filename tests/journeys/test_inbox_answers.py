@@ -257,6 +257,29 @@ async def test_nobody_gets_at_another_workspaces_threads_messages_and_pictures(
     assert [one["id"] for one in outbound] == [message]
 
 
+async def test_what_people_take_back_and_away_is_noted_with_who_they_are(picha: Talk, asha: Person) -> None:
+    where, me = await thread(picha), (await asha.ask("GET", "/me")).document["id"]
+    [number] = (await picha.api("GET", "/v1/whatsapp/senders")).document
+    await picha.api("POST", f"/v1/whatsapp/senders/{number['id']}/pause")
+    message = (await asha.send(where, text="One moment")).document["message_id"]
+
+    done = [
+        await asha.ask("POST", f"/messages/{message}/cancel"),
+        await asha.ask("POST", f"/messages/{message}/cancel"),
+        await asha.ask("POST", f"/conversations/{where}/delete"),
+        await asha.ask("POST", f"/conversations/{where}/delete"),
+    ]
+
+    await picha.api("POST", f"/v1/whatsapp/senders/{number['id']}/resume")
+    assert [told.status for told in done] == [200, 200, 303, 303]
+    listed = await asyncio.to_thread(run, picha.house, "audit", "list", "--json")
+    noted = [entry for entry in map(json.loads, listed.splitlines()) if entry["who"] == uuid.UUID(me).hex]
+    assert [(entry["deed"], entry["about"]) for entry in reversed(noted)][-2:] == [
+        ("message.cancelled", {"message": message}),
+        ("conversation.deleted", {"conversation": where}),
+    ]
+
+
 async def test_what_people_send_counts_under_the_cap_of_their_workspace(picha: Talk, asha: Person) -> None:
     where = await thread(picha)
     await asyncio.to_thread(run, picha.house, "workspaces", "cap", "Default", "--per-day", "0")

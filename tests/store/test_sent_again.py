@@ -8,7 +8,7 @@ import pytest
 from tests.store.ground import NOON, Ground
 
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, OnUnknown, Rejected
-from picha.gateway.store import raw
+from picha.gateway.store import audit, raw
 from picha.gateway.store.ledger import decide, withdraw
 from picha.gateway.store.raw import Verified
 
@@ -232,6 +232,21 @@ async def test_a_person_sends_again_what_is_unknown_once_the_soft_wait_is_over(g
     await ground.time_passes(SOFT_WAIT)
     assert await decide.send_again(ground.pool, message)
     assert (await ground.see(message)).phase == "queued"
+
+
+async def test_who_had_a_message_sent_again_is_noted_where_it_was(ground: Ground) -> None:
+    message, _ = await lost(ground, "hold")
+    who = ground.ids.uuid().hex
+    noting = audit.noting(who, "message.sent_again", workspace=ground.app.workspace_id, message=message)
+
+    await decide.send_again(ground.pool, message, noting=noting)
+    before = await audit.listed(ground.pool, None, most=1)
+    await ground.time_passes(SOFT_WAIT)
+    await decide.send_again(ground.pool, message, noting=noting)
+
+    [noted] = await audit.listed(ground.pool, None, most=1)
+    assert before[0].deed != "message.sent_again"
+    assert (noted.who, noted.deed, noted.about) == (who, "message.sent_again", {"message": str(message)})
 
 
 async def test_what_a_person_sent_again_may_be_sent_again_once_more(ground: Ground) -> None:

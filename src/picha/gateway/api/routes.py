@@ -101,20 +101,7 @@ _ANY_SEND = (
 _SEND, _READ, _MANAGE = Scope
 
 _SERVED = (
-    Route("GET", "/", about.root, answer=Root, needs_key=False, is_enveloped=False),
-    Route("GET", "/version", about.version, answer=Version, needs_key=False, is_enveloped=False),
-    # Any key may learn what it may do.
-    Route("GET", "/karibu/x-api-key", about.whoami, answer=KeyCheck, is_enveloped=False),
-    Route("GET", "/health/live", about.live, answer=Health, needs_key=False, is_enveloped=False),
-    Route(
-        "GET",
-        "/health/ready",
-        about.ready,
-        answer=Health,
-        codes=(Code.UNAVAILABLE,),
-        needs_key=False,
-        is_enveloped=False,
-    ),
+    # The first is found first, and most requests are sends.
     Route(
         "POST",
         f"{_MESSAGES}/image",
@@ -588,6 +575,20 @@ _SERVED = (
         headers=webhooks.Signature,
         codes=(Code.UNAUTHORIZED, Code.BODY_TOO_LARGE),
         needs_key=False,
+    ),
+    Route("GET", "/", about.root, answer=Root, needs_key=False, is_enveloped=False),
+    Route("GET", "/version", about.version, answer=Version, needs_key=False, is_enveloped=False),
+    # Any key may learn what it may do.
+    Route("GET", "/karibu/x-api-key", about.whoami, answer=KeyCheck, is_enveloped=False),
+    Route("GET", "/health/live", about.live, answer=Health, needs_key=False, is_enveloped=False),
+    Route(
+        "GET",
+        "/health/ready",
+        about.ready,
+        answer=Health,
+        codes=(Code.UNAVAILABLE,),
+        needs_key=False,
+        is_enveloped=False,
     ),
 )
 ROUTES = (*_SERVED, *Manual(_SERVED).routes)

@@ -12,7 +12,7 @@ from picha.gateway.inbox import wording
 from picha.gateway.inbox.names import named
 from picha.gateway.inbox.visit import NOT_THERE, RefusedError, Visit
 from picha.gateway.pictures.intake import CameAs
-from picha.gateway.store import files, gallery
+from picha.gateway.store import audit, files, gallery
 from picha.gateway.store.gallery import Picture, Which
 from picha.images.facts import Unusable
 
@@ -83,7 +83,8 @@ async def delete(visit: Visit) -> Response:
     if found.is_received:
         raise RefusedError(409, "A customer sent this", "It goes with its message; delete that conversation instead.")
     if found.is_nameable:
-        await files.retire(visit.means.pool, found.id)
+        noting = audit.noting(visit.who.id.hex, "picture.deleted", workspace=visit.workspace, file=found.id)
+        await files.retire(visit.means.pool, found.id, noting=noting)
     return visit.elsewhere(f"{HOME}?done=deleted")
 
 

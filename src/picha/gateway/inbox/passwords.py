@@ -1,14 +1,28 @@
 """Passwords, as argon2id hashes (RFC 9106's second recommendation); each is checked in a thread of its own."""
 
 import asyncio
+import base64
+import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-
-from picha.kit.ids import base62
+from argon2.low_level import ARGON2_VERSION
 
 # Each takes 64 MiB and some tens of milliseconds.
 _AT_ONCE = 2
+
+
+def _hash_of_nobody(hasher: PasswordHasher) -> str:
+    """Return chance in the form of a hash: with it a name that nobody has takes as long as one that somebody has.
+
+    To make a hash of a password would take its time and memory at every start.
+    """
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")
+        for length in (hasher.salt_len, hasher.hash_len)
+    )
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 class Passwords:
@@ -17,8 +31,7 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._room = asyncio.Semaphore(_AT_ONCE)
-        # Nobody's password, so that a name that nobody has takes as long as one that somebody has.
-        self._nobody = self._hasher.hash(base62(32))
+        self._nobody = _hash_of_nobody(self._hasher)
 
     async def hashed(self, password: str) -> str:
         """Return the hash to store of a password."""

@@ -77,7 +77,7 @@ async def cancel(visit: Visit) -> Response:
     """Take a send back that was not handed to WhatsApp yet."""
     view = await _find(visit)
     try:
-        await afterwards.cancel(visit.means.pool, visit.workspace, visit.environment, view)
+        await afterwards.cancel(visit.means.pool, visit.workspace, visit.environment, view, who=visit.who.id.hex)
     except CannotError as error:
         raise _refused(error) from None
     return await part(visit)
@@ -87,7 +87,8 @@ async def send_again(visit: Visit) -> Response:
     """Have a message sent once more of which nobody knows whether WhatsApp took it."""
     view, means = await _find(visit), visit.means
     try:
-        await afterwards.send_again(means.pool, means.times, visit.workspace, visit.environment, view)
+        where = means.pool, means.times, visit.workspace, visit.environment
+        await afterwards.send_again(*where, view, who=visit.who.id.hex)
     except CannotError as error:
         raise _refused(error) from None
     return await part(visit)

@@ -136,7 +136,8 @@ async def unread(visit: Visit) -> Response:
 
 async def delete(visit: Visit) -> Response:
     """Take a thread out of the list with all that was said in it; done again it changes nothing."""
-    await attend.delete(visit.means.pool, visit.workspace, visit.environment, visit.path_id("id"))
+    where = visit.means.pool, visit.workspace, visit.environment, visit.path_id("id")
+    await attend.delete(*where, who=visit.who.id.hex)
     return visit.elsewhere(HOME)
 
 

@@ -8,7 +8,7 @@ from picha.gateway.domain import window
 from picha.gateway.domain.outcomes import SOFT_WAIT, UNKNOWN
 from picha.gateway.meta.times import Times
 from picha.gateway.metrics import AGAIN
-from picha.gateway.store import threads, views
+from picha.gateway.store import audit, threads, views
 from picha.gateway.store.ledger import decide, withdraw
 from picha.gateway.store.pool import Pool
 from picha.gateway.store.views import MessageView
@@ -26,21 +26,30 @@ class CannotError(Exception):
         self.why, self.message = why, message
 
 
-async def cancel(pool: Pool, workspace: UUID, environment: str, view: MessageView) -> MessageView:
+async def cancel(
+    pool: Pool, workspace: UUID, environment: str, view: MessageView, *, who: str | None = None
+) -> MessageView:
     """Take a send back that was not handed to WhatsApp yet, and return it as it is then; again changes nothing.
+
+    A person `who` asked for it is noted in the audit.
 
     Raises:
         CannotError: it may have been handed over.
     """
-    done = await withdraw.cancel(pool, view.id)
+    noting = audit.noting(who, "message.cancelled", workspace=workspace, message=view.id)
+    done = await withdraw.cancel(pool, view.id, noting=noting)
     view = await views.message(pool, workspace, environment, view.id) or view
     if not done and view.phase != "cancelled":
         raise CannotError("NOT_CANCELLABLE", _why_not_cancellable(view))
     return view
 
 
-async def send_again(pool: Pool, times: Times, workspace: UUID, environment: str, view: MessageView) -> MessageView:
+async def send_again(
+    pool: Pool, times: Times, workspace: UUID, environment: str, view: MessageView, *, who: str | None = None
+) -> MessageView:
     """Have a send go out once more of which nobody knows whether WhatsApp took it, and return it as it is then.
+
+    A person `who` asked for it is noted in the audit.
 
     Raises:
         CannotError: that is known, or may still become known, or it would fail for its window anyway.
@@ -50,7 +59,8 @@ async def send_again(pool: Pool, times: Times, workspace: UUID, environment: str
         thread = await threads.conversation(pool, workspace, environment, view.conversation_id)
         if thread is not None and not window.is_open(thread.window_until, times.now(thread.account_id)):
             raise CannotError("WINDOW_CLOSED", window.CLOSED)
-    if not await decide.send_again(pool, view.id):
+    noting = audit.noting(who, "message.sent_again", workspace=workspace, message=view.id)
+    if not await decide.send_again(pool, view.id, noting=noting):
         raise CannotError("NOT_RESENDABLE", _why_not_resendable(view))
     AGAIN.labels("person").inc()
     return await views.message(pool, workspace, environment, view.id) or view

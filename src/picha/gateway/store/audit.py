@@ -5,16 +5,18 @@ rows and nothing else. Checking is done here, from the rows alone, so that it do
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from picha.gateway.store.pool import Connection, Pool
+
+Noting: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 CLI = "cli"
 """Who did it, where that was the command line; otherwise the public id of a key."""
@@ -66,6 +68,13 @@ async def note(
     `about` has ids and counts; never a secret, a phone number or a wamid.
     """
     await connection.execute(_ADD, workspace, who, deed, msgspec.to_builtins(about))
+
+
+def noting(who: str | None, deed: str, *, workspace: UUID, **about: Any) -> Noting | None:
+    """Return what adds a deed to the transaction of whoever does it, as `note` does; None where nobody is noted."""
+    if who is None:
+        return None
+    return lambda connection: note(connection, who, deed, workspace=workspace, about=about)
 
 
 async def note_of_sender(connection: Connection, sender: UUID, who: str, deed: str, **about: Any) -> None:

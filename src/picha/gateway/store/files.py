@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from picha.gateway.store import retention
-from picha.gateway.store.pool import Pool
+from picha.gateway.store import audit, retention
+from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.retention import GRACE
 from picha.images.facts import Note
 from picha.kit.crashpoints import crashpoint
@@ -45,6 +45,7 @@ _COLUMNS = (
 )
 
 
+_RETIRE = "UPDATE file SET expires_at = now(), sweep_at = now() + $2::interval WHERE id = $1"
 _NAME = f"""
 INSERT INTO file ({_COLUMNS}, sweep_at)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16,
@@ -95,9 +96,15 @@ async def _name(pool: Pool, file: File, born: int, grace: timedelta) -> bool:
     return done == "INSERT 0 1"
 
 
-async def retire(pool: Pool, file: UUID, *, grace: timedelta = GRACE) -> None:
-    """Let nobody name a picture any more; messages that have it keep it."""
-    await pool.execute("UPDATE file SET expires_at = now(), sweep_at = now() + $2::interval WHERE id = $1", file, grace)
+async def retire(pool: Pool, file: UUID, *, grace: timedelta = GRACE, noting: audit.Noting | None = None) -> None:
+    """Let nobody name a picture any more, and note that; messages that have it keep it."""
+
+    async def work(connection: Connection) -> None:
+        await connection.execute(_RETIRE, file, grace)
+        if noting is not None:
+            await noting(connection)
+
+    await in_transaction(pool, work)
 
 
 async def find(pool: Pool, workspace: UUID, environment: str, file: UUID) -> File | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from picha.gateway.store import audit
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
 # The lock comes first, by itself: only a later statement sees what those wrote that it waited for.
@@ -63,11 +64,13 @@ async def unread(pool: Pool, workspace: UUID, environment: str, conversation: UU
     return await in_transaction(pool, work)
 
 
-async def delete(pool: Pool, workspace: UUID, environment: str, conversation: UUID) -> UUID | None:
+async def delete(
+    pool: Pool, workspace: UUID, environment: str, conversation: UUID, *, who: str | None = None
+) -> UUID | None:
     """Take a thread, with all that was said in it, out of lists; return its id, None where there is no such thread.
 
     What was accepted for it still goes out. When its customer writes again it is there again, under the same id, and
-    begins with what they write.
+    begins with what they write. A person `who` did it is noted in the audit.
     """
 
     async def work(connection: Connection) -> UUID | None:
@@ -76,6 +79,8 @@ async def delete(pool: Pool, workspace: UUID, environment: str, conversation: UU
             return None
         await connection.execute(_DELETE, thread["id"])
         found: UUID = thread["id"]
+        if noting := audit.noting(who, "conversation.deleted", workspace=workspace, conversation=found):
+            await noting(connection)
         return found
 
     return await in_transaction(pool, work)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, HOLD_UNKNOWN, SOFT_WAIT, UNKNOWN
 from picha.gateway.domain.pace import PairPace
+from picha.gateway.store import audit
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import standing, turns
 from picha.gateway.store.ledger.turns import Turn
@@ -147,12 +148,14 @@ async def resend(pool: Pool) -> int:
     return count
 
 
-async def send_again(pool: Pool, message: UUID) -> bool:
+async def send_again(pool: Pool, message: UUID, *, noting: audit.Noting | None = None) -> bool:
     """Queue anew, because a person wants it, a message that was given up or whose soft wait is over; tell if it was."""
 
     async def work(connection: Connection) -> bool:
         decided = [row[0] for row in await connection.fetch(_SEND_AGAIN, message, UNKNOWN, _SILENT_FOR)]
         await standing.ground(connection, decided)
+        if decided and noting is not None:
+            await noting(connection)
         return bool(decided)
 
     return await in_transaction(pool, work)

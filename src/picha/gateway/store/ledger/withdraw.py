@@ -1,6 +1,5 @@
 """Take back what was not handed to Meta: one message, all that waits for a number, what waits past its own time."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -67,9 +66,9 @@ _BATCH = (CANCELLED, "Cancelled", "Its batch was cancelled before it was handed 
 _FLUSHED = (CANCELLED, "Cancelled", "The number's queue was flushed before it was handed to WhatsApp.")
 
 
-async def cancel(pool: Pool, message: UUID) -> bool:
-    """Take a message back that certainly was not handed to Meta; tell if it was."""
-    return await _withdraw(pool, _CANCEL, *_TAKEN_BACK, message) > 0
+async def cancel(pool: Pool, message: UUID, *, noting: audit.Noting | None = None) -> bool:
+    """Take a message back that certainly was not handed to Meta, note that it was, and tell if it was."""
+    return await _withdraw(pool, _CANCEL, *_TAKEN_BACK, message, then=noting) > 0
 
 
 async def flush(pool: Pool, sender: UUID, *, who: str = audit.CLI) -> int:
@@ -106,16 +105,24 @@ async def chosen(pool: Pool, statement: str, *arguments: object) -> int:
 
 
 async def _withdraw(
-    pool: Pool, statement: str, *arguments: object, also: Callable[[Connection], Awaitable[None]] | None = None
+    pool: Pool,
+    statement: str,
+    *arguments: object,
+    also: audit.Noting | None = None,
+    then: audit.Noting | None = None,
 ) -> int:
-    """Withdraw messages, let what they held up in their threads go, and do something in the same transaction."""
+    """Withdraw messages, let what they held up in their threads go, and note something in the same transaction.
+
+    `also` is noted in any case, `then` where a message was withdrawn.
+    """
 
     async def work(connection: Connection) -> int:
         threads = [row[0] for row in await connection.fetch(statement, *arguments)]
         for thread in sorted(set(threads)):
             await turns.wake(connection, thread)
-        if also is not None:
-            await also(connection)
+        for noting in (also, then if threads else None):
+            if noting is not None:
+                await noting(connection)
         return len(threads)
 
     return await in_transaction(pool, work)
