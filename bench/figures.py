@@ -30,6 +30,7 @@ def running(ground: Ground, *names: str) -> "Iterator[Mapping[str, subprocess.Po
         "stub": (("bench.servers", "stub", stub), ours, stub),
         "telling": (("bench.servers", "telling", stub, api), ours, stub),
         "counting": (("bench.servers", "counting", stub), ours, stub),
+        "showing": (("bench.servers", "showing", stub), ours, stub),
         "watched": (("bench.servers", "watched"), ours, api),
         "idle": (("bench.servers", "idle"), other, bare),
         "hollow": (("bench.servers", "hollow"), other, bare),

@@ -3,16 +3,21 @@
 Each page is asked for again and again on one connection, signed in, about different threads, and the time is the whole
 of it: from the request's first byte to the answer's last. A median above what is promised fails the run. The CPU that
 API and PostgreSQL spend on one is told beside: it is the same on a busy machine. What a customer writes is timed from
-Meta's webhook to the line that the open page hears.
+Meta's webhook to the line that the open page hears; a picture that they send, to the last byte of what the page shows
+of it, asked for as the page asks. Whoever signs out is timed from their word to the end of their open page's stream.
 """
 
 import asyncio
 import http.client
+import json
+import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import median, quantiles
 
+from bench import scrolling
 from bench.figures import running
 from bench.ground import FIRST_CUSTOMER, NUMBERS, Ground
 from bench.load import webhook
@@ -23,8 +28,9 @@ from picha.gateway.store.pool import open_pool
 from picha.kit.ids import Ids
 
 THREADS, MESSAGES = 10_000, 1_000_000
-PROMISED_MS, PROMISED_LIVE_S = 30, 1.0
-_ASKED, _ARRIVALS = 200, 50
+PROMISED_MS, PROMISED_LIVE_S, PROMISED_OUT_S = 30, 1.0, 5.0
+_ASKED, _ARRIVALS, _SIGN_OUTS = 200, 50, 10
+_PICTURE = re.compile(rb'src="(/inbox/pictures/[^"]+)"')
 
 _PEOPLE = """
 INSERT INTO contact (id, workspace_id, phone, profile_name, addressed_at)
@@ -64,7 +70,7 @@ def report(ground: Ground, *, scale: int) -> Iterator[str]:
     yield f"{stored:,} conversations, {ground.sql('SELECT count(*) FROM message')[0][0]:,} messages"
     token = asyncio.run(_signed_in(ground))
     late = []
-    with running(ground, "api", "worker") as programs:
+    with running(ground, "showing", "api", "worker") as programs:
         for name, path in _pages(ground):
             before = cpu(ground.postgres, programs["api"])
             took = _asked(ground, token, path)
@@ -74,14 +80,19 @@ def report(ground: Ground, *, scale: int) -> Iterator[str]:
             yield line
             if median(took) > PROMISED_MS:
                 late.append(line)
-        waits = _heard(ground, token)
-        name, most = "a message, from webhook to open page", max(waits) * 1e3
-        line = f"{name:<44} {median(waits) * 1e3:5.0f} ms   {most:.0f} ms at most"
-        yield line
-        if median(waits) > PROMISED_LIVE_S:
-            late.append(line)
+        for name, waits, promised_s in (
+            ("a message, from webhook to open page", _heard(ground, token), PROMISED_LIVE_S),
+            ("a picture, from webhook to open page", _shown(ground, token), PROMISED_LIVE_S),
+            ("a sign-out, until its open page hears no more", _signed_out(ground), PROMISED_OUT_S),
+        ):
+            line = f"{name:<44} {median(waits) * 1e3:5.0f} ms   {max(waits) * 1e3:.0f} ms at most"
+            yield line
+            # Of a sign-out the longest counts: until then somebody sees what they may not.
+            if (max(waits) if promised_s == PROMISED_OUT_S else median(waits)) > promised_s:
+                late.append(line)
+        yield from scrolling.report(ground, token, stored)
     if late:
-        raise AssertionError(f"more than the {PROMISED_MS} ms, or the second, that are promised: {late}")
+        raise AssertionError(f"more than what is promised ({PROMISED_MS} ms, 1 s, 5 s): {late}")
 
 
 def _fill(ground: Ground, *, laps: int) -> None:
@@ -93,9 +104,9 @@ def _fill(ground: Ground, *, laps: int) -> None:
     ground.sql("VACUUM ANALYZE")
 
 
-async def _signed_in(ground: Ground) -> str:
+async def _signed_in(ground: Ground, name: str = "Bench") -> str:
     async with open_pool(ground.dsn) as pool:
-        person = await staff.add(pool, Ids(), ground.app.workspace_id, "Bench", Role.ADMIN)
+        person = await staff.add(pool, Ids(), ground.app.workspace_id, name, Role.ADMIN)
         return await sessions.begin(pool, person)
 
 
@@ -120,39 +131,93 @@ def _asked(ground: Ground, token: str, path: Callable[[int], str]) -> list[float
     took = []
     for n in range(_ASKED):
         begun = time.perf_counter()
-        connection.request("GET", path(n), headers={"Cookie": f"picha={token}"})
-        answer = connection.getresponse()
-        answer.read()
+        _got(connection, token, path(n))
         took.append((time.perf_counter() - begun) * 1e3)
-        if answer.status != 200:
-            raise RuntimeError(f"{path(n)} was answered {answer.status}")
     connection.close()
     return took[_ASKED // 10 :]
 
 
 def _heard(ground: Ground, token: str) -> list[float]:
     """Return the seconds from each of some webhooks to the open page's hearing of its message."""
+    waits = []
+    with _open_page(ground, token) as stream:
+        for n in range(_ARRIVALS):
+            begun = _told(ground, n, "text", {"body": "Habari"})
+            _next_line(stream, b"event: message")
+            waits.append(time.perf_counter() - begun)
+    return waits
+
+
+def _shown(ground: Ground, token: str) -> list[float]:
+    """Return the seconds from each of some webhooks to the last byte of its picture, as the open page shows it."""
+    waits, asking = [], http.client.HTTPConnection("127.0.0.1", ground.ports.api, timeout=60)
+    with _open_page(ground, token) as stream:
+        for n in range(_ARRIVALS):
+            begun = _told(ground, n, "image", {"id": f"14795371396{n:05}", "mime_type": "image/jpeg"})
+            found = None
+            while found is None:
+                _next_line(stream, b"event: message")
+                said = json.loads(stream.readline().removeprefix(b"data: "))
+                path = f"/inbox/conversations/{said['conversation']}/messages?ids={said['id']}"
+                found = _PICTURE.search(_got(asking, token, path))
+            _got(asking, token, found[1].decode())
+            waits.append(time.perf_counter() - begun)
+    asking.close()
+    return waits
+
+
+def _signed_out(ground: Ground) -> list[float]:
+    """Return the seconds from each of some sign-outs to the end of the stream of that person's open page."""
+    waits = []
+    for n in range(_SIGN_OUTS):
+        token = asyncio.run(_signed_in(ground, f"Leaver {n}"))
+        asking = http.client.HTTPConnection("127.0.0.1", ground.ports.api, timeout=60)
+        with _open_page(ground, token) as stream:
+            begun = time.perf_counter()
+            headers = {"Cookie": f"picha={token}", "Sec-Fetch-Site": "same-origin"}
+            asking.request("POST", "/inbox/sign-out", headers=headers)
+            asking.getresponse().read()
+            while stream.readline():
+                pass
+            waits.append(time.perf_counter() - begun)
+        asking.close()
+    return waits
+
+
+@contextmanager
+def _open_page(ground: Ground, token: str) -> Iterator[http.client.HTTPResponse]:
+    """Open the stream that a page listens to, and read its beginning."""
     connection = http.client.HTTPConnection("127.0.0.1", ground.ports.api, timeout=60)
     connection.request("GET", "/inbox/live", headers={"Cookie": f"picha={token}"})
     stream = connection.getresponse()
     _next_line(stream, b"event: refresh")
-    waits = []
-    for n in range(_ARRIVALS):
-        message = {
-            "from": str(FIRST_CUSTOMER + n),
-            "id": f"wamid.HBgMMjU1NzAwMDAwMDAxFQIAEhgL{n}",
-            "timestamp": "1769860000",
-            "type": "text",
-            "text": {"body": "Habari"},
-        }
-        post = webhook(ground.senders[0][1], {"messages": [message]})
-        with socket.create_connection(("127.0.0.1", ground.ports.api)) as meta:
-            begun = time.perf_counter()
-            meta.sendall(post)
-            _next_line(stream, b"event: message")
-            waits.append(time.perf_counter() - begun)
+    yield stream
     connection.close()
-    return waits
+
+
+def _told(ground: Ground, customer: int, kind: str, content: Mapping[str, str]) -> float:
+    """Post what a customer sent as Meta would, and return when that began."""
+    message = {
+        "from": str(FIRST_CUSTOMER + customer),
+        "id": f"wamid.HBgMMjU1NzAwMDAwMDAxFQIAEhgL{kind}{customer}",
+        "timestamp": "1769860000",
+        "type": kind,
+        kind: content,
+    }
+    post = webhook(ground.senders[0][1], {"messages": [message]})
+    with socket.create_connection(("127.0.0.1", ground.ports.api)) as meta:
+        begun = time.perf_counter()
+        meta.sendall(post)
+        meta.recv(4096)
+    return begun
+
+
+def _got(connection: http.client.HTTPConnection, token: str, path: str) -> bytes:
+    connection.request("GET", path, headers={"Cookie": f"picha={token}"})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise RuntimeError(f"{path} was answered {answer.status}")
+    return answer.read()
 
 
 def _next_line(stream: http.client.HTTPResponse, wanted: bytes) -> None:

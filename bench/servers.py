@@ -4,11 +4,12 @@ With the gateway's settings: `hollow`: our API with only the ledger's write repl
 transaction for each request. `forward STUB`: takes sends, passes each on to the stub at that port, keeps nothing, and
 answers /drained once all have been. `bare`: the baseline of the webhooks. `watched`: our API, and `idle`: nothing, each
 with a look at its event loop at /pauses. Without: `stub PORT`: a Graph that takes every message. `counting PORT`: one
-that takes pictures too, and tells how many at /uploads. `telling PORT API`: one that tells the API at that port three
-statuses of each message.
+that takes pictures too, and tells how many at /uploads. `showing PORT`: one that has a picture under every id.
+`telling PORT API`: one that tells the API at that port three statuses of each message.
 """
 
 import asyncio
+import hashlib
 import itertools
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -25,6 +26,7 @@ from starlette.routing import Route
 
 from bench import bare
 from bench.ground import FIRST_CUSTOMER
+from bench.images import jpeg
 from bench.load import fire, webhook
 from bench.watching import watch
 from picha.cloudapi.messages import (
@@ -155,6 +157,37 @@ class Counting(Graph):
         return super().answer(head)
 
 
+class Showing(Graph):
+    """Has a picture under every id, each another."""
+
+    port, picture = 0, b""
+
+    def answer(self, head: bytes) -> bytes:
+        path = head.split(b" ")[1].partition(b"?")[0]
+        if not head.startswith(b"GET "):
+            return super().answer(head)
+        name = path.rpartition(b"/")[2]
+        # A comment is a segment of its own (ISO/IEC 10918-1) and shows nowhere.
+        data = self.picture[:2] + b"\xff\xfe" + (len(name) + 2).to_bytes(2) + name + self.picture[2:]
+        if path.startswith(b"/bytes/"):
+            return data
+        told = {
+            "messaging_product": "whatsapp",
+            "id": name.decode(),
+            "url": f"http://127.0.0.1:{self.port}/bytes/{name.decode()}",
+            "mime_type": "image/jpeg",
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "file_size": len(data),
+        }
+        return msgspec.json.encode(told)
+
+
+async def showing(port: str) -> None:
+    Showing.port, Showing.picture = int(port), jpeg(1600, 1200, 85)
+    server = await asyncio.get_running_loop().create_server(Showing, "127.0.0.1", int(port))
+    await server.serve_forever()
+
+
 async def stub(port: str) -> None:
     server = await asyncio.get_running_loop().create_server(Graph, "127.0.0.1", int(port))
     await server.serve_forever()
@@ -209,6 +242,7 @@ PROGRAMS: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "idle": idle,
     "stub": stub,
     "counting": counting,
+    "showing": showing,
     "telling": telling,
 }
 

@@ -1,8 +1,9 @@
 """The list of conversations: what a line says, that it lives, how one searches and moves in it, and that it stays."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import Window
@@ -12,6 +13,7 @@ from tests.journeys.running import House
 
 from picha.gateway.domain.staff import Role
 from picha.gateway.inbox.pages import PAGES
+from picha.gateway.store.embedded import EmbeddedPostgres
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -28,6 +30,22 @@ HOSTILE = [
     "\U0001f469\u200d\U0001f467 \U0001d49c\U0001f44b\U0001f3fe",
 ]
 
+FLOCK = """
+WITH people AS (
+    INSERT INTO contact (id, workspace_id, phone, profile_name, addressed_at)
+    SELECT gen_random_uuid(), workspace_id, (255799000000 + n)::text, 'Flock ' || n, now()
+    FROM generate_series(1, %(many)s) AS n, (SELECT workspace_id FROM conversation LIMIT 1) AS ours
+    RETURNING id, workspace_id, phone
+)
+INSERT INTO conversation (id, workspace_id, sender_id, contact_id, last_message_at)
+SELECT gen_random_uuid(), workspace_id, (SELECT sender_id FROM conversation LIMIT 1), id,
+    now() - interval '1 year' - right(phone, 3)::int * interval '1 minute'
+FROM people
+"""
+FLOWN = """
+DELETE FROM conversation USING contact WHERE contact.id = contact_id AND profile_name LIKE 'Flock%';
+DELETE FROM contact WHERE profile_name LIKE 'Flock%'
+"""
 # Counts how often the page was told that anything may have changed.
 TOLD = """async () => {
     const { on } = await import(document.querySelector("script[src$='/list.js']").src.replace("list.js", "live.js"));
@@ -249,6 +267,39 @@ def test_older_ones_come_on_scroll_and_the_place_is_kept(inside: Callable[..., W
     page.go_back()
     expect(page.locator(".thread")).to_have_count(61)
     until(lambda: abs(page.locator("#list-scroll").evaluate("box => box.scrollTop") - top) < 5)
+
+
+@pytest.fixture
+def flock(house: House) -> Iterator[int]:
+    """More people than are looked at anew at once, each of whom wrote a year ago."""
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn, autocommit=True) as connection:
+        connection.execute(FLOCK.encode(), {"many": 460})
+        yield 460
+        connection.execute(FLOWN.encode())
+
+
+def test_of_many_that_were_loaded_the_first_are_looked_at_anew_and_the_rest_comes_again(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    box = page.locator("#list-scroll")
+
+    def all_there() -> bool:
+        box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+        return page.locator(".thread").count() == flock
+
+    until(lambda: all_there() or None)
+    first = names(page)
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn, autocommit=True) as connection:
+        connection.execute("UPDATE contact SET profile_name = 'Flock, renamed' WHERE profile_name = 'Flock 300'")
+
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(line(page, "Flock, renamed")).to_have_count(1)
+    until(lambda: all_there() or None)
+    assert names(page) == ["Flock, renamed" if name == "Flock 300" else name for name in first]
+    page.get_by_role("button", name="numbers").click()
+    expect(page.locator(".thread").first).to_contain_text("+255 799")
 
 
 def test_hostile_names_and_words_are_text_and_break_nothing(inside: Callable[..., Window], house: House) -> None:

@@ -15,6 +15,9 @@ const PLACE = "picha-list";
 const pane = document.getElementById("list");
 const scroller = document.getElementById("list-scroll");
 const threads = document.getElementById("threads");
+// Every line in its order, as it is at any moment. They lie in leaves, one for each page that was loaded: what a browser
+// does for what is out of sight it does for leaves, however many lines there are.
+const lines = threads.getElementsByClassName("thread");
 const search = document.getElementById("search");
 const sender = document.getElementById("sender");
 const numbers = document.getElementById("numbers");
@@ -67,10 +70,10 @@ async function look() {
     const part = await ask([], asking);
     if (mine !== turn) return;
     counted(part.kinds);
-    threads.replaceChildren(...part.lines.map(adopted));
+    threads.replaceChildren(leaf_of(part.lines));
     ended(part.end);
     scroller.scrollTop = 0;
-    said.textContent = threads.children.length ? `${threads.children.length}${more() ? " or more" : ""} conversations` : "No conversations";
+    said.textContent = lines.length ? `${lines.length}${more() ? " or more" : ""} conversations` : "No conversations";
   } catch (error) {
     if (error.name !== "AbortError") toast("The list could not be loaded. Try again in a moment.", "bad");
   } finally {
@@ -99,6 +102,21 @@ function adopted(line) {
   return line;
 }
 
+function leaf_of(fresh) {
+  const leaf = document.createElement("ol");
+  leaf.className = "leaf";
+  leaf.append(...fresh.map(adopted));
+  watched(leaf);
+  return leaf;
+}
+
+/** Let the times in a leaf be right whenever it comes into sight. */
+function watched(leaf) {
+  leaf.addEventListener("contentvisibilityautostatechange", (event) => {
+    if (!event.skipped) [...leaf.children].forEach(tell_time);
+  });
+}
+
 function link_of(line) {
   return line.querySelector("a");
 }
@@ -116,13 +134,39 @@ function is_before(one, other) {
   return mine > its || (mine === its && one.dataset.id > other.dataset.id);
 }
 
+/** Return the line that stands before or behind another, whatever leaf it is in. */
+function beside(line, step) {
+  const [next, edge] = step > 0 ? ["nextElementSibling", "firstElementChild"] : ["previousElementSibling", "lastElementChild"];
+  let leaf = line.parentElement;
+  let found = line[next];
+  while (!found && (leaf = leaf[next])) found = leaf[edge];
+  return found;
+}
+
+/** Return the first line behind which another belongs, if there is one. */
+function next_of(line, old) {
+  const ends_behind = (leaf) => {
+    const last = leaf.lastElementChild === old ? old?.previousElementSibling : leaf.lastElementChild;
+    return last && is_before(line, last);
+  };
+  const leaf = [...threads.children].find(ends_behind);
+  return leaf && [...leaf.children].find((one) => one !== old && is_before(line, one));
+}
+
+/** Take a line away, and its leaf with the last of it. */
+function take(line) {
+  const leaf = line.parentElement;
+  line.remove();
+  if (!leaf.children.length && threads.children.length > 1) leaf.remove();
+}
+
 /** Put a line where it belongs; one that belongs among those that are not loaded yet goes. */
 function put(line) {
   const old = line_of(line.dataset.id);
   if (old && drawn.get(line.dataset.id) === line.outerHTML) return;
-  const next = [...threads.children].find((one) => one !== old && is_before(line, one));
+  const next = next_of(line, old);
   if (!next && more()) {
-    old?.remove();
+    if (old) take(old);
     return;
   }
   const had_focus = old?.contains(document.activeElement);
@@ -130,10 +174,11 @@ function put(line) {
   // A picture that is there already is not loaded and drawn again.
   const [picture, was] = [moved, old].map((one) => one?.querySelector(".row-picture"));
   if (was && picture?.src === was.src) picture.replaceWith(was);
-  if (old && old.nextElementSibling === (next ?? null)) old.replaceWith(moved);
+  if (old && beside(old, 1) === (next ?? null)) old.replaceWith(moved);
   else {
-    old?.remove();
-    threads.insertBefore(moved, next ?? null);
+    if (next) next.before(moved);
+    else threads.lastElementChild.append(moved);
+    if (old) take(old);
   }
   if (had_focus) link_of(moved).focus({ preventScroll: true });
 }
@@ -142,10 +187,10 @@ function drop(id) {
   const line = line_of(id);
   if (!line) return;
   if (line.contains(document.activeElement)) {
-    const next = line.nextElementSibling ?? line.previousElementSibling;
+    const next = beside(line, 1) ?? beside(line, -1);
     (next ? link_of(next) : search).focus({ preventScroll: true });
   }
-  line.remove();
+  take(line);
   drawn.delete(id);
 }
 
@@ -178,6 +223,20 @@ function ended(end) {
   if (more()) watcher.observe(more());
 }
 
+/** Keep as many lines as can be looked at anew; those behind them come again when somebody scrolls to them. */
+function cut(end) {
+  for (const line of [...lines].slice(KEPT_MAX)) {
+    drawn.delete(line.dataset.id);
+    take(line);
+  }
+  ended(end);
+  const last = lines[lines.length - 1];
+  more().dataset.before = `${last.dataset.at}.${last.dataset.id}`;
+  const there = new URL(more().href);
+  there.searchParams.set("before", more().dataset.before);
+  more().href = there;
+}
+
 let loading = null;
 
 /** Load the next page of lines, once at a time. */
@@ -194,8 +253,9 @@ async function next_page() {
     const part = await ask([["before", more().dataset.before]]);
     if (mine !== turn) return;
     const focused = document.activeElement === more();
-    const fresh = part.lines.filter((line) => !line_of(line.dataset.id)).map(adopted);
-    threads.append(...fresh);
+    const there = new Set([...lines].map((line) => line.dataset.id));
+    const fresh = part.lines.filter((line) => !there.has(line.dataset.id));
+    if (fresh.length) threads.append(leaf_of(fresh));
     ended(part.end);
     if (focused && fresh.length) link_of(fresh[0]).focus({ preventScroll: true });
   } catch {
@@ -236,7 +296,7 @@ async function fetch_lines(ids) {
     const found = new Map(part.lines.map((line) => [line.dataset.id, line]));
     chunk.filter((id) => !found.has(id)).forEach(drop);
     found.forEach(put);
-    if (!threads.children.length) await look();
+    if (!lines.length) await look();
     else if (part.lines.length && document.querySelector("#list-end .empty")) document.querySelector("#list-end .empty").remove();
   }
 }
@@ -267,15 +327,15 @@ async function look_anew() {
     counted(part.kinds);
     const there = new Set(part.lines.map((line) => line.dataset.id));
     const last = part.lines.at(-1);
-    const loaded = [...threads.children];
+    const loaded = [...lines];
     const rest = loaded.filter((line) => !there.has(line.dataset.id));
     // What stands above the last of the first page and is not on it is gone from this list.
     const is_all = !part.end.querySelector("#more");
     rest.filter((line) => is_all || is_before(line, last)).forEach((line) => drop(line.dataset.id));
     if (!loaded.length || is_all) ended(part.end);
     part.lines.forEach(put);
-    const behind = rest.filter((line) => line.isConnected).map((line) => line.dataset.id);
-    if (behind.length <= KEPT_MAX) await fetch_lines(behind);
+    if (lines.length > KEPT_MAX) cut(part.end);
+    await fetch_lines(rest.filter((line) => line.isConnected).map((line) => line.dataset.id));
   } catch {
     // The stream tells once more when it is back.
   }
@@ -317,18 +377,23 @@ function say(element, text) {
 }
 
 function tick() {
-  for (const line of threads.children) tell_time(line);
+  for (const line of near()) tell_time(line);
   // A sandbox's clock may have been moved, and nobody tells.
   if (pane.dataset.environment === "test" && !document.hidden) fetch_lines(in_sight()).catch(() => {});
 }
 
+/** Return the lines of those leaves that can be seen any of. */
+function near() {
+  return [...threads.children].filter(is_seen).flatMap((leaf) => [...leaf.children]);
+}
+
+function is_seen(element) {
+  const [box, one] = [scroller, element].map((each) => each.getBoundingClientRect());
+  return one.bottom > box.top && one.top < box.bottom;
+}
+
 function in_sight() {
-  const box = scroller.getBoundingClientRect();
-  const seen = [...threads.children].filter((line) => {
-    const one = line.getBoundingClientRect();
-    return one.bottom > box.top && one.top < box.bottom;
-  });
-  return seen.slice(0, CHUNK).map((line) => line.dataset.id);
+  return near().filter(is_seen).slice(0, CHUNK).map((line) => line.dataset.id);
 }
 
 // Who writes
@@ -357,17 +422,17 @@ function show_writer(line) {
 // The place in the list, kept for the next page of this window
 
 function keep() {
-  const kept = { sieve: String(new URLSearchParams(sieve())), top: scroller.scrollTop, count: threads.children.length };
+  const kept = { sieve: String(new URLSearchParams(sieve())), top: scroller.scrollTop, count: lines.length };
   sessionStorage.setItem(PLACE, JSON.stringify(kept));
 }
 
 async function restore() {
   const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
   if (kept && kept.sieve === String(new URLSearchParams(sieve()))) {
-    while (threads.children.length < Math.min(kept.count, KEPT_MAX) && more()) {
-      const before = threads.children.length;
+    while (lines.length < Math.min(kept.count, KEPT_MAX) && more()) {
+      const before = lines.length;
       await load();
-      if (threads.children.length === before) break;
+      if (lines.length === before) break;
     }
     scroller.scrollTop = kept.top;
   }
@@ -458,7 +523,8 @@ pane.addEventListener("click", (event) => {
 numbers.addEventListener("click", async () => {
   showsNumbers = !showsNumbers;
   numbers.setAttribute("aria-pressed", String(showsNumbers));
-  await fetch_lines([...threads.children].map((line) => line.dataset.id)).catch(() => toast("The numbers could not be loaded.", "bad"));
+  const told = lines.length > KEPT_MAX ? look_anew() : fetch_lines([...lines].map((line) => line.dataset.id));
+  await told.catch(() => toast("The numbers could not be loaded.", "bad"));
 });
 document.getElementById("keys-button").addEventListener("click", () => keys.showModal());
 keys.addEventListener("click", (event) => event.target === keys && keys.close());
@@ -471,7 +537,8 @@ addEventListener("popstate", () => {
 });
 addEventListener("pagehide", keep);
 
-[...threads.children].forEach(adopted);
+[...lines].forEach(adopted);
+[...threads.children].forEach(watched);
 entitle();
 if (more()) watcher.observe(more());
 restore();
