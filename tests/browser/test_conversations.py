@@ -278,6 +278,32 @@ def flock(house: House) -> Iterator[int]:
         connection.execute(FLOWN.encode())
 
 
+def test_older_ones_that_could_not_be_loaded_are_asked_for_again(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    window = inside()
+    page = opened(window, house, "?search=flock")
+    failed: list[Route] = []
+
+    def fail_twice(route: Route) -> None:
+        if len(failed) < 2:
+            failed.append(route)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/inbox/list\?.*before="), fail_twice)
+    before = page.locator(".thread").count()
+    assert before < flock
+
+    page.locator("#list-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+
+    expect(page.get_by_text("Older conversations could not be loaded.")).to_have_count(1)
+    until(lambda: page.locator(".thread").count() > before or None)
+    assert len(failed) == 2
+    window.complaints[:] = [one for one in window.complaints if "ERR_FAILED" not in one]
+
+
 def test_of_many_that_were_loaded_the_first_are_looked_at_anew_and_the_rest_comes_again(
     inside: Callable[..., Window], house: House, flock: int
 ) -> None:

@@ -91,7 +91,8 @@ def _seat(call: Call) -> AbstractAsyncContextManager[object]:
 async def _kept(call: Call, asked: _Asked) -> Answer:
     if asked.head.media_url is not None:
         check_address(call, asked.head.media_url, "media_url")
-    known = once(call, await asyncio.to_thread(asked.sum))
+    asked_sum = await asyncio.to_thread(asked.sum)
+    known = once(call, lambda: asked_sum)
     if known is not None and (answer := await _answered(call, known)) is not None:
         return answer
     new = _new(call, asked, known, await _policy(call, asked))

@@ -23,8 +23,8 @@ _KEY = re.compile(r"[!-~]{1,255}")
 REPLAYED = {"Idempotency-Replayed": "true"}
 
 
-def once(call: Call, asked: bytes) -> Once | None:
-    """Return the request's idempotency key, if it has one; `asked` is what its body comes to.
+def once(call: Call, asked: Callable[[], bytes]) -> Once | None:
+    """Return the request's idempotency key, if it has one; `asked` returns what its body comes to.
 
     Raises:
         RefusedError: it is no key.
@@ -36,7 +36,7 @@ def once(call: Call, asked: bytes) -> Once | None:
         message = "An Idempotency-Key is one word of 1 to 255 visible ASCII characters, such as a UUID of your own."
         raise RefusedError(Code.VALIDATION_ERROR, message, _HEADER)
     head = f"{call.request.method} {call.request.url.path.rstrip('/')}\n"
-    return Once(keys[0], hashlib.sha256(head.encode() + asked).digest())
+    return Once(keys[0], hashlib.sha256(head.encode() + asked()).digest())
 
 
 Work: TypeAlias = Callable[[Call], Awaitable[Answer]]
@@ -51,7 +51,7 @@ async def only_once(call: Call, asked: bytes, work: Work) -> Answer:
     Raises:
         RefusedError: the key was used for something else.
     """
-    known = once(call, asked)
+    known = once(call, lambda: asked)
     if known is None:
         return await work(call)
     caller = call.caller
@@ -80,7 +80,7 @@ async def once_claimed(call: Call, asked: bytes, work: Work) -> Answer:
     Raises:
         RefusedError: the key was used for something else, or its first request is not over yet.
     """
-    known = once(call, asked)
+    known = once(call, lambda: asked)
     if known is None:
         return await work(call)
     pool, caller = call.services.pool, call.caller

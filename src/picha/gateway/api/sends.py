@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from msgspec import UNSET
@@ -38,7 +39,7 @@ async def send_image(call: Call) -> Answer:
 async def send_text(call: Call) -> Answer:
     """Accept one text send; when this answers 202 the message is durable."""
     asked = await _asked(call, sends.decode_send_text)
-    return _answer(await call.services.accept.send(replace(_command(call, asked), text=asked.body)))
+    return _answer(await call.services.accept.send(_command(call, asked, text=asked.body)))
 
 
 async def send_template(call: Call) -> Answer:
@@ -48,8 +49,9 @@ async def send_template(call: Call) -> Answer:
     if header.media_url is not None:
         check_address(call, header.media_url, "header")
     filling = Filling(asked.template_name, asked.variables, asked.language)
-    command = replace(
-        _command(call, asked),
+    command = _command(
+        call,
+        asked,
         filling=filling,
         media_url=header.media_url,
         file_id=file_named(header.file_id, "header"),
@@ -82,7 +84,8 @@ def _answer(result: Receipt | Refusal) -> Answer:
     return Answer(accepted, status=202, headers=REPLAYED if result.is_replay else {})
 
 
-def _command(call: Call, asked: Target) -> Send:
+def _command(call: Call, asked: Target, **content: Any) -> Send:
+    """Return the send that was asked for; `content` are the fields in which kinds of sends differ."""
     return Send(
         workspace_id=call.caller.workspace_id,
         app_id=call.caller.app_id,
@@ -97,8 +100,9 @@ def _command(call: Call, asked: Target) -> Send:
         expires_at=utc(asked.expires_at),
         is_high=asked.priority == "high",
         on_unknown=asked.on_unknown,
-        once=once(call, encode_send(asked)),
+        once=once(call, partial(encode_send, asked)),
         caps=call.caller.caps,
+        **content,
     )
 
 
@@ -108,8 +112,9 @@ def _image(call: Call, asked: SendImage) -> Send:
         raise RefusedError(Code.VALIDATION_ERROR, message, "preflight")
     if asked.media_url is not None:
         check_address(call, asked.media_url, "media_url")
-    return replace(
-        _command(call, asked),
+    return _command(
+        call,
+        asked,
         media_url=asked.media_url,
         is_link=asked.media_mode == "link" and asked.media_url is not None,
         image_policy=asked.image_policy,

@@ -219,6 +219,11 @@ const watcher = new IntersectionObserver((seen) => seen.some((one) => one.isInte
 
 function ended(end) {
   document.getElementById("list-end").replaceWith(end);
+  watch();
+}
+
+/** Look whether the end of the list is in sight, from now on. */
+function watch() {
   watcher.disconnect();
   if (more()) watcher.observe(more());
 }
@@ -238,6 +243,8 @@ function cut(end) {
 }
 
 let loading = null;
+// Whether the next page could not be loaded; it is tried again while its place is in sight.
+let isShort = false;
 
 /** Load the next page of lines, once at a time. */
 function load() {
@@ -258,8 +265,11 @@ async function next_page() {
     if (fresh.length) threads.append(leaf_of(fresh));
     ended(part.end);
     if (focused && fresh.length) link_of(fresh[0]).focus({ preventScroll: true });
+    isShort = false;
   } catch {
-    toast("Older conversations could not be loaded.", "bad");
+    if (!isShort) toast("Older conversations could not be loaded.", "bad");
+    isShort = true;
+    setTimeout(watch, AGAIN_MS);
   }
 }
 
@@ -540,7 +550,7 @@ addEventListener("pagehide", keep);
 [...lines].forEach(adopted);
 [...threads.children].forEach(watched);
 entitle();
-if (more()) watcher.observe(more());
+watch();
 restore();
 setInterval(tick, TICK_MS);
 on("conversation", ({ id }) => hear(id));
