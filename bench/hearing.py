@@ -17,6 +17,7 @@ from picha.gateway.store.vault import Vault, ensure_ring
 _ROUND = itertools.count(1)
 # 80 messages a second each way, three statuses each: what Meta asks to be ready for at a number's default pace.
 _STEADY, _BURST, _BURST_EVERY_S = 264, 330, 5
+PROMISED_MEDIAN_S, PROMISED_P99_S = 0.05, 0.25
 _ATTEMPTS = """
 WITH sent AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase,
@@ -125,6 +126,12 @@ class Waits:
 
     seconds: list[float]
     sends_per_second: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether they are as short as is promised."""
+        parts = quantiles(self.seconds, n=100)
+        return parts[49] <= PROMISED_MEDIAN_S and parts[98] <= PROMISED_P99_S
 
     def line(self) -> str:
         """Return the figure in one line."""

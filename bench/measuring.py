@@ -17,19 +17,33 @@ Contender = Callable[[], float]
 
 @dataclass(frozen=True)
 class Figure:
-    """One comparison: rates (per second) of ours and of the baseline, round by round."""
+    """One comparison: rates (per second) of ours and of the baseline, round by round.
+
+    `promised` is what the median of their ratios is to be at least.
+    """
 
     name: str
     ours: Sequence[float]
     baseline: Sequence[float]
     note: str = ""
+    promised: float = 0.0
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours to the baseline, round by round."""
+        return [a / b for a, b in zip(self.ours, self.baseline, strict=True)]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is what is promised."""
+        return median(self.ratios) >= self.promised
 
     def line(self) -> str:
         """Return the figure in one line."""
-        ratios = [a / b for a, b in zip(self.ours, self.baseline, strict=True)]
+        ratios, promised = self.ratios, f"   {self.promised} is promised" if self.promised else ""
         return (
             f"{self.name:<50} {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
-            f"   {median(self.ours):>8,.0f}/s against {median(self.baseline):,.0f}/s{self.note}"
+            f"   {median(self.ours):>8,.0f}/s against {median(self.baseline):,.0f}/s{self.note}{promised}"
         )
 
 

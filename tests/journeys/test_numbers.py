@@ -6,8 +6,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from tests.journeys.running import House, Talk, picture, talking, until
+
+from picha.gateway.store.embedded import EmbeddedPostgres
 
 
 async def number(picha: Talk) -> Any:
@@ -108,6 +111,26 @@ async def test_a_token_refused_at_an_upload_pauses_the_number_too(shop: Talk) ->
     await tell(shop, "resume")
 
     await shop.becomes(message, "read")
+
+
+@pytest.mark.parametrize("effect", [{"status": 503}, {"error": 131016}, {"error": 130429}, {"drop": "before"}])
+async def test_an_upload_that_whatsapp_does_not_take_for_now_is_no_try_of_its_message(
+    shop: Talk, effect: dict[str, Any]
+) -> None:
+    [customer] = await customers(shop, 1)
+    await tell(shop, "pause")
+    file_id = (await shop.upload(picture(shade=18 + len(str(effect))))).data["file_id"]
+    message = (await shop.send(to=customer, file_id=file_id)).data["message_id"]
+    # One more, and it would be given up.
+    with psycopg.connect(EmbeddedPostgres(shop.house.home).dsn) as connection:
+        connection.execute("UPDATE message SET tries = 7 WHERE id = %s", [message])
+    wish = {"match": {"route": "media"}, "when": {"mode": "next", "n": 2}, "effect": effect}
+    await shop.control("POST", "/faults", json=wish)
+
+    await tell(shop, "resume")
+
+    assert (await shop.becomes(message, "read"))["attempts"] == 1
+    assert sum(one["to"] == customer for one in await shop.ledger()) == 1
 
 
 async def test_sends_of_one_conversation_reach_meta_in_order_though_the_first_is_put_off(shop: Talk) -> None:

@@ -9,12 +9,16 @@ from uuid import UUID
 import pytest
 import structlog
 from tests.simulation.flood import Flood, flooded, unfair
-from tests.simulation.meta import Fate, Meta
+from tests.simulation.meta import TOKEN_KEY, Fate, Meta
 from tests.simulation.model import Message, Model, Ready
-from tests.simulation.world import Story, faults, told
+from tests.simulation.virtual import VirtualLoop, run
+from tests.simulation.world import Story, Worker, World, faults, told
 
-from picha.gateway.domain.outcomes import Ambiguous, NotSent
+from picha.cloudapi.messages import ImageSend
+from picha.gateway.domain.outcomes import NAMES, Ambiguous, Barred, NotSent, Outcome
+from picha.gateway.meta import tokens
 from picha.gateway.store.lanes import Lease
+from picha.gateway.store.numbers import PausedFor
 
 SEEDS = int(os.environ.get("SIMULATED_SEEDS", "2000"))  # noqa: TID251 - how long to look is the caller's choice
 CHUNKS = 20
@@ -143,6 +147,58 @@ def test_a_seeded_bug_is_found(bug: type) -> None:
     seeds = [SHOWN_AT.get(bug, 0), *range(WITHIN)]
 
     assert any(faults(told(seed, **{part: bug})) for seed in seeds)
+
+
+class PausesAtTheSecondWord(Model):
+    """A database that fails whenever a number is to be paused, and takes it when it is told again."""
+
+    is_deaf = False
+
+    def pause(self, sender: UUID, why: PausedFor) -> bool:
+        self.is_deaf = not self.is_deaf
+        if self.is_deaf:
+            raise ConnectionResetError
+        return super().pause(sender, why)
+
+
+class Remembering(Meta):
+    """Meta that refuses the token often, and knows what it answered about each attempt."""
+
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*told)
+        self.answers: dict[UUID, Outcome] = {}
+
+    def _fate(self) -> Fate:
+        return Fate(is_taken=False, answer=Barred("190", "")) if self.chance.random() < 0.2 else super()._fate()
+
+    async def send(self, number: str, message: ImageSend, **line: Any) -> Outcome:
+        answer = await super().send(number, message, **line)
+        attempt = tokens.read([TOKEN_KEY], message.biz_opaque_callback_data or "")
+        assert attempt is not None
+        self.answers[attempt] = answer
+        return answer
+
+
+class Lasting(World):
+    """A story in which no worker dies, and the database serves but for what its model does."""
+
+    async def _strike(self, workers: list[Worker]) -> None:
+        del workers
+        self._resume()
+
+
+def test_what_meta_answered_is_kept_although_what_follows_from_it_cannot_be_done_at_once() -> None:
+    barred = 0
+    for seed in range(20):
+        loop = VirtualLoop()
+        world = Lasting(loop, seed, model=PausesAtTheSecondWord, meta=Remembering)
+        story = run(loop, world.tell())
+        assert isinstance(story.meta, Remembering)
+        kept = {one.id: one.outcome for one in story.model.attempts.values()}
+        told = {attempt: NAMES[type(answer)] for attempt, answer in story.meta.answers.items()}
+        assert {attempt: kept[attempt] for attempt in told} == told, seed
+        barred += list(told.values()).count("barred")
+    assert barred > 5
 
 
 @pytest.mark.timeout(3600)

@@ -118,6 +118,8 @@ class Digest:
                     continue
                 for one in piece:
                     harvest.put_aside(one.raw_id, "$", f"It cannot be stored: {type(error).__name__}.", one.item)
+                    # It was not heard, as far as anybody can tell.
+                    harvest.heard = [other for other in harvest.heard if other is not one]
 
     async def _write(self, connection: Connection, heard: Sequence[Heard]) -> int:
         facts = [one.fact for one in heard]

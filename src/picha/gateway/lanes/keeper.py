@@ -188,12 +188,14 @@ class Keeper:
                     woken = bool(started) or await pause(wake, self._patience(lane))
 
     async def _look(self, work: Work, lane: Lane) -> Sequence[Due]:
-        """Return what is due: nothing while the database does not serve, so that what flies can land and say how."""
+        """Return what is due: nothing while that cannot be known, so that what flies can land and say how."""
         try:
             return await work.due(lane.busy_threads)
         except UNREACHABLE as error:
             self._log.warning("not known what is due", error=str(error))
-            return ()
+        except Exception:  # noqa: BLE001 - raised, it would cancel what flies, of which nobody would know anything then
+            self._log.exception("not known what is due")
+        return ()
 
     def _patience(self, lane: Lane) -> float:
         """Return how long to wait for a ring: until the lane's pace or rest lets something start, if that is sooner."""

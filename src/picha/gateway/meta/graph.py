@@ -40,7 +40,7 @@ _PIECE_BYTES = 256 * 1024
 _CONNECTIONS = 512
 # Hosts of Meta's that media URLs point to; the token goes nowhere else.
 _META_HOSTS = re.compile(r"([a-z0-9-]+\.)+(facebook\.com|fbsbx\.com|whatsapp\.net|fbcdn\.net)")
-_OK = 200
+_OK, _SERVERS_FAULT = 200, 500
 
 
 Credentials = Account | NewAccount
@@ -50,14 +50,27 @@ class GraphCallError(Exception):
     """An upload, a description or a download failed; `again` tells whether another try may help.
 
     With `bars` Meta refuses all of the number's calls until somebody puts something right: its token. `is_answer`
-    tells that Meta answered at all.
+    tells that Meta answered at all, `is_away` that it or its service was not there: nothing is said of what was asked.
     """
 
     def __init__(
-        self, detail: str, *, again: bool, code: int | None = None, bars: bool = False, is_answer: bool = False
+        self,
+        detail: str,
+        *,
+        again: bool,
+        code: int | None = None,
+        bars: bool = False,
+        is_answer: bool = False,
+        is_away: bool = False,
     ) -> None:
         super().__init__(detail)
-        self.detail, self.again, self.code, self.bars, self.is_answer = detail, again, code, bars, is_answer
+        self.detail, self.again, self.code, self.bars = detail, again, code, bars
+        self.is_answer, self.is_away = is_answer, is_away
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether Meta wants less of the number for now."""
+        return self.code is not None and lookup(self.code).outcome is OutcomeClass.THROTTLED
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -184,7 +197,8 @@ class Graph:
             ) as answer:
                 return answer.headers.get("Date", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise GraphCallError(f"WhatsApp could not be reached ({type(error).__name__}).", again=True) from error
+            what = type(error).__name__
+            raise GraphCallError(f"WhatsApp could not be reached ({what}).", again=True, is_away=True) from error
 
     async def describe(self, account: Credentials, phone_number_id: str, media_id: str) -> MediaDescription:
         """Ask for a fresh URL of a media id; raises `GraphCallError`."""
@@ -239,7 +253,8 @@ class Graph:
                     raise _refusal(response.status, await _read(response, _ANSWER_MAX))
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise GraphCallError(f"WhatsApp could not be reached ({type(error).__name__}).", again=True) from error
+            what = type(error).__name__
+            raise GraphCallError(f"WhatsApp could not be reached ({what}).", again=True, is_away=True) from error
 
 
 class _Part(AsyncIterablePayload):
@@ -305,14 +320,17 @@ def _may_see_token(account: Credentials, url: str) -> bool:
 def _refusal(status: int, body: bytes) -> GraphCallError:
     error = decode_error(body)
     if error is None:
-        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True, is_answer=True)
+        is_away = status >= _SERVERS_FAULT
+        return GraphCallError(f"WhatsApp answered HTTP {status}.", again=True, is_answer=True, is_away=is_away)
+    outcome = lookup(error.code).outcome
     # Which media failures pass by themselves is not documented; all but a refused token or permission are tried again.
     return GraphCallError(
         explain(error.code, error.details or error.message),
         again=status not in {401, 403},
         code=error.code,
-        bars=lookup(error.code).outcome is OutcomeClass.BARRED,
+        bars=outcome is OutcomeClass.BARRED,
         is_answer=True,
+        is_away=outcome is OutcomeClass.NOT_PROCESSED,
     )
 
 

@@ -6,9 +6,10 @@ settled. No transaction is open while the socket is, and nothing here sends twic
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from picha.gateway.blobs import BlobMissing
@@ -36,13 +37,12 @@ from picha.gateway.meta.compose import compose
 from picha.gateway.meta.graph import GraphCallError
 from picha.gateway.metrics import AGAIN, OUTCOMES
 from picha.gateway.sending.desk import Berths, Desk
-from picha.gateway.store.group import OverloadedError
+from picha.gateway.store.group import NEVER_TAKEN
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger.begin import Beginning
 from picha.gateway.store.ledger.settle import Settlement
 from picha.gateway.store.ledger.withdraw import EXPIRED
 from picha.gateway.store.outbox import Outgoing
-from picha.gateway.store.pool import UNREACHABLE
 from picha.gateway.store.tenants import Account
 from picha.kit.logs import logger
 
@@ -102,21 +102,25 @@ class Dispatch:
         if not await self._is_lawful(send, account):
             return Landing.MUTE
         picture = await self._picture(send, account)
-        if picture is None:
-            return Landing.MUTE
+        if isinstance(picture, Landing):
+            return picture
         attempt = self.desk.ids.uuid()
         outcome = await self._attempt(send, account, picture, attempt)
         if outcome is None:
             # The lease is going, or the message was taken back, or the number paused: either shows in a moment.
             await asyncio.sleep(_PAUSE)
             return Landing.MUTE
-        if isinstance(outcome, Barred):
-            await bar(self.desk.book.pause, self._sender.id, outcome.code)
         OUTCOMES.labels(NAMES[type(outcome)]).inc()
         if isinstance(outcome, Rejected | Barred | Ambiguous):
             name = NAMES[type(outcome)]
             logger("sending").info("a send was not accepted", id=str(send.id), outcome=name, code=outcome.code)
-        await self._settle(Settlement(send.id, attempt, outcome, again_after=_again(send, outcome, self.desk.chance())))
+        settlement = Settlement(send.id, attempt, outcome, again_after=_again(send, outcome, self.desk.chance()))
+        await _surely(partial(self.desk.settlements.submit, settlement))
+        # What is known of the send is kept before anything else is done about it.
+        if isinstance(outcome, Barred):
+            await _surely(partial(bar, self.desk.book.pause, self._sender.id, outcome.code))
+        if outcome == _STALE_MEDIA and send.digest and picture.media_id:
+            await _surely(partial(self.desk.uploads.forget, self._sender, send.digest, picture.media_id))
         if isinstance(outcome, Accepted) and outcome.wa_id and send.phone and outcome.wa_id != send.phone:
             # What they answer comes from there.
             await self.desk.book.learn(self._sender, send, outcome.wa_id, self.desk.times.now(account.id))
@@ -150,8 +154,11 @@ class Dispatch:
             return False
         return True
 
-    async def _picture(self, send: Outgoing, account: Account) -> _Picture | None:
-        """Return the picture as Meta knows it; None when that failed, and the message was put off or failed."""
+    async def _picture(self, send: Outgoing, account: Account) -> _Picture | Landing:
+        """Return the picture as Meta knows it; when that failed the message was put off or failed.
+
+        What is the number's trouble, or the network's, is said of the number and counts as no try of the message.
+        """
         if send.file_id is None and (send.media_url is not None or send.message_type != "image"):
             return _Picture(link=send.media_url)
         detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
@@ -167,23 +174,28 @@ class Dispatch:
         except GraphCallError as error:
             if error.bars:
                 await bar(self.desk.book.pause, self._sender.id, error.code)
-                return None
+                return Landing.MUTE
+            if error.is_throttled or error.is_away:
+                logger("sending").info("a picture waits to be uploaded", id=str(send.id), why=error.detail)
+                await self.desk.book.wait(send.id, chance=self.desk.chance())
+                return Landing.THROTTLED if error.is_throttled else Landing.TROUBLE
             detail, code, again = error.detail, error.code, error.again
         logger("sending").info("a picture was not uploaded", id=str(send.id), code=code, why=detail)
         if again and send.tries + 1 < _UPLOAD_TRIES:
             await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()))
         else:
             await self.desk.book.refuse(send.id, code=str(code or 131053), title="Media upload error", detail=detail)
-        return None
+        return Landing.MUTE
 
     async def _attempt(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome | None:
         """Commit the attempt and make it; None when it may not be made."""
         async with self._berths.berth() as leave:
             try:
                 may_send = await self.desk.beginnings.submit(Beginning(self.lease, send.id, attempt, picture.media_id))
-            except (*UNREACHABLE, OverloadedError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the attempt must not stay open
                 # The attempt may be committed although nobody said so; certain is that nothing was sent.
                 what = type(error).__name__
+                logger("sending").warning("an attempt was not recorded", id=str(send.id), error=what)
                 return NotSent(f"The attempt could not be recorded ({what}), so it was not made.")
             if not may_send:
                 return None
@@ -192,10 +204,8 @@ class Dispatch:
             except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
                 logger("sending").exception("a send failed unexpectedly", id=str(send.id))
                 return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
-        if is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id:
-            await self.desk.uploads.forget(self._sender, send.digest, picture.media_id)
-            return _STALE_MEDIA
-        return outcome
+        is_healed = is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id
+        return _STALE_MEDIA if is_healed else outcome
 
     async def _send(
         self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID, leave: Callable[[], None]
@@ -206,16 +216,22 @@ class Dispatch:
         message = compose(send, media_id=picture.media_id, link=picture.link, token=token)
         return await self.desk.graph.send(account, self._sender.phone_number_id, message, on_left=leave)
 
-    async def _settle(self, settlement: Settlement) -> None:
-        """Record an outcome, however long the database is away: it is all that is known of the send."""
-        while True:
-            try:
-                await self.desk.settlements.submit(settlement)
-            except (*UNREACHABLE, OverloadedError) as error:
-                logger("sending").warning("an outcome waits for the database", error=str(error))
-                await asyncio.sleep(_PAUSE)
-            else:
-                return
+
+async def _surely(record: Callable[[], Awaitable[object]]) -> None:
+    """Record what became of a send, however long the database is away or in disorder: it is all that is known of it.
+
+    Only what it will never take is a defect, and raised.
+    """
+    while True:
+        try:
+            await record()
+        except NEVER_TAKEN:
+            raise
+        except Exception as error:  # noqa: BLE001 - any other failure may pass
+            logger("sending").warning("an outcome waits for the database", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
 
 
 def _again(send: Outgoing, outcome: Outcome, chance: float) -> timedelta:

@@ -15,8 +15,8 @@ import asyncpg
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Failures that one item's own content causes.
-_ITEMS_FAULT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+NEVER_TAKEN = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""Failures that one item's own content causes: to submit it again is in vain."""
 
 
 class OverloadedError(Exception):
@@ -80,7 +80,7 @@ class GroupCommit(Generic[T, R]):
         try:
             results = await self._run([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 - it is handed to the caller, whose it is
-            if len(batch) > 1 and isinstance(error, _ITEMS_FAULT):
+            if len(batch) > 1 and isinstance(error, NEVER_TAKEN):
                 for one in batch:
                     await self._commit([one])
                 return

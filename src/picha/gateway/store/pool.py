@@ -48,6 +48,7 @@ UNREACHABLE = (
     asyncpg.InternalClientError,  # what the driver makes of a connection that ends in the middle of its answer
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,  # its disk, mostly
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,

@@ -19,6 +19,9 @@ from picha.gateway.store.outbox import Outgoing
 from picha.gateway.store.pool import Pool, in_transaction
 from picha.kit.ids import Ids
 
+# How seldom an upload is tried again at most while WhatsApp is away.
+_LONGEST_WAIT = timedelta(minutes=1)
+
 
 class Sendbook:
     """What waits to be sent, and what became of it. `pace` is that of every pair of a number and a person.
@@ -59,6 +62,10 @@ class Sendbook:
     async def later(self, message: UUID, after: timedelta) -> None:
         """Put a message off whose picture could not be uploaded."""
         await equip.later(self._pool, message, after, hold=self._hold)
+
+    async def wait(self, message: UUID, *, chance: float) -> None:
+        """Put a message off whose picture could not be uploaded for now, which is no try of it."""
+        await equip.wait(self._pool, message, longest=_LONGEST_WAIT, chance=chance, hold=self._hold)
 
     async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:
         """Commit attempts; tell which ones may be made."""
