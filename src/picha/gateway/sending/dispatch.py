@@ -37,12 +37,13 @@ from picha.gateway.meta.compose import compose
 from picha.gateway.meta.graph import GraphCallError
 from picha.gateway.metrics import AGAIN, OUTCOMES
 from picha.gateway.sending.desk import Berths, Desk
-from picha.gateway.store.group import NEVER_TAKEN
+from picha.gateway.store.group import NEVER_TAKEN, OverloadedError
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger.begin import Beginning
 from picha.gateway.store.ledger.settle import Settlement
 from picha.gateway.store.ledger.withdraw import EXPIRED
 from picha.gateway.store.outbox import Outgoing
+from picha.gateway.store.pool import MAY_PASS
 from picha.gateway.store.tenants import Account
 from picha.kit.logs import logger
 
@@ -220,14 +221,14 @@ class Dispatch:
 async def _surely(record: Callable[[], Awaitable[object]]) -> None:
     """Record what became of a send, however long the database is away or in disorder: it is all that is known of it.
 
-    Only what it will never take is a defect, and raised.
+    What it will never take is a defect, as is all that it does not say itself, and raised.
     """
     while True:
         try:
             await record()
         except NEVER_TAKEN:
             raise
-        except Exception as error:  # noqa: BLE001 - any other failure may pass
+        except (*MAY_PASS, OverloadedError) as error:
             logger("sending").warning("an outcome waits for the database", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(_PAUSE)
         else:

@@ -55,6 +55,10 @@ UNREACHABLE = (
 )
 
 
+MAY_PASS = (*UNREACHABLE, asyncpg.PostgresError)
+"""Whatever a database can answer instead of doing what it was asked, for who has to have it done whatever it takes."""
+
+
 class UnsafeDatabaseError(Exception):
     """The database would acknowledge what it may lose, is too old, lacks the schema, or does not let us in."""
 
