@@ -246,6 +246,28 @@ def test_an_upload_is_cancelled_and_a_picture_that_went_meanwhile_is_told_and_no
     refusals(window, 422)
 
 
+def test_an_upload_shows_how_far_it_is_and_then_what_will_be_sent(
+    inside: Callable[..., Window], opened: Callable[..., Page]
+) -> None:
+    page = opened(inside())
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000}
+    line.send("Network.emulateNetworkConditions", slow)
+    card = page.locator(".attached")
+    bar, words = card.locator(".attached-progress"), card.locator(".attached-verdict")
+
+    page.locator("#composer-file").set_input_files([file("a.jpg", picture_of(2_000_000))])
+
+    expect(bar).to_be_visible()
+    expect(words).to_have_text(re.compile(r"Uploading, [1-9]\d?%"))
+    assert 0 < bar.evaluate("bar => bar.value") < 100
+    line.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    expect(card).to_have_attribute("data-state", "ready", timeout=20_000)
+    expect(bar).to_be_hidden()
+    expect(words).to_have_text(re.compile("Ready|Made fit"))
+
+
 def test_pictures_stay_as_they_are_while_they_are_sent(
     inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str
 ) -> None:
