@@ -87,6 +87,22 @@ def refusals(window: Window, *statuses: int) -> None:
     window.complaints[:] = [said for said in window.complaints if said not in found]
 
 
+def lose_an_answer(page: Page) -> None:
+    """Let the next message reach the gateway, and its answer get lost on the way back."""
+
+    def lose(route: Route) -> None:
+        assert route.fetch().status == 202
+        route.abort()
+
+    page.route("**/send", lose, times=1)
+
+
+def lost(window: Window, count: int) -> None:
+    """Take the browser's own remarks about so many lost answers out of the complaints."""
+    assert ["ERR_FAILED" in said for said in window.complaints] == [True] * count
+    window.complaints.clear()
+
+
 def move_clock(house: House, seconds: float) -> None:
     control(house, "/clock", {"advance_s": seconds})
 
@@ -230,6 +246,28 @@ def test_an_upload_is_cancelled_and_a_picture_that_went_meanwhile_is_told_and_no
     refusals(window, 422)
 
 
+def test_an_upload_shows_how_far_it_is_and_then_what_will_be_sent(
+    inside: Callable[..., Window], opened: Callable[..., Page]
+) -> None:
+    page = opened(inside())
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000}
+    line.send("Network.emulateNetworkConditions", slow)
+    card = page.locator(".attached")
+    bar, words = card.locator(".attached-progress"), card.locator(".attached-verdict")
+
+    page.locator("#composer-file").set_input_files([file("a.jpg", picture_of(2_000_000))])
+
+    expect(bar).to_be_visible()
+    expect(words).to_have_text(re.compile(r"Uploading, [1-9]\d?%"))
+    assert 0 < bar.evaluate("bar => bar.value") < 100
+    line.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    expect(card).to_have_attribute("data-state", "ready", timeout=20_000)
+    expect(bar).to_be_hidden()
+    expect(words).to_have_text(re.compile("Ready|Made fit"))
+
+
 def test_pictures_stay_as_they_are_while_they_are_sent(
     inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str
 ) -> None:
@@ -290,6 +328,94 @@ def test_a_message_is_answered_with_a_quote_of_it_and_without_one_after_escape(o
 
     expect(page.locator(".msg.is-mine .msg-quote")).to_contain_text("Do you have this one?")
     expect(quoted).to_be_hidden()
+
+
+def test_a_picture_whose_answer_was_lost_is_another_message_without_its_quote(
+    inside: Callable[..., Window], opened: Callable[..., Page]
+) -> None:
+    window = inside()
+    page = opened(window)
+    page.locator(".msg").hover()
+    page.get_by_role("button", name="Reply").click()
+    attach(page, file("a.jpg", jpeg(81)))
+    lose_an_answer(page)
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#composer-problem")).to_contain_text("There is no connection")
+
+    page.get_by_label("Caption").press("Escape")
+    page.get_by_role("button", name="Send", exact=True).click()
+
+    expect(page.locator(".attached")).to_have_count(0)
+    bubbles = page.locator(".msg.is-mine")
+    expect(bubbles).to_have_count(2)
+    expect(bubbles.nth(0).locator(".msg-quote")).to_have_count(1)
+    expect(bubbles.nth(1).locator(".msg-quote")).to_have_count(0)
+    lost(window, 1)
+
+
+def test_what_is_written_anew_after_a_lost_answer_is_said_anew(
+    inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str
+) -> None:
+    window = inside()
+    page = opened(window)
+    field = page.get_by_label("Message to Asha")
+    bubbles = page.locator(".msg.is-mine")
+    lose_an_answer(page)
+    field.fill("Yes")
+    field.press("Enter")
+    expect(bubbles).to_have_count(1)
+    expect(page.locator("#composer-problem")).to_contain_text("There is no connection")
+    field.fill("")
+    field.fill("Yes")
+    field.press("Enter")
+    expect(bubbles).to_have_count(2)
+    attach(page, file("a.jpg", jpeg(83)))
+    page.get_by_label("Caption").fill("In blue")
+    lose_an_answer(page)
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#composer-problem")).to_contain_text("There is no connection")
+
+    page.get_by_label("Caption").fill("In red")
+    page.get_by_role("button", name="Send", exact=True).click()
+
+    expect(page.locator(".attached")).to_have_count(0)
+    said = [one["content"].get("body") or one["content"]["caption"] for one in sent(house, customer, 4)]
+    assert said == ["Yes", "Yes", "In blue", "In red"]
+    lost(window, 2)
+
+
+def test_what_was_sent_goes_out_once_though_its_answer_was_lost_and_the_page_loaded_again(
+    inside: Callable[..., Window], opened: Callable[..., Page], house: House, customer: str
+) -> None:
+    window = inside()
+    page = opened(window)
+    field = page.get_by_label("Message to Asha")
+    lose_an_answer(page)
+    field.fill("Only once")
+    field.press("Enter")
+    expect(page.locator("#composer-problem")).to_contain_text("There is no connection")
+    page.reload()
+    expect(field).to_have_value("Only once")
+    field.press("Enter")
+    expect(field).to_have_value("")
+    page.locator(".msg").first.hover()
+    page.get_by_role("button", name="Reply").first.click()
+    attach(page, file("a.jpg", jpeg(82)))
+    page.get_by_label("Caption").fill("This too")
+    lose_an_answer(page)
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#composer-problem")).to_contain_text("There is no connection")
+
+    page.reload()
+    expect(page.get_by_label("Caption")).to_have_value("This too")
+    page.get_by_role("button", name="Send", exact=True).click()
+
+    expect(page.locator(".attached")).to_have_count(0)
+    field.fill("The last")
+    field.press("Enter")
+    said = [one["content"].get("body") or one["content"]["caption"] for one in sent(house, customer, 3)]
+    assert said == ["Only once", "This too", "The last"]
+    lost(window, 2)
 
 
 def test_a_draft_lives_through_a_reload_and_goes_with_who_signs_out(

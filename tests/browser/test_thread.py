@@ -3,8 +3,10 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import parse_qs
 
+import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, Response, expect
 from tests.browser.conftest import Window
@@ -13,6 +15,9 @@ from tests.browser.test_conversations import HOSTILE
 from tests.browser.test_sign_in import SHAPES
 from tests.browser.threads import becomes, control, opened, sends, spoil, uploaded
 from tests.journeys.running import House
+
+from picha.gateway.store.embedded import EmbeddedPostgres
+from picha.kit.clock import SystemClock
 
 AT_END = "document.getElementById('talk-scroll').scrollTop > -10"
 
@@ -259,6 +264,40 @@ def test_who_reads_further_up_is_told_of_news_and_stays(inside: Callable[..., Wi
     ids = page.locator(".msg").evaluate_all("all => all.map(one => one.dataset.id)")
     assert sorted(texts) == sorted([*(f"Line {n}" for n in range(130)), "One more"])
     assert ids == sorted(ids)
+
+
+def test_days_are_told_apart_each_before_its_first_message_also_where_a_page_begins_within_one(
+    inside: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    for n in range(65):
+        last = writes(house, customer, type="text", text=f"Line {n}")
+    thread = all_heard(house, last, 65)
+    # Noon is of the same day nearly everywhere, and the page's clock stands still there: no midnight comes between.
+    today = SystemClock().now().replace(hour=12, minute=0, second=0, microsecond=0)
+    long_ago, lately = today - timedelta(days=20), today - timedelta(days=4)
+    begun = {0: long_ago, 3: lately, 20: today - timedelta(days=1), 60: today}
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn) as connection:
+        asked = "SELECT id FROM message WHERE conversation_id = %s ORDER BY id"
+        ids = [one for (one,) in connection.execute(asked, [thread])]
+        written = "UPDATE message SET created_at = %s WHERE conversation_id = %s AND id >= %s"
+        for place, moment in begun.items():
+            connection.execute(written, [moment, thread, ids[place]])
+    window = inside()
+    window.page.clock.set_fixed_time(today)
+
+    page = opened(window, house, thread)
+
+    dividers = page.locator(".divider-day")
+    followers = "all => all.map(one => one.nextElementSibling.dataset.id)"
+    expect(page.locator(".msg")).to_have_count(60)
+    expect(dividers).to_have_text([f"{lately:%A}", "Yesterday", "Today"])
+    assert dividers.evaluate_all(followers) == [str(ids[place]) for place in (5, 20, 60)]
+    page.locator(".msg").first.scroll_into_view_if_needed()
+    expect(page.locator(".msg")).to_have_count(65)
+    whole = f"{long_ago:%a}, {long_ago:%B} {long_ago.day}, {long_ago.year}"
+    expect(dividers).to_have_text([whole, f"{lately:%A}", "Yesterday", "Today"])
+    assert dividers.evaluate_all(followers) == [str(ids[place]) for place in begun]
 
 
 def test_a_thread_is_marked_unread_and_deleted_once_it_was_asked(inside: Callable[..., Window], house: House) -> None:

@@ -113,6 +113,58 @@ async def test_who_is_disabled_is_out_with_their_open_page_and_comes_in_again_wh
     assert not await is_out(picha, await let_in(picha, again["sign_in_url"]))
 
 
+async def sign_out(picha: Talk, cookie: str, **form: str) -> Told:
+    """Sign out as the button of the page does; `everywhere="yes"` as the other one does."""
+    headers = FROM_OURS | {"Cookie": cookie}
+    url = f"{picha.ready.inbox_url}/sign-out"
+    return await picha.call("POST", url, data=form, headers=headers, allow_redirects=False)
+
+
+async def test_who_signs_out_is_out_with_their_open_page_and_stays_in_elsewhere(picha: Talk) -> None:
+    name = somebody()
+    [added] = await done(picha, "users", "add", name, *HERE)
+    [other] = await done(picha, "users", "link", name)
+    cookie, elsewhere = [await let_in(picha, one["sign_in_url"]) for one in (added, other)]
+    async with picha.session.get(f"{picha.ready.inbox_url}/live", headers={"Cookie": cookie}) as stream:
+        assert await stream.content.readuntil(b"\n\n")
+
+        told = await sign_out(picha, cookie)
+
+        begun = time.monotonic()
+        while await stream.content.readany():
+            pass
+        assert time.monotonic() - begun < 5
+    assert (told.status, told.headers["Location"]) == (303, "/inbox/sign-in")
+    forgotten, _, attributes = told.headers["Set-Cookie"].partition(";")
+    assert (forgotten, "Max-Age=0" in attributes) == ('picha=""', True)
+    assert await is_out(picha, cookie)
+    assert not await is_out(picha, elsewhere)
+
+
+async def test_who_signs_out_everywhere_is_out_with_every_open_page(picha: Talk) -> None:
+    name = somebody()
+    [added] = await done(picha, "users", "add", name, *HERE)
+    [other] = await done(picha, "users", "link", name)
+    here, elsewhere = [await let_in(picha, one["sign_in_url"]) for one in (added, other)]
+    url = f"{picha.ready.inbox_url}/live"
+    async with (
+        picha.session.get(url, headers={"Cookie": here}) as mine,
+        picha.session.get(url, headers={"Cookie": elsewhere}) as theirs,
+    ):
+        for stream in (mine, theirs):
+            assert await stream.content.readuntil(b"\n\n")
+
+        assert (await sign_out(picha, here, everywhere="yes")).status == 303
+
+        begun = time.monotonic()
+        for stream in (mine, theirs):
+            while await stream.content.readany():
+                pass
+        assert time.monotonic() - begun < 5
+    assert await is_out(picha, here)
+    assert await is_out(picha, elsewhere)
+
+
 async def test_disabling_asks_first_at_a_terminal(picha: Talk) -> None:
     name = somebody()
     [added] = await done(picha, "users", "add", name, *HERE)

@@ -5,7 +5,7 @@
 
 import { draft, keep } from "./drafts.js";
 import { fetched, on } from "./live.js";
-import { send } from "./sending.js";
+import { keyed, send } from "./sending.js";
 import { follow } from "./standing.js";
 import { counted, fitted, Tray } from "./tray.js";
 import { freshKey } from "./upload.js";
@@ -25,8 +25,7 @@ const COUNT_FROM = 0.9;
 const KEEP_MS = 300;
 
 let quote = null;
-let textKey = freshKey();
-let wasTried = false;
+let written = { key: freshKey() };
 let isSending = false;
 let isLeaving = false;
 let keeping = 0;
@@ -70,7 +69,7 @@ function remember() {
   const pictures = tray.kept;
   const words = [tray.words, text.value].filter((one) => one.trim()).join("\n");
   const isEmpty = !words && !pictures.length && !quote;
-  keep(person, thread, isEmpty ? null : { text: words, quote, pictures });
+  keep(person, thread, isEmpty ? null : { text: words, quote, pictures, ...(written.tried && { written }) });
 }
 
 function complain(words, then = null) {
@@ -91,7 +90,6 @@ function write(words) {
 
 function cite(message) {
   quote = message;
-  if (wasTried) [textKey, wasTried] = [freshKey(), false];
   quoted.hidden = !message;
   if (message) {
     quoted.querySelector("strong").textContent = message.name ?? "";
@@ -129,11 +127,10 @@ async function sendPictures() {
   box.classList.add("is-sending");
   for (const item of [...tray.items]) {
     if (!tray.items.includes(item)) continue;
-    item.wasTried = true;
     item.caption_field.readOnly = true;
-    const told = await send(thread, {
-      key: item.key, file_id: item.picture.file_id, caption: (item.caption ?? "").trim(), reply_to: quote?.id ?? "",
-    });
+    const told = await send(thread, keyed(item, {
+      file_id: item.picture.file_id, caption: (item.caption ?? "").trim(), reply_to: quote?.id ?? "",
+    }));
     item.caption_field.readOnly = false;
     if (!told.id) {
       tray.unsent(item, told.words);
@@ -151,16 +148,15 @@ async function sendText() {
   const words = text.value;
   if (counted(words) > limits.text) complain(`It is too long: a message has ${limits.text} characters at most.`);
   if (counted(words) === 0 || counted(words) > limits.text) return;
-  const fields = { key: textKey, text: words.trim(), reply_to: quote?.id ?? "" };
+  const fields = keyed(written, { text: words.trim(), reply_to: quote?.id ?? "" });
   text.readOnly = true;
   const told = await send(thread, fields);
   text.readOnly = false;
   if (!told.id) {
-    wasTried = true;
     refused(told);
     return;
   }
-  [textKey, wasTried] = [freshKey(), false];
+  written = { key: freshKey() };
   write("");
   cite(null);
 }
@@ -190,7 +186,8 @@ form.addEventListener("keydown", (event) => {
   }
 });
 text.addEventListener("input", () => {
-  if (wasTried) [textKey, wasTried] = [freshKey(), false];
+  // Who writes the same words anew, after they saw the first ones arrive, says them a second time.
+  if (written.tried) written = { key: freshKey() };
   complain("");
   fitted(text);
   changed();
@@ -273,6 +270,7 @@ const kept = draft(person, thread);
 if (kept) {
   tray.restore(kept.pictures ?? []);
   text.value = kept.text ?? "";
+  written = kept.written ?? written;
   fitted(text);
   if (kept.quote) cite(kept.quote);
 }

@@ -1,9 +1,19 @@
 // Hands one answer to the gateway: a picture, a text or a template.
 
 import { fetched } from "./live.js";
-import { NO_CONNECTION } from "./upload.js";
+import { freshKey, NO_CONNECTION } from "./upload.js";
 
 const AWAY = "The gateway did not answer as it should. Nothing was lost: send it again.";
+
+/**
+ * Return `fields` with the key of `one`, which is kept in it: the same key as long as the same is asked for, since an
+ * answer may have been lost on its way; with another caption or quote it is another message.
+ */
+export function keyed(one, fields) {
+  const asked = JSON.stringify(fields);
+  if (one.tried !== asked) Object.assign(one, { key: one.tried ? freshKey() : one.key, tried: asked });
+  return { key: one.key, ...fields };
+}
 
 /** Send `fields` in a thread; resolves to {id}, or to {words, code} where it was not sent. */
 export async function send(thread, fields) {

@@ -86,7 +86,8 @@ export class Tray {
   /** What is to be kept of them as a draft. */
   get kept() {
     const ready = this.items.filter((item) => item.state === "ready");
-    return ready.map(({ name, caption, picture }) => ({ name, caption, picture }));
+    // Without its key, a picture whose answer was lost would go out twice after a reload.
+    return ready.map(({ name, caption, picture, key, tried }) => ({ name, caption, picture, ...(tried && { key, tried }) }));
   }
 
   /** The captions of those that cannot be kept: only words of theirs come back. */
@@ -144,8 +145,6 @@ export class Tray {
 
   #write(item) {
     item.caption = item.caption_field.value;
-    item.key = item.wasTried ? freshKey() : item.key;
-    item.wasTried = false;
     this.#count(item);
     this.#told();
   }
