@@ -68,6 +68,45 @@ def names(page: Page) -> list[str]:
     return [one.strip() for one in page.locator(".row-name").all_text_contents()]
 
 
+def flocks(*numbers: int) -> list[str]:
+    return [f"Flock {n}" for n in numbers]
+
+
+def ends(page: Page) -> None:
+    """Scroll down until there is nothing more to load."""
+
+    def look() -> bool | None:
+        page.locator("#list-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+        return page.locator("#more").count() == 0 or None
+
+    until(look)
+
+
+def becomes(house: House, n: int, **changed: str) -> None:
+    """Change one of the flock so that nobody is told: its `name`, or when somebody `wrote` last, in SQL."""
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn, autocommit=True) as connection:
+        if wrote := changed.get("wrote"):
+            connection.execute(
+                f"UPDATE conversation SET last_message_at = {wrote} FROM contact "
+                "WHERE contact.id = contact_id AND profile_name = %s".encode(),
+                [f"Flock {n}"],
+            )
+        if name := changed.get("name"):
+            connection.execute("UPDATE contact SET profile_name = %s WHERE profile_name = %s", [name, f"Flock {n}"])
+
+
+def looks_anew(page: Page) -> None:
+    """Let the page think that anything may have changed, as it does when one comes back to it."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def focus(page: Page, name: str) -> None:
+    """Focus a line without scrolling to it."""
+    page.get_by_role("link").filter(has=page.get_by_text(name, exact=True)).evaluate(
+        "link => link.focus({ preventScroll: true })"
+    )
+
+
 @pytest.mark.parametrize(("width", "is_dark"), SHAPES)
 def test_a_line_tells_who_wrote_what_and_how_long_one_may_answer(
     inside: Callable[..., Window], house: House, *, width: int, is_dark: bool
@@ -273,8 +312,8 @@ def test_older_ones_come_on_scroll_and_the_place_is_kept(inside: Callable[..., W
 def flock(house: House) -> Iterator[int]:
     """More people than are looked at anew at once, each of whom wrote a year ago."""
     with psycopg.connect(EmbeddedPostgres(house.home).dsn, autocommit=True) as connection:
-        connection.execute(FLOCK.encode(), {"many": 460})
-        yield 460
+        connection.execute(FLOCK.encode(), {"many": 620})
+        yield 620
         connection.execute(FLOWN.encode())
 
 
@@ -326,6 +365,197 @@ def test_of_many_that_were_loaded_the_first_are_looked_at_anew_and_the_rest_come
     assert names(page) == ["Flock, renamed" if name == "Flock 300" else name for name in first]
     page.get_by_role("button", name="numbers").click()
     expect(page.locator(".thread").first).to_contain_text("+255 799")
+
+
+def test_the_last_line_that_is_loaded_stays_when_it_changes_in_its_place(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    focus(page, "Flock 50")
+    becomes(house, 50, name="Flock 50, renamed")
+
+    looks_anew(page)
+
+    expect(line(page, "Flock 50, renamed").locator("a")).to_be_focused()
+    assert page.locator(".thread").count() == 50
+    ends(page)
+    assert names(page) == [*flocks(*range(1, 50)), "Flock 50, renamed", *flocks(*range(51, flock + 1))]
+
+
+def test_a_line_behind_the_place_where_older_ones_begin_goes_and_comes_with_them(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    focus(page, "Flock 20")
+    becomes(house, 20, wrote="last_message_at - interval '104 minutes 30 seconds'")
+
+    looks_anew(page)
+
+    expect(page.locator(".thread")).to_have_count(49)
+    expect(line(page, "Flock 21").first.locator("a")).to_be_focused()
+    ends(page)
+    assert names(page) == flocks(*range(1, 20), *range(21, 125), 20, *range(125, flock + 1))
+
+
+def test_what_comes_between_the_last_line_and_the_place_where_older_ones_begin_is_shown(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    becomes(house, 50, wrote="last_message_at + interval '100 minutes'")
+    looks_anew(page)
+    expect(page.locator(".row-name").first).to_have_text("Flock 50")
+    # One of those above leaves, so that this one is the last of the first page.
+    becomes(house, 300, wrote="last_message_at + interval '250 minutes 30 seconds'")
+    becomes(house, 10, wrote="last_message_at - interval '1 year'")
+
+    looks_anew(page)
+
+    expect(page.locator(".row-name").last).to_have_text("Flock 300")
+    ends(page)
+    assert names(page) == flocks(50, *range(1, 10), *range(11, 50), 300, *range(51, 300), *range(301, flock + 1), 10)
+
+
+def test_older_ones_that_come_after_the_list_was_cut_leave_no_gap_in_it(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    asked: list[Route] = []
+
+    def hold_the_ninth(route: Route) -> None:
+        asked.append(route)
+        if len(asked) != 9:
+            route.continue_()
+
+    page.route(re.compile(r"/inbox/list\?.*before="), hold_the_ninth)
+    box = page.locator("#list-scroll")
+
+    def is_held() -> bool | None:
+        box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+        return len(asked) == 9 or None
+
+    until(is_held)
+    expect(page.locator(".thread")).to_have_count(450)
+    box.evaluate("box => box.scrollTo(0, 0)")
+    looks_anew(page)
+    expect(page.locator(".thread")).to_have_count(400)
+
+    with page.expect_response(re.compile(r"/inbox/list\?.*before=")):
+        asked[-1].continue_()
+
+    ends(page)
+    assert names(page) == flocks(*range(1, flock + 1))
+
+
+def test_older_ones_that_come_after_something_else_was_found_leave_no_gap_in_it(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    box = page.locator("#list-scroll")
+    asked: list[Route] = []
+
+    def hold_two(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 2:
+            route.continue_()
+
+    def is_held(count: int) -> bool | None:
+        # The driver hears of requests only while it is asked for something.
+        box.evaluate("(box, down) => box.scrollTo(0, down ? box.scrollHeight : 0)", count > 1)
+        return len(asked) == count or None
+
+    while page.locator(".thread").count() < 200:
+        box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    box.evaluate("box => box.scrollTo(0, 0)")
+    page.route(re.compile(r"/inbox/list\?.*search=Flock"), hold_two)
+
+    page.get_by_role("searchbox").fill("Flock 1")
+    until(lambda: is_held(1))
+    until(lambda: is_held(2))
+    found, older = asked
+    found.continue_()
+    expect(page.locator(".row-name").nth(1)).to_have_text("Flock 10")
+    with page.expect_response(re.compile(r"/inbox/list\?.*before=")):
+        older.continue_()
+
+    ends(page)
+    assert names(page) == flocks(*(n for n in range(1, flock + 1) if str(n).startswith("1")))
+
+
+def test_whoever_is_far_down_keeps_the_place_and_the_focus_when_all_is_looked_at_anew(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    ends(page)
+    box = page.locator("#list-scroll")
+    focus(page, f"Flock {flock - 3}")
+    top = box.evaluate("box => box.scrollTop")
+    becomes(house, 1, name="Flock 1, renamed")
+    becomes(house, flock - 2, name="Flock in sight, renamed")
+    becomes(house, 430, name="Flock out of sight, renamed")
+
+    looks_anew(page)
+
+    expect(line(page, "Flock in sight, renamed")).to_be_in_viewport()
+    expect(line(page, "Flock 1, renamed")).to_have_count(1)
+    expect(line(page, f"Flock {flock - 3}").locator("a")).to_be_focused()
+    assert page.locator(".thread").count() == flock
+    assert box.evaluate("box => box.scrollTop") == top
+    line(page, "Flock 425").scroll_into_view_if_needed()
+    expect(line(page, "Flock out of sight, renamed")).to_have_count(1)
+
+
+def test_the_focus_goes_to_the_last_line_that_is_kept_when_its_own_is_not(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    ends(page)
+    page.locator("#list-scroll").evaluate("box => box.scrollTo(0, 0)")
+    focus(page, f"Flock {flock - 3}")
+
+    looks_anew(page)
+
+    expect(page.locator(".thread")).to_have_count(400)
+    expect(line(page, "Flock 400").locator("a")).to_be_focused()
+
+
+@pytest.mark.usefixtures("flock")
+def test_no_leaf_of_the_list_grows_without_end(inside: Callable[..., Window], house: House) -> None:
+    page = opened(inside(), house, "?search=flock")
+    focus(page, "Flock 10")
+
+    for days, first in ((300, 301), (200, 341)):
+        for n in range(first, first + 40):
+            becomes(house, n, wrote=f"now() - interval '{days} days {n} minutes'")
+        looks_anew(page)
+        expect(page.locator(".row-name").nth(39)).to_have_text(f"Flock {first + 39}")
+
+    assert names(page) == flocks(*range(341, 381), *range(301, 341), *range(1, 51))
+    sizes = page.locator(".leaf").evaluate_all("leaves => leaves.map((leaf) => leaf.children.length)")
+    assert sum(sizes) == 130
+    assert max(sizes) <= 100
+    expect(line(page, "Flock 10").first.locator("a")).to_be_focused()
+
+
+def test_the_button_tells_that_numbers_are_hidden_when_they_could_not_be_loaded(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    window = inside()
+    page = opened(window, house, "?search=flock")
+    ends(page)
+    page.route(re.compile(r"/inbox/list\?.*numbers=shown"), lambda route: route.abort())
+    button = page.locator("#numbers")
+
+    button.click()
+
+    expect(page.get_by_text("The numbers could not be loaded.")).to_be_visible()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    page.unroute_all()
+    button.click()
+    expect(line(page, f"Flock {flock}")).to_contain_text("+255 799")
+    button.click()
+    expect(line(page, f"Flock {flock}")).to_contain_text("••")
+    assert "+255 799" not in page.content()
+    window.complaints[:] = [one for one in window.complaints if "ERR_FAILED" not in one]
 
 
 def test_hostile_names_and_words_are_text_and_break_nothing(inside: Callable[..., Window], house: House) -> None:

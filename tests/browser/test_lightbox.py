@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import heard, photo, stranger, writes
 from tests.browser.test_sign_in import SHAPES
-from tests.browser.threads import becomes, opened, sends, uploaded
+from tests.browser.threads import becomes, in_database, opened, sends, uploaded
 from tests.journeys.running import House
 
 
@@ -93,6 +93,34 @@ def test_a_picture_is_zoomed_by_keys_wheel_and_double_click_and_moved(
 
     page.mouse.dblclick(640, 400)
     assert scale(page) == 1
+
+
+def test_the_lightbox_keeps_its_place_while_its_message_is_drawn_anew(
+    inside: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    for shade in (1, 2, 3):
+        thread = heard(house, writes(house, customer, name="Baraka", image_base64=photo(shade)))["conversation_id"]
+    page = opened(inside(), house, thread)
+    place = page.locator("#lightbox-place")
+
+    def draws_anew(name: str) -> None:
+        in_database(house, "UPDATE contact SET profile_name = $1 WHERE phone = $2", name, customer)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator(f".msg[data-who='{name}']")).to_have_count(3)
+
+    large(page, 1)
+    draws_anew("Renamed once")
+    page.keyboard.press("ArrowRight")
+    expect(place).to_have_text("3 of 3")
+    draws_anew("Renamed twice")
+    page.keyboard.press("ArrowLeft")
+    expect(place).to_have_text("2 of 3")
+    draws_anew("Renamed again")
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#lightbox")).to_be_hidden()
+    expect(page.locator(".msg-picture").nth(1)).to_be_focused()
 
 
 @pytest.mark.parametrize(("width", "is_dark"), SHAPES[::3])

@@ -9,7 +9,8 @@ const MOST = 8;
 const STEP = 1.5;
 const SWIPE_PX = 60;
 
-let link = null;
+// The id of the message whose picture is shown: its link is another one once the message is drawn anew.
+let shown = null;
 let load = async () => false;
 let zoom = 1;
 let at = { x: 0, y: 0 };
@@ -18,6 +19,10 @@ let began = null;
 
 function pictures() {
   return [...document.querySelectorAll("#messages .msg-picture")];
+}
+
+function idOf(one) {
+  return one.closest(".msg").dataset.id;
 }
 
 function place() {
@@ -48,9 +53,11 @@ function fromMiddle(event) {
 }
 
 function show(one) {
-  link = one;
+  const id = idOf(one);
+  shown = id;
   const all = pictures();
   const message = one.closest(".msg");
+  const number = all.findIndex((other) => idOf(other) === id);
   const small = one.querySelector("img");
   zoom = 1;
   at = { x: 0, y: 0 };
@@ -62,12 +69,12 @@ function show(one) {
   image.src = small.currentSrc || small.src;
   const large = new Image();
   large.onload = () => {
-    if (link !== one) return;
+    if (shown !== id) return;
     image.src = large.src;
     image.classList.remove("is-coming");
   };
   large.onerror = () => {
-    if (link !== one) return;
+    if (shown !== id) return;
     image.hidden = true;
     trouble.hidden = false;
   };
@@ -77,18 +84,24 @@ function show(one) {
   part("facts").textContent = one.dataset.facts;
   part("who").textContent = `${message.dataset.who}, ${message.querySelector("time").title}`;
   part("save").href = one.dataset.save;
-  part("place").textContent = `${all.indexOf(one) + 1} of ${all.length}`;
+  part("place").textContent = `${number + 1} of ${all.length}`;
   const hasOlder = document.getElementById("older") !== null;
-  dialog.querySelector('[data-does="previous"]').disabled = all[0] === one && !hasOlder;
-  dialog.querySelector('[data-does="next"]').disabled = all.at(-1) === one;
+  dialog.querySelector('[data-does="previous"]').disabled = number === 0 && !hasOlder;
+  dialog.querySelector('[data-does="next"]').disabled = number === all.length - 1;
+}
+
+/** Return the picture beside the one that is shown; messages are in the order of their ids. */
+function beside(by) {
+  const all = pictures();
+  return by < 0 ? all.findLast((one) => idOf(one) < shown) : all.find((one) => idOf(one) > shown);
 }
 
 async function step(by) {
-  let all = pictures();
-  let next = all[all.indexOf(link) + by];
+  let next = beside(by);
   while (!next && by < 0 && (await load())) {
-    all = pictures();
-    next = all[all.indexOf(link) + by];
+    // It may be closed by now.
+    if (shown === null) return;
+    next = beside(by);
   }
   if (next) show(next);
 }
@@ -120,8 +133,9 @@ dialog?.addEventListener("click", (event) => {
   if (does) act(does);
 });
 dialog?.addEventListener("close", () => {
-  const one = link;
-  link = null;
+  const message = document.getElementById(`m-${shown}`);
+  const one = message?.querySelector(".msg-picture") ?? message;
+  shown = null;
   image.removeAttribute("src");
   one?.focus();
   one?.scrollIntoView({ block: "nearest" });

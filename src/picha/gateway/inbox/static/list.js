@@ -10,6 +10,7 @@ const TICK_MS = 20_000;
 const WRITING_MS = 6000;
 const CHUNK = 50;
 const KEPT_MAX = 400;
+const LEAF_MAX = 2 * CHUNK;
 const PLACE = "picha-list";
 
 const pane = document.getElementById("list");
@@ -27,6 +28,8 @@ const title = document.title;
 
 // What the server drew of each line: a line that is as before is left alone.
 const drawn = new Map();
+// The lines that were not looked at anew with the others, as nobody sees them: each is when its leaf comes into sight.
+const overdue = new WeakSet();
 let showsNumbers = false;
 // Grows with each change of what is looked for: what was asked for before is too late then.
 let turn = 0;
@@ -110,10 +113,13 @@ function leaf_of(fresh) {
   return leaf;
 }
 
-/** Let the times in a leaf be right whenever it comes into sight. */
+/** Let what is in a leaf be right whenever it comes into sight. */
 function watched(leaf) {
   leaf.addEventListener("contentvisibilityautostatechange", (event) => {
-    if (!event.skipped) [...leaf.children].forEach(tell_time);
+    if (event.skipped) return;
+    const here = [...leaf.children];
+    here.forEach(tell_time);
+    here.filter((line) => overdue.has(line)).forEach((line) => hear(line.dataset.id));
   });
 }
 
@@ -132,6 +138,13 @@ function more() {
 function is_before(one, other) {
   const [mine, its] = [Number(one.dataset.at), Number(other.dataset.at)];
   return mine > its || (mine === its && one.dataset.id > other.dataset.id);
+}
+
+/** Return whether a line belongs among those that are not loaded yet: behind the place at which the next page begins. */
+function is_beyond(line) {
+  if (!more()) return false;
+  const [at, id] = more().dataset.before.split(".");
+  return is_before({ dataset: { at, id } }, line);
 }
 
 /** Return the line that stands before or behind another, whatever leaf it is in. */
@@ -160,15 +173,29 @@ function take(line) {
   if (!leaf.children.length && threads.children.length > 1) leaf.remove();
 }
 
+/** Make two leaves of one that grew too large to be drawn at once. */
+function split(leaf) {
+  const focused = leaf.contains(document.activeElement) ? document.activeElement : null;
+  const behind = leaf.cloneNode(false);
+  behind.append(...[...leaf.children].slice(leaf.children.length / 2));
+  watched(behind);
+  leaf.after(behind);
+  // What is moved loses the focus.
+  focused?.focus({ preventScroll: true });
+}
+
 /** Put a line where it belongs; one that belongs among those that are not loaded yet goes. */
 function put(line) {
   const old = line_of(line.dataset.id);
-  if (old && drawn.get(line.dataset.id) === line.outerHTML) return;
-  const next = next_of(line, old);
-  if (!next && more()) {
-    if (old) take(old);
+  if (old && drawn.get(line.dataset.id) === line.outerHTML) {
+    overdue.delete(old);
     return;
   }
+  if (is_beyond(line)) {
+    drop(line.dataset.id);
+    return;
+  }
+  const next = next_of(line, old);
   const had_focus = old?.contains(document.activeElement);
   const moved = adopted(line);
   // A picture that is there already is not loaded and drawn again.
@@ -181,6 +208,7 @@ function put(line) {
     if (old) take(old);
   }
   if (had_focus) link_of(moved).focus({ preventScroll: true });
+  if (moved.parentElement.children.length > LEAF_MAX) split(moved.parentElement);
 }
 
 function drop(id) {
@@ -228,18 +256,25 @@ function watch() {
   if (more()) watcher.observe(more());
 }
 
-/** Keep as many lines as can be looked at anew; those behind them come again when somebody scrolls to them. */
+/** Keep as many lines as can be looked at anew, and what is in sight with all before it; the rest comes again on scroll. */
 function cut(end) {
-  for (const line of [...lines].slice(KEPT_MAX)) {
+  const all = [...lines];
+  const seen = all.indexOf(near().filter(is_seen).at(-1));
+  const kept = Math.max(KEPT_MAX, seen + 1 + CHUNK);
+  if (all.length <= kept) return;
+  const last = all[kept - 1];
+  const gone = all.slice(kept);
+  if (gone.some((line) => line.contains(document.activeElement))) link_of(last).focus({ preventScroll: true });
+  for (const line of gone) {
     drawn.delete(line.dataset.id);
     take(line);
   }
-  ended(end);
-  const last = lines[lines.length - 1];
+  if (!more()) ended(end);
   more().dataset.before = `${last.dataset.at}.${last.dataset.id}`;
   const there = new URL(more().href);
   there.searchParams.set("before", more().dataset.before);
   more().href = there;
+  watch();
 }
 
 let loading = null;
@@ -257,8 +292,13 @@ function load() {
 async function next_page() {
   const mine = turn;
   try {
-    const part = await ask([["before", more().dataset.before]]);
-    if (mine !== turn) return;
+    const { before } = more().dataset;
+    const part = await ask([["before", before]]);
+    // The list may end in another place by now: what was asked for would leave a gap behind it.
+    if (mine !== turn || more()?.dataset.before !== before) {
+      watch();
+      return;
+    }
     const focused = document.activeElement === more();
     const there = new Set([...lines].map((line) => line.dataset.id));
     const fresh = part.lines.filter((line) => !there.has(line.dataset.id));
@@ -325,30 +365,34 @@ function refresh() {
 async function refreshed() {
   while (isStale) {
     isStale = false;
-    await look_anew();
+    // The stream tells once more when it is back.
+    await look_anew().catch(() => {});
   }
 }
 
 async function look_anew() {
   const mine = turn;
-  try {
-    const part = await ask();
-    if (mine !== turn) return;
-    counted(part.kinds);
-    const there = new Set(part.lines.map((line) => line.dataset.id));
-    const last = part.lines.at(-1);
-    const loaded = [...lines];
-    const rest = loaded.filter((line) => !there.has(line.dataset.id));
-    // What stands above the last of the first page and is not on it is gone from this list.
-    const is_all = !part.end.querySelector("#more");
-    rest.filter((line) => is_all || is_before(line, last)).forEach((line) => drop(line.dataset.id));
-    if (!loaded.length || is_all) ended(part.end);
-    part.lines.forEach(put);
-    if (lines.length > KEPT_MAX) cut(part.end);
-    await fetch_lines(rest.filter((line) => line.isConnected).map((line) => line.dataset.id));
-  } catch {
-    // The stream tells once more when it is back.
-  }
+  const part = await ask();
+  if (mine !== turn) return;
+  counted(part.kinds);
+  const there = new Set(part.lines.map((line) => line.dataset.id));
+  const last = part.lines.at(-1);
+  const loaded = [...lines];
+  const rest = loaded.filter((line) => !there.has(line.dataset.id));
+  // What stands above the last of the first page and is not on it is gone from this list.
+  const is_all = !part.end.querySelector("#more");
+  rest.filter((line) => is_all || is_before(line, last)).forEach((line) => drop(line.dataset.id));
+  if (!loaded.length || is_all) ended(part.end);
+  part.lines.forEach(put);
+  if (lines.length > KEPT_MAX) cut(part.end);
+  const later = new Set([...lines].slice(KEPT_MAX).filter((line) => !is_drawn(line)));
+  later.forEach((line) => overdue.add(line));
+  await fetch_lines(rest.filter((line) => line.isConnected && !later.has(line)).map((line) => line.dataset.id));
+}
+
+/** Return whether the browser draws a line: those of leaves that are far from what is in sight it leaves out. */
+function is_drawn(line) {
+  return line.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
 }
 
 // Times
@@ -530,11 +574,30 @@ pane.addEventListener("click", (event) => {
   }
 });
 
+function show_numbers(shows) {
+  showsNumbers = shows;
+  numbers.setAttribute("aria-pressed", String(shows));
+}
+
+/** Leave no number standing in a line that is drawn anew only when somebody comes to it. */
+function veil(line) {
+  (line.querySelector(".row-number") ?? line.querySelector(".row-name")).textContent = "…";
+  drawn.delete(line.dataset.id);
+}
+
 numbers.addEventListener("click", async () => {
-  showsNumbers = !showsNumbers;
-  numbers.setAttribute("aria-pressed", String(showsNumbers));
-  const told = lines.length > KEPT_MAX ? look_anew() : fetch_lines([...lines].map((line) => line.dataset.id));
-  await told.catch(() => toast("The numbers could not be loaded.", "bad"));
+  const wanted = !showsNumbers;
+  show_numbers(wanted);
+  try {
+    await (lines.length > KEPT_MAX ? look_anew() : fetch_lines([...lines].map((line) => line.dataset.id)));
+    if (!showsNumbers) [...lines].filter((line) => overdue.has(line)).forEach(veil);
+  } catch {
+    toast("The numbers could not be loaded.", "bad");
+    if (showsNumbers !== wanted) return;
+    show_numbers(!wanted);
+    // Some may be drawn already: they become as the others are, as soon as they can be loaded.
+    [...lines].filter((line) => !overdue.has(line)).forEach((line) => hear(line.dataset.id));
+  }
 });
 document.getElementById("keys-button").addEventListener("click", () => keys.showModal());
 keys.addEventListener("click", (event) => event.target === keys && keys.close());
