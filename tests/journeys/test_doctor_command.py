@@ -70,9 +70,7 @@ async def spoil_token(house: House) -> None:
 async def test_all_is_well_with_a_running_product_and_it_is_told_in_lines(picha: Talk) -> None:
     home = picha.house.home
 
-    code, found = await examined(home)
-    assert (code, found.keys() <= {"unknown"}) == (0, True)
-
+    # Other tests of the same house leave behind what is worth a warning.
     code, out, _ = await picha_command("doctor", "--home", str(home), settings={"COLUMNS": "200"})
     assert code == 0
     assert "✓ token" in out
@@ -86,6 +84,7 @@ async def test_what_is_broken_at_metas_side_is_found_and_gone_when_it_is_mended(
 ) -> None:
     with raise_house() as house:
         async with talking(house) as picha:
+            assert await examined(house.home) == (0, {})
             await picha.control("POST", "/switches", json={"number_status": "DISCONNECTED"})
             code, found = await examined(house.home)
             assert (code, set(found)) == (1, {"number"})

@@ -15,6 +15,7 @@ from picha.gateway.store.pool import Connection
 # As one JSON document the facts cost a third of what nine arrays cost. The attempt is looked up row by row: an index
 # look-up each, whatever the planner believes of the tables' sizes. Messages are locked in id order, whichever way
 # the planner joins them then, and before evidence is written: two workers with the same statuses wait for each other.
+# Those whose failure a fold judges afterwards are among them, since it would come for them in an order of its own.
 _ADVANCE = """
 WITH seen AS MATERIALIZED (
     SELECT told.*, tried.id AS attempt_id, tried.message_id
@@ -29,7 +30,7 @@ WITH seen AS MATERIALIZED (
         min(provider_at) FILTER (WHERE status = 'read') AS read_at
     FROM seen WHERE message_id IS NOT NULL GROUP BY message_id HAVING NOT bool_or(status = 'failed')
 ), locked AS MATERIALIZED (
-    SELECT id FROM (SELECT message_id FROM new ORDER BY message_id) AS one
+    SELECT id FROM (SELECT DISTINCT message_id FROM seen WHERE message_id IS NOT NULL ORDER BY message_id) AS one
     CROSS JOIN LATERAL (SELECT id FROM message WHERE id = one.message_id FOR NO KEY UPDATE) AS message
 ), moved AS (
     UPDATE message SET
