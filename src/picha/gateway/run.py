@@ -51,7 +51,7 @@ from picha.gateway.store import lanes
 from picha.gateway.store.changes import listening as hearing_changes
 from picha.gateway.store.events import CHANNEL
 from picha.gateway.store.lanes import Lease, Leases
-from picha.gateway.store.ledger import withdraw, witness
+from picha.gateway.store.ledger import witness
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
@@ -462,16 +462,14 @@ async def _work(
 
 async def _confirm(ground: Ground, digest: Digest, watch: Watch) -> None:
     """Look, every few seconds, after sends of which nobody knows what became, and those past their own time."""
-    confirming = Confirming(ground.pool)
+    confirming = Confirming(ground.pool, ground.book, ground.times, may_go=watch.may_send)
     while True:
         await asyncio.sleep(_CONFIRM_SECONDS)
         if not watch.may_send():
             continue
         try:
             await witness.heard(ground.pool, digest.take_heard())
-            await confirming.once()
-            for account in await ground.book.all():
-                await withdraw.expire(ground.pool, account.id, ground.times.now(account.id))
+            await confirming.turn()
         except Exception as error:  # noqa: BLE001 - what stays unknown must be given up some day
             logger("run").warning("unknown sends looked after later", error=str(error))
 
