@@ -18,6 +18,7 @@ from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.lane import Due
 from picha.gateway.domain.outcomes import (
     NAMES,
+    STALE_MEDIA,
     Accepted,
     Ambiguous,
     Barred,
@@ -53,8 +54,7 @@ _MOST = 128
 _WINDOW_MARGIN = timedelta(seconds=60)
 _UPLOAD_TRIES = 8
 # How often a message is given another media id when Meta does not know the one it was sent with.
-_HEALED_TRIES = 2
-_STALE_MEDIA = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
+_HEALED_MOST = 2
 _PAUSE = 0.5
 # Meta's rule for one person: try again after 4, 16, 64 and so on seconds.
 _PAIR_BASE, _PAIR_MOST = 4, 4
@@ -120,7 +120,7 @@ class Dispatch:
         # What is known of the send is kept before anything else is done about it.
         if isinstance(outcome, Barred):
             await _surely(partial(bar, self.desk.book.pause, self._sender.id, outcome.code))
-        if outcome == _STALE_MEDIA and send.digest and picture.media_id:
+        if outcome == STALE_MEDIA and send.digest and picture.media_id:
             await _surely(partial(self.desk.uploads.forget, self._sender, send.digest, picture.media_id))
         if isinstance(outcome, Accepted) and outcome.wa_id and send.phone and outcome.wa_id != send.phone:
             # What they answer comes from there.
@@ -205,8 +205,8 @@ class Dispatch:
             except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
                 logger("sending").exception("a send failed unexpectedly", id=str(send.id))
                 return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
-        is_healed = is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id
-        return _STALE_MEDIA if is_healed else outcome
+        is_healed = is_unknown_media(outcome) and send.healed < _HEALED_MOST and send.digest and picture.media_id
+        return STALE_MEDIA if is_healed else outcome
 
     async def _send(
         self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID, leave: Callable[[], None]
@@ -244,7 +244,7 @@ def _again(send: Outgoing, outcome: Outcome, chance: float) -> timedelta:
 
 def _landing(outcome: Outcome) -> Landing:
     """Return what an outcome says of its number."""
-    if outcome == _STALE_MEDIA:
+    if outcome == STALE_MEDIA:
         return Landing.FINE
     match outcome:
         case Accepted() | Rejected() | Throttled(scope=Scope.PAIR):
