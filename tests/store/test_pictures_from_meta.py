@@ -24,7 +24,7 @@ from picha.gateway.hearing.fetch import Budgets, Fetching, budgets
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph, open_graph
 from picha.gateway.pictures.intake import Album
-from picha.gateway.store import files, lanes
+from picha.gateway.store import files, lanes, views
 from picha.gateway.store.files import File
 from picha.gateway.store.views import MessageView
 from picha.images.workers import Workshop
@@ -266,6 +266,8 @@ async def test_a_refused_token_pauses_the_number_and_costs_no_picture(shop: Shop
     assert (refused.image_state, tries) == ("pending", 0)
     assert 0 < seconds <= 300
     assert await shop.ground.pool.fetchval("SELECT paused_for FROM sender") == "token"
+    told = [(one.what, one.code) for one in await views.story(shop.ground.pool, refused.id)]
+    assert told == [("put_off", "190"), ("put_off", None)]
     # A token that works again is stored.
     shop.meta.is_barred = False
     shop.budgets.clear()

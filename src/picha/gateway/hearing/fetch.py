@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from picha.cloudapi.media import digest_of
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.lane import Due
 from picha.gateway.domain.pace import ErrorBudget
 from picha.gateway.domain.rest import Landing
@@ -20,7 +21,7 @@ from picha.gateway.meta.barring import bar
 from picha.gateway.meta.graph import Graph, GraphCallError
 from picha.gateway.meta.limits import INBOUND_MEDIA_LIFE, MEDIA_ERRORS_MAX, MEDIA_ERRORS_WITHIN
 from picha.gateway.metrics import PICTURES
-from picha.gateway.pictures.intake import Album
+from picha.gateway.pictures.intake import BYTES_AWAY, Album
 from picha.gateway.store import numbers, outbox, tenants
 from picha.gateway.store.files import File
 from picha.gateway.store.lanes import Lease
@@ -34,6 +35,7 @@ _MOST = 64
 # With pauses that double up to five minutes, ten tries take about twenty minutes.
 TRIES = 10
 _LONGEST_WAIT = timedelta(minutes=5)
+_SPENT = Reason("WhatsApp failed to hand over other pictures of this number, so it is asked less often for a while.")
 
 
 class _Media(msgspec.Struct):
@@ -81,10 +83,10 @@ class Fetching:
             file = await self._kept(picture, media)
         except GraphCallError as error:
             await self._put_off(picture, error)
-        except (OSError, _SpentError):
+        except (OSError, _SpentError) as error:
             # The store of the bytes does not serve, or Meta is not to be asked: no fault of the picture, and neither is
             # asked once a second meanwhile.
-            await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+            await self._wait(picture, _SPENT if isinstance(error, _SpentError) else BYTES_AWAY)
         else:
             state, detail = _compare(media.sha256, file.digest)
             PICTURES.labels("meta", state).inc()
@@ -99,12 +101,16 @@ class Fetching:
             await bar(partial(numbers.pause, self.album.pool), self.lease.key, error.code)
         if error.bars and picture.age < INBOUND_MEDIA_LIFE:
             # Whatever becomes of the token, Meta keeps the picture for so long.
-            await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+            await self._wait(picture, error.reason)
         elif error.again and picture.tries + 1 < TRIES:
-            await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+            after = backoff(picture.tries + 1, chance=chance())
+            await equip.later(self.album.pool, picture.id, after, error.reason)
         else:
             PICTURES.labels("meta", "unavailable").inc()
             await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
+
+    async def _wait(self, picture: Picture, why: Reason) -> None:
+        await equip.wait(self.album.pool, picture.id, why, longest=_LONGEST_WAIT, chance=chance())
 
     async def _kept(self, picture: Picture, media: _Media) -> File:
         """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""

@@ -15,6 +15,7 @@ from uuid import UUID
 from picha.gateway.blobs import BlobMissing
 from picha.gateway.domain import window
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.lane import Due
 from picha.gateway.domain.outcomes import (
     NAMES,
@@ -162,7 +163,7 @@ class Dispatch:
         """
         if send.file_id is None and (send.media_url is not None or send.message_type != "image"):
             return _Picture(link=send.media_url)
-        detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
+        why, again = Reason("The picture is no longer kept here. Upload it again."), False
         try:
             if send.digest is not None and send.mime_type is not None:
                 if send.spoilt_media_id is not None:
@@ -175,17 +176,19 @@ class Dispatch:
         except GraphCallError as error:
             if error.bars:
                 await bar(self.desk.book.pause, self._sender.id, error.code)
+                await self.desk.book.tell(send.id, error.reason)
                 return Landing.MUTE
             if error.is_throttled or error.is_away:
                 logger("sending").info("a picture waits to be uploaded", id=str(send.id), why=error.detail)
-                await self.desk.book.wait(send.id, chance=self.desk.chance())
+                await self.desk.book.wait(send.id, error.reason, chance=self.desk.chance())
                 return Landing.THROTTLED if error.is_throttled else Landing.TROUBLE
-            detail, code, again = error.detail, error.code, error.again
-        logger("sending").info("a picture was not uploaded", id=str(send.id), code=code, why=detail)
+            why, again = error.reason, error.again
+        logger("sending").info("a picture was not uploaded", id=str(send.id), code=why.code, why=why.detail)
         if again and send.tries + 1 < _UPLOAD_TRIES:
-            await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()))
+            await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()), why)
         else:
-            await self.desk.book.refuse(send.id, code=str(code or 131053), title="Media upload error", detail=detail)
+            code, detail = why.code or "131053", why.detail
+            await self.desk.book.refuse(send.id, code=code, title="Media upload error", detail=detail)
         return Landing.MUTE
 
     async def _attempt(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome | None:
