@@ -597,6 +597,9 @@ CREATE TABLE lane (
     owner uuid,
     leased_until timestamptz,
     left_at timestamptz,
+    -- Until when it rests, because of trouble, and how many rests there were since all was well: its next owner goes on so.
+    rests_until timestamptz,
+    rests integer NOT NULL DEFAULT 0,
     PRIMARY KEY (kind, key)
 );
 
