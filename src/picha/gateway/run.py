@@ -23,7 +23,7 @@ from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.domain.pace import Allowance
 from picha.gateway.hearing.digest import Digest
-from picha.gateway.hearing.fetch import Fetching, budgets
+from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.inbox.app import create_inbox
 from picha.gateway.inbox.doorkeeper import Doorkeeper
@@ -336,7 +336,6 @@ async def _worker(settings: Settings) -> None:
         mailroom = await stack.enter_async_context(_open_mailroom(ground, settings))
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
-        errors = budgets()
         backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
         accept = Accept(
             ground.pool, ground.clock, ground.ids, ground.times, backlog, falls_back=settings.use_default_sender
@@ -374,7 +373,7 @@ async def _worker(settings: Settings) -> None:
                 ground,
                 bell,
                 lanes.HEAR,
-                lambda lease: Fetching(lease, ground.album, graph, ground.book, errors),
+                lambda lease: Fetching(lease, ground.album, graph, ground.book),
                 room=8,
                 slots=_FETCHES,
             ),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from picha.gateway.domain.pace import ErrorBudget
 from picha.gateway.domain.rest import Resting
 from picha.gateway.store.pool import Pool
 
@@ -78,6 +79,11 @@ SELECT ceil((SELECT count(*) FROM lane WHERE kind = $1 AND leased_until > clock_
 FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs => $2)
 """
 
+_SPEND = """
+UPDATE lane SET errors_until = greatest(errors_until, clock_timestamp()) + $3::interval
+WHERE kind = $1 AND key = $2 AND coalesce(errors_until <= clock_timestamp() + $4::interval, true) RETURNING true
+"""
+_REFUND = "UPDATE lane SET errors_until = errors_until - $3::interval WHERE kind = $1 AND key = $2"
 
 _WEIGHTS = "SELECT id, weight FROM workspace WHERE weight <> 1"
 
@@ -127,6 +133,16 @@ async def renew(pool: Pool, kind: str, leases: Sequence[Lease]) -> set[Lease]:
 async def release(pool: Pool, lease: Lease) -> None:
     """Give a lane back, so that any worker may take it at once."""
     await pool.execute(_RELEASE, lease.kind, lease.key, lease.fence, lease.resting.seconds, lease.resting.rests)
+
+
+async def spend(pool: Pool, lease: Lease, budget: ErrorBudget) -> bool:
+    """Take one error of a lane's budget, which all its owners share, and tell whether there was one left."""
+    return bool(await pool.fetchval(_SPEND, lease.kind, lease.key, budget.interval, budget.credit))
+
+
+async def refund(pool: Pool, lease: Lease, budget: ErrorBudget) -> None:
+    """Give back what was spent on something that did not fail."""
+    await pool.execute(_REFUND, lease.kind, lease.key, budget.interval)
 
 
 class Leases:
