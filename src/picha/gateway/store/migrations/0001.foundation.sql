@@ -193,6 +193,8 @@ CREATE TABLE file (
     width integer,
     height integer,
     changes jsonb NOT NULL DEFAULT '[]',
+    -- What it was before it was changed: {mime_type, size_bytes, width, height}.
+    came jsonb,
     -- What is worth knowing and keeps it from nothing: [{code, message}].
     notes jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT now(),
