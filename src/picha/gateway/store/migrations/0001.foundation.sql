@@ -37,7 +37,9 @@ CREATE TABLE api_key (
     per_month integer CHECK (per_month >= 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    -- To the minute.
+    last_used_at timestamptz
 );
 CREATE INDEX api_key_of_app ON api_key (app_id);
 
