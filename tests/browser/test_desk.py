@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -450,7 +451,9 @@ def elsewhere(house: House, open_window: Callable[..., Window]) -> Iterator[Wind
             f"INSERT INTO session (digest, person_id, expires_at) VALUES {values}", [digest_of(token), person]
         )
         window = open_window()
-        window.page.context.add_cookies([{"name": "picha", "value": token, "url": house.ready.api_url}])
+        window.page.context.add_cookies(
+            [{"name": f"picha_{urlsplit(house.ready.api_url).port}", "value": token, "url": house.ready.api_url}]
+        )
         yield window
         database.execute("DELETE FROM person WHERE id = %s", [person])
         database.execute("DELETE FROM workspace WHERE id = %s", [workspace])

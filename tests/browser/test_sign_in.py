@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from tests.browser.conftest import PASSWORD, Window
@@ -48,7 +49,11 @@ def test_a_password_lets_in_where_one_wanted_to_go(window: Window, house: House)
     window.page.wait_for_url(f"{house.ready.inbox_url}/password")
     assert window.page.get_by_role("heading", level=1).inner_text() == "Your password"
     [cookie] = window.page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("picha", True, "Lax")
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (
+        f"picha_{urlsplit(house.ready.inbox_url).port}",
+        True,
+        "Lax",
+    )
 
 
 @pytest.mark.parametrize(("width", "is_dark"), SHAPES)
