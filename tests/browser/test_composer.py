@@ -564,7 +564,7 @@ def test_a_number_that_is_paused_says_so_before_one_writes(opened: Callable[...,
     expect(page.locator("#composer-warnings")).to_be_empty(timeout=10_000)
 
 
-@pytest.mark.parametrize(("width", "is_dark"), [(360, True), (1920, False)])
+@pytest.mark.parametrize(("width", "is_dark"), [(360, True), (1920, False), (1920, True)])
 def test_the_composer_is_whole_at_any_width_in_both_themes(
     inside: Callable[..., Window], house: House, *, width: int, is_dark: bool
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_link_lets_in_once_and_says_so_the_second_time(open_window: Callable[.
     first, second = open_window(), open_window()
     first.page.goto(link)
     assert first.page.locator("h1").inner_text() == "Hello, Asha"
+    assert first.audit() == []
 
     first.page.get_by_role("button", name="Open the inbox").click()
 
@@ -82,6 +83,7 @@ def test_a_link_lets_in_once_and_says_so_the_second_time(open_window: Callable[.
     second.page.goto(link)
     assert second.page.locator("h1").inner_text() == "This link was used"
     assert "picha users link" in second.page.locator("main").inner_text()
+    assert second.audit() == []
     answered(second, 410)
 
 
