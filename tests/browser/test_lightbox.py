@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -132,7 +133,7 @@ def test_a_picture_tells_what_was_done_to_it_and_can_be_saved(
 
     large(page, 2)
 
-    expect(page.locator("#lightbox-done")).to_contain_text("webp→jpeg")
+    expect(page.locator("#lightbox-done")).to_have_text(re.compile("^WebP [0-9]+ kB → JPEG [0-9]+ kB$"))
     expect(page.locator("#lightbox-facts")).to_contain_text("JPEG")
     expect(page.locator("#lightbox-facts")).to_contain_text("900 \N{MULTIPLICATION SIGN} 700")
     with page.expect_download() as saved:

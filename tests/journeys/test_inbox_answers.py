@@ -87,7 +87,8 @@ async def people(picha: Talk, links: dict[str, str], cookies: dict[str, str]) ->
     """Somebody of each workspace, by its name."""
     for name in links.keys() - cookies.keys():
         told = await picha.call("POST", links[name], headers=OURS, data={"how": "link"}, allow_redirects=False)
-        cookies[name] = f"picha={SimpleCookie(told.headers['Set-Cookie'])['picha'].value}"
+        [cookie] = SimpleCookie(told.headers["Set-Cookie"]).values()
+        cookies[name] = f"{cookie.key}={cookie.value}"
     return {name: Person(picha, cookie) for name, cookie in cookies.items()}
 
 

@@ -84,7 +84,7 @@ async def _answer(page: Page, stranger: Visit) -> Response:
     # A link on another site shows what it names, and changes nothing for the pages after it.
     is_asked = visit.request.query_params.get("environment") == visit.environment
     if is_asked and visit.request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
-        cookies.put_environment(response, visit.means, visit.environment)
+        cookies.put_environment(visit.request, response, visit.means, visit.environment)
     return response
 
 
@@ -93,13 +93,13 @@ async def _recognised(visit: Visit) -> Visit:
     request, means = visit.request, visit.means
     token = cookies.token_of(request, means)
     person = await means.door.who(token) if token else None
-    return Visit(request, means, visit.id, visit.places, person, _environment(request, person))
+    return Visit(request, means, visit.id, visit.places, person, _environment(request, means, person))
 
 
-def _environment(request: Request, person: SignedIn | None) -> str:
+def _environment(request: Request, means: Means, person: SignedIn | None) -> str:
     """Return the environment that is asked for, or was before; the live one before the test one where neither is."""
     there = person.environments if person else frozenset[str]()
-    asked = request.query_params.get("environment"), request.cookies.get(cookies.ENVIRONMENT), "live"
+    asked = request.query_params.get("environment"), cookies.environment_of(request, means), "live"
     return next((one for one in asked if one in there), "test")
 
 
