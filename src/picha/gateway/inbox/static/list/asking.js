@@ -33,9 +33,12 @@ export function address(changed) {
 
 export async function ask(more = [], { signal } = {}) {
   const wanted = new URLSearchParams([...sieve(), ...more]);
-  if (showsNumbers) wanted.set("numbers", "shown");
+  const isInFull = showsNumbers;
+  if (isInFull) wanted.set("numbers", "shown");
   const answer = await fetched(`/inbox/list?${wanted}`, { signal });
   if (!answer.ok) throw new Error(`answered ${answer.status}`);
   const part = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // Somebody hid the numbers meanwhile, or wants them: what came is thrown away.
+  if (isInFull !== showsNumbers) return ask(more, { signal });
   return { kinds: part.getElementById("kinds"), lines: [...part.querySelectorAll(".thread")], end: part.getElementById("list-end") };
 }

@@ -39,6 +39,18 @@ export function is_before(one, other) {
   return mine > its || (mine === its && one.dataset.id > other.dataset.id);
 }
 
+// The first line when all was looked at last: from where it stood, no line is missing but those that are to be loaded.
+let topmost = lines[0];
+
+export function settle(first) {
+  topmost = first;
+}
+
+/** Return whether a line stands so high that others, which moved up unheard, may be missing below it. */
+export function is_astray(line) {
+  return !topmost || is_before(line, topmost);
+}
+
 /** Return whether a line belongs among those that are not loaded yet: behind the place at which the next page begins. */
 function is_beyond(line) {
   if (!more()) return false;

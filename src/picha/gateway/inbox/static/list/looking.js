@@ -3,7 +3,7 @@
 import { toast } from "../live.js";
 import { address, ask, begin, turn } from "./asking.js";
 import { ended } from "./end.js";
-import { leaf_of, more, scroller, search } from "./lines.js";
+import { leaf_of, more, scroller, search, settle } from "./lines.js";
 import { lines, threads } from "./row.js";
 
 const said = document.getElementById("list-said");
@@ -23,6 +23,7 @@ export async function look() {
     if (mine !== turn) return;
     counted(part.kinds);
     threads.replaceChildren(leaf_of(part.lines));
+    settle(part.lines[0]);
     ended(part.end);
     scroller.scrollTop = 0;
     said.textContent = lines.length ? `${lines.length}${more() ? " or more" : ""} conversations` : "No conversations";

@@ -1,8 +1,8 @@
 // The list as it changes: what is told of is fetched and put in its place, and all of it looked at anew.
 
-import { ask, turn } from "./asking.js";
+import { ask, showsNumbers, turn } from "./asking.js";
 import { cut, ended, KEPT_MAX } from "./end.js";
-import { CHUNK, drop, in_sight, is_before, is_drawn, near, overdue, pane, put } from "./lines.js";
+import { CHUNK, drop, in_sight, is_astray, is_before, is_drawn, near, overdue, pane, put, settle } from "./lines.js";
 import { counted, look } from "./looking.js";
 import { lines, tell_time, threads } from "./row.js";
 
@@ -64,17 +64,34 @@ async function refreshed() {
   }
 }
 
+/** Ask for the newest lines: a page of them, or as many as it takes to reach those that are here. */
+async function newest(mine) {
+  const isInFull = showsNumbers;
+  const part = await ask();
+  while (mine === turn && lines.length && isCutOff(part) && part.lines.length < KEPT_MAX) {
+    const next = await ask([["before", part.end.querySelector("#more").dataset.before]]);
+    part.lines.push(...next.lines);
+    part.end = next.end;
+  }
+  return isInFull === showsNumbers ? part : newest(mine);
+}
+
+function isCutOff(part) {
+  return part.end.querySelector("#more") && is_astray(part.lines.at(-1));
+}
+
 export async function look_anew() {
   const mine = turn;
-  const part = await ask();
+  const part = await newest(mine);
   if (mine !== turn) return;
   counted(part.kinds);
   const there = new Set(part.lines.map((line) => line.dataset.id));
   const last = part.lines.at(-1);
   const loaded = [...lines];
   const rest = loaded.filter((line) => !there.has(line.dataset.id));
-  // What stands above the last of the first page and is not on it is gone from this list.
-  const is_all = !part.end.querySelector("#more");
+  // What stands above the last of these and is not among them is gone from this list; what is too far below comes again.
+  const is_all = !part.end.querySelector("#more") || isCutOff(part);
+  settle(part.lines[0]);
   rest.filter((line) => is_all || is_before(line, last)).forEach((line) => drop(line.dataset.id));
   if (!loaded.length || is_all) ended(part.end);
   part.lines.forEach(put);
