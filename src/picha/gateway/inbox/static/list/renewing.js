@@ -1,8 +1,9 @@
 // The list as it changes: what is told of is fetched and put in its place, and all of it looked at anew.
 
+import { environment } from "../live.js";
 import { ask, showsNumbers, turn } from "./asking.js";
 import { cut, ended, KEPT_MAX } from "./end.js";
-import { CHUNK, drop, in_sight, is_astray, is_before, is_drawn, near, overdue, pane, put, settle } from "./lines.js";
+import { CHUNK, drop, in_sight, is_astray, is_before, is_drawn, near, overdue, put, settle } from "./lines.js";
 import { counted, look } from "./looking.js";
 import { lines, tell_time, threads } from "./row.js";
 
@@ -104,7 +105,7 @@ export async function look_anew() {
 export function tick() {
   for (const line of near()) tell_time(line);
   // A sandbox's clock may have been moved, and nobody tells.
-  if (pane.dataset.environment === "test" && !document.hidden) fetch_lines(in_sight()).catch(() => {});
+  if (environment === "test" && !document.hidden) fetch_lines(in_sight()).catch(() => {});
 }
 
 // What is in a leaf is right whenever it comes into sight.
