@@ -2,6 +2,8 @@
 
 import { fetched } from "../live.js";
 
+/** How long what failed waits before it is asked for again. */
+export const AGAIN_MS = 2000;
 export let showsNumbers = false;
 // Grows with each change of what is looked for: what was asked for before is too late then.
 export let turn = 0;

@@ -1,11 +1,10 @@
 // The end of the list, and more of it; and the place in it, kept for the next page of this window.
 
 import { toast } from "../live.js";
-import { ask, sieve, turn } from "./asking.js";
+import { AGAIN_MS, ask, sieve, turn } from "./asking.js";
 import { CHUNK, drawn, is_seen, leaf_of, more, near, scroller, take } from "./lines.js";
 import { lines, link_of, threads } from "./row.js";
 
-const AGAIN_MS = 2000;
 export const KEPT_MAX = 400;
 const PLACE = "picha-list";
 

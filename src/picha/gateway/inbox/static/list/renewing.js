@@ -1,14 +1,13 @@
 // The list as it changes: what is told of is fetched and put in its place, and all of it looked at anew.
 
 import { environment } from "../live.js";
-import { ask, showsNumbers, turn } from "./asking.js";
+import { AGAIN_MS, ask, showsNumbers, turn } from "./asking.js";
 import { cut, ended, KEPT_MAX } from "./end.js";
 import { CHUNK, drop, in_sight, is_astray, is_before, is_drawn, near, overdue, put, settle } from "./lines.js";
 import { counted, look } from "./looking.js";
 import { lines, tell_time, threads } from "./row.js";
 
 const GATHER_MS = 60;
-const AGAIN_MS = 2000;
 
 const changed = new Set();
 let gathering = null;
