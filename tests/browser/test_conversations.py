@@ -27,6 +27,8 @@ HOSTILE = [
     "e\u0301" + "\u0335" * 60,
     "W" * 200,
     "two\nlines\tand \x1b[31mred",
+    'https://x.example/"onmouseover="alert(1)',
+    "https://x.example/'<script>alert(1)</script>",
     "\U0001f469\u200d\U0001f467 \U0001d49c\U0001f44b\U0001f3fe",
 ]
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from picha.gateway.inbox.links import linked
 from picha.gateway.inbox.numerals import masked, spaced
 
 # What is written in parts and served as one, since each file is a request: of a script, those before which others need.
@@ -76,7 +77,7 @@ class Looks:
             auto_reload=False,
         )
         self._templates.globals |= {"static": self.address, "icon": self.icon, "picture_url": picture_url}
-        self._templates.filters |= {"masked": masked, "spaced": spaced}
+        self._templates.filters |= {"masked": masked, "spaced": spaced, "linked": linked}
 
     def address(self, name: str) -> str:
         """Return the address of a file; raises KeyError where there is none."""

@@ -1,6 +1,6 @@
 // A conversation as the customer sees it: bubbles, pictures, quotes, reactions, days; and what of it they have seen.
 
-import { button, h, icon, keep, ticks } from "./dom.js";
+import { button, h, icon, keep, linked, ticks } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { openMenu } from "./menu.js";
 import { now, state } from "./state.js";
@@ -187,12 +187,13 @@ export class Chat {
   }
 
   words(row, text) {
-    return h("p.words", { dir: "auto", "data-time": `${row.edited ? "Edited " : ""}${timeOf(new Date(row.at))}` }, text);
+    return h("p.words", { dir: "auto", "data-time": `${row.edited ? "Edited " : ""}${timeOf(new Date(row.at))}` }, linked(text));
   }
 
   advertisement(referral) {
+    const { headline, body, source_url: source } = referral;
     return h("div.advert", {}, h("span.note", {}, icon("ad"), referral.source_type === "post" ? "From a post" : "From an ad"),
-      h("strong", { dir: "auto" }, referral.headline || referral.source_url || "Advertisement"), referral.body && h("p", { dir: "auto" }, referral.body));
+      headline && h("strong", { dir: "auto" }, headline), body && h("p", { dir: "auto" }, linked(body)), source && h("p.source", { dir: "ltr" }, linked(source)));
   }
 
   quote(quoted) {

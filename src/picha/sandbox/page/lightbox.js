@@ -1,6 +1,6 @@
 // One picture over everything: arrows go on, a click looks closer, Escape leads back.
 
-import { button, h } from "./dom.js";
+import { button, h, linked } from "./dom.js";
 import { state } from "./state.js";
 import { wholeOf } from "./words.js";
 import { show } from "./wire.js";
@@ -35,7 +35,7 @@ export function openLightbox(rows, start, { onForward, onReply }) {
     else show(image, row.picture);
     who.firstChild.textContent = row.by === "person" ? "You" : state.number.name;
     who.lastChild.textContent = wholeOf(new Date(row.at));
-    caption.textContent = row.caption ?? "";
+    caption.replaceChildren(...linked(row.caption ?? ""));
     caption.hidden = !row.caption;
     count.textContent = rows.length > 1 ? `${at + 1} of ${rows.length}` : "";
     [back.disabled, on.disabled] = [at === 0, at === rows.length - 1];

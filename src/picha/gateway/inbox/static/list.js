@@ -8,7 +8,8 @@ import "./list/keys.js";
 import { adopted, drawn, overdue, pane, search } from "./list/lines.js";
 import { entitle, go, look } from "./list/looking.js";
 import { fetch_lines, hear, look_anew, refresh, tick } from "./list/renewing.js";
-import { lines, writes } from "./list/row.js";
+import { lines, tell_time, writes } from "./list/row.js";
+import { onNewDay } from "./moments.js";
 
 const TYPING_MS = 180;
 const TICK_MS = 20_000;
@@ -87,6 +88,7 @@ entitle();
 watch();
 restore();
 setInterval(tick, TICK_MS);
+onNewDay(() => [...lines].forEach(tell_time));
 on("conversation", ({ id }) => hear(id));
 on("message", ({ conversation }) => hear(conversation));
 on("presence", writes);

@@ -2,7 +2,7 @@
 
 import { forgetThread } from "./drafts.js";
 import { fetched, on, toast } from "./live.js";
-import { divide, localise } from "./moments.js";
+import { divide, localise, onNewDay } from "./moments.js";
 
 const talk = document.getElementById("talk");
 const scroll = document.getElementById("talk-scroll");
@@ -464,6 +464,7 @@ document.getElementById("unread")?.scrollIntoView({ block: "center" });
 if (location.hash.startsWith("#m-")) leap(location.hash.slice(3));
 begin();
 setInterval(count, 15_000);
+onNewDay(() => keeping(() => divide(list)));
 showChip();
 const first = document.getElementById("older");
 if (first) top.observe(first);
