@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Window
 from tests.browser.handsets import Handset, drawn, sent, stranger, written
+from tests.browser.touching import drag
 from tests.journeys.running import House
 
 from picha.sandbox.photo import built_in
@@ -334,6 +335,28 @@ def test_older_messages_come_when_somebody_scrolls_up(window: Window, shop: Sand
     phone.say("The end")
     expect(phone.bubble("The end")).to_be_in_viewport()
     expect(phone.bubbles).to_have_count(131)
+
+
+def test_fingers_swipe_from_picture_to_picture_and_pinch_one(open_window: Callable[..., Window], shop: Sandbox) -> None:
+    person = stranger()
+    for caption in ("First", "Second"):
+        written(shop, person, type="image", caption=caption)
+    phone = Handset(open_window(width=360, height=740, has_touch=True, is_mobile=True), shop).hold(person)
+    phone.bubble("First").get_by_role("button", name="Open the picture").tap()
+    box = phone.page.get_by_role("dialog", name="Picture")
+    expect(box).to_contain_text("1 of 2")
+
+    drag(phone.page, ((250, 360), (150, 370)))
+    expect(box).to_contain_text("2 of 2")
+    drag(phone.page, ((150, 360), (180, 360)))
+    expect(box).to_contain_text("2 of 2")
+    drag(phone.page, ((150, 360), (250, 350)))
+    expect(box).to_contain_text("1 of 2")
+
+    drag(phone.page, ((160, 360), (60, 360)), ((200, 360), (300, 360)))
+    phone.page.wait_for_function("visualViewport.scale > 2")
+    drag(phone.page, ((250, 360), (150, 370)))
+    expect(box).to_contain_text("1 of 2")
 
 
 def test_the_lightbox_goes_from_picture_to_picture_by_arrows(window: Window, shop: Sandbox) -> None:
