@@ -181,13 +181,15 @@ def test_a_picture_is_there_a_second_after_it_came_and_its_place_before(
     page = opened(inside(), house, shop.thread)
     spoil(house, "download", {"delay_ms": 1500})
 
-    writes(house, shop.customer, image_base64=photo(33), caption="Just taken")
+    writes(house, shop.customer, image_base64=photo(33, size=(800, 600)), caption="Just taken")
 
     # The figure is the benchmark's; this is what it may be on a busy machine.
     coming = bubble(page, "Just taken")
     coming.wait_for(timeout=4_000)
     expect(coming.locator(".spinner")).to_be_visible()
+    room = coming.bounding_box()
     expect(coming.locator(".msg-picture img")).to_be_visible(timeout=8_000)
+    assert coming.bounding_box() == room
     expect(coming.locator(".spinner")).to_have_count(0)
     assert page.evaluate(AT_END)
 
