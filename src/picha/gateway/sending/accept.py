@@ -93,9 +93,9 @@ class Accept:
 
     async def plan(self, commands: Sequence[Send]) -> list[NewSend | Refusal]:
         """Decide on sends as `send` would now, and return what is to be written of each."""
-        decided = await self._decide(commands)
+        decided, naming = await self._decide(commands), _Naming(self._ids)
         return [
-            self._send(command, one, _receipt(self._ids.uuid(), one)) if isinstance(one, Admitted) else one
+            self._send(command, one, naming.receipt(one)) if isinstance(one, Admitted) else one
             for command, one in zip(commands, decided, strict=True)
         ]
 
@@ -134,9 +134,9 @@ class Accept:
 
     async def _accepted(self, commands: Sequence[Send]) -> list[Receipt | Refusal]:
         """Decide, and write what is lawful; where another request took the key meanwhile, return its answer."""
-        decided = await self._decide(commands)
+        decided, naming = await self._decide(commands), _Naming(self._ids)
         answers: list[Receipt | Refusal] = [
-            _receipt(self._ids.uuid(), one) if isinstance(one, Admitted) else one for one in decided
+            naming.receipt(one) if isinstance(one, Admitted) else one for one in decided
         ]
         sends = [
             self._send(command, one, answer)
@@ -224,6 +224,22 @@ class Accept:
         return self._times.now(lawful.sender.account_id) + self._template_window
 
 
+class _Naming:
+    """Names the messages that sends of a batch become, so that in a thread they are in the order in which they came.
+
+    That order is the ids': each is above its thread's newest, as the clock that made that one may be ahead of ours.
+    """
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._newest: dict[UUID, UUID] = {}
+
+    def receipt(self, lawful: Admitted) -> Receipt:
+        thread = lawful.thread
+        message = self._newest[thread.id] = self._ids.uuid(after=self._newest.get(thread.id, thread.newest))
+        return Receipt(message, thread.id, thread.sender_id, lawful.sender.phone_number_id)
+
+
 def _facts(command: Send, lawful: Admitted) -> str | None:
     """Return what a text or a template says, as the store keeps it."""
     filled = lawful.filled
@@ -236,11 +252,6 @@ def _facts(command: Send, lawful: Admitted) -> str | None:
         }
         return msgspec.json.encode({"text": filled.text, "template": template}).decode()
     return msgspec.json.encode({"text": command.text}).decode() if command.text is not None else None
-
-
-def _receipt(message: UUID, lawful: Admitted) -> Receipt:
-    thread = lawful.thread
-    return Receipt(message, thread.id, thread.sender_id, lawful.sender.phone_number_id)
 
 
 def _taken(command: Send, receipt: Receipt) -> Taken | None:
