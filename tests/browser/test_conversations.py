@@ -82,8 +82,10 @@ def ends(page: Page) -> None:
     """Scroll down until there is nothing more to load."""
 
     def look() -> bool | None:
+        # What was loaded after one scrolled is not in sight yet.
+        is_all = page.locator("#more").count() == 0
         page.locator("#list-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
-        return page.locator("#more").count() == 0 or None
+        return is_all or None
 
     until(look)
 
