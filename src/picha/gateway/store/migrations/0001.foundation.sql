@@ -597,6 +597,11 @@ CREATE TABLE lane (
     owner uuid,
     leased_until timestamptz,
     left_at timestamptz,
+    -- Until when it rests, because of trouble, and how many rests there were since all was well: its next owner goes on so.
+    rests_until timestamptz,
+    rests integer NOT NULL DEFAULT 0,
+    -- When all errors are paid back that were made of its budget, where it has one.
+    errors_until timestamptz,
     PRIMARY KEY (kind, key)
 );
 
