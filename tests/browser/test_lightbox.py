@@ -12,6 +12,7 @@ from tests.browser.conftest import Window
 from tests.browser.speaking import heard, photo, stranger, writes
 from tests.browser.test_sign_in import SHAPES
 from tests.browser.threads import becomes, in_database, opened, sends, uploaded
+from tests.browser.touching import drag
 from tests.journeys.running import House
 
 
@@ -94,6 +95,34 @@ def test_a_picture_is_zoomed_by_keys_wheel_and_double_click_and_moved(
 
     page.mouse.dblclick(640, 400)
     assert scale(page) == 1
+
+
+def test_fingers_pinch_a_picture_move_it_and_swipe_to_the_next(
+    inside: Callable[..., Window], house: House, album: str
+) -> None:
+    page = opened(inside(width=360, height=740, has_touch=True), house, album)
+    large(page)
+    place = page.locator("#lightbox-place")
+
+    drag(page, ((160, 360), (60, 360)), ((200, 360), (300, 360)))
+    assert scale(page) == pytest.approx(6, abs=0.01)
+    before = page.locator("#lightbox-image").bounding_box()
+    drag(page, ((250, 360), (150, 380)))
+    after = page.locator("#lightbox-image").bounding_box()
+    assert before is not None
+    assert after is not None
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((-100, 20), abs=1)
+    expect(place).to_have_text("1 of 3")
+    drag(page, ((60, 360), (170, 360)), ((300, 360), (190, 360)))
+    assert scale(page) == 1
+    expect(place).to_have_text("1 of 3")
+
+    drag(page, ((250, 360), (150, 370)))
+    expect(place).to_have_text("2 of 3")
+    drag(page, ((200, 360), (170, 360)))
+    expect(place).to_have_text("2 of 3")
+    drag(page, ((150, 360), (250, 350)))
+    expect(place).to_have_text("1 of 3")
 
 
 def test_the_lightbox_keeps_its_place_while_its_message_is_drawn_anew(
