@@ -65,6 +65,13 @@ class Window:
         ]
 
 
+def remarked(window: Window, *parts: str) -> None:
+    """Take the browser's own remarks out of the complaints: just so many, and each with its part, in whatever order."""
+    for part in parts:
+        window.complaints.remove(next(said for said in window.complaints if part in said))
+    assert window.complaints == []
+
+
 @pytest.fixture
 def open_window(chromium: Browser) -> Iterator[Callable[..., Window]]:
     """Open a window of somebody's own: `open_window(width=1280, height=800, is_dark=False)`, or as the driver can."""

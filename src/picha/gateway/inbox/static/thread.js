@@ -14,6 +14,7 @@ const AT_END_PX = 80;
 const FAR_PX = 900;
 const GATHER_MS = 30;
 const HEAD_MS = 1000;
+const RETRY_MS = 2000;
 const IDS_MAX = 60;
 const SIGNS = ["pointermove", "pointerdown", "keydown", "wheel"];
 const QUOTE_PAGES_MAX = 20;
@@ -140,7 +141,6 @@ function merge(html, { toTheEnd = false } = {}) {
   }
   if (toTheEnd && fresh.length) toEnd();
   showChip();
-  markRead();
 }
 
 /* What is told while the page is open */
@@ -164,11 +164,22 @@ async function answerAll() {
     const toTheEnd = isSent;
     isSent = false;
     const html = await asked(`${here}/messages?ids=${ids.join(",")}`);
-    if (html === null) continue;
+    if (html === null) {
+      for (const id of ids) awaited.add(id);
+      isSent ||= toTheEnd;
+      await later();
+      continue;
+    }
     news += 1;
     merge(html, { toTheEnd });
   }
   isAsking = false;
+  markRead();
+}
+
+// What could not be had is asked for again, until it is drawn.
+function later() {
+  return new Promise((done) => setTimeout(done, RETRY_MS));
 }
 
 // A thread that is gone takes what was written in it along.
@@ -180,7 +191,7 @@ function leave() {
 async function asked(path) {
   const answer = await fetched(path).catch(() => null);
   if (answer?.status === 404) leave();
-  return answer?.ok ? answer.text() : null;
+  return answer?.ok ? answer.text().catch(() => null) : null;
 }
 
 let refreshing = null;
@@ -189,26 +200,33 @@ let isStale = false;
 // Once at a time, and once more after it if that is told meanwhile.
 function refresh() {
   isStale = true;
-  refreshing ??= refreshed().finally(() => (refreshing = null));
+  refreshing ??= refreshed().finally(() => {
+    refreshing = null;
+    markRead();
+  });
 }
 
 async function refreshed() {
   while (isStale) {
     isStale = false;
-    await lookAnew();
+    if (await lookAnew()) continue;
+    isStale = true;
+    await later();
   }
 }
 
+// Look at the last messages anew; tells whether they could be had.
 async function lookAnew() {
-  if (!isNewest) return;
+  if (!isNewest) return true;
   const html = await asked(`${here}/newest`);
-  if (html === null) return;
+  if (html === null) return false;
   const found = parsed(html);
   const [oldest] = found.filter((one) => one.dataset.id);
   const newest = messages().at(-1);
   // More came than a page holds while nobody told of it.
-  if (oldest && newest && found.some((one) => one.id === "older") && oldest.dataset.id > newest.dataset.id) return location.reload();
-  merge(html);
+  if (oldest && newest && found.some((one) => one.id === "older") && oldest.dataset.id > newest.dataset.id) location.reload();
+  else merge(html);
+  return true;
 }
 
 on("message", ({ id, conversation }) => {
@@ -234,7 +252,8 @@ let isReading = false;
 let readAt = -Infinity;
 
 async function markRead({ isOpening = false } = {}) {
-  if (document.hidden || !isNewest || isReading || newsRead === news) return;
+  // What was told of and is not drawn yet may be older than what is.
+  if (document.hidden || !isNewest || isAsking || refreshing || isReading || newsRead === news) return;
   if (!isOpening && !isAtEnd()) return;
   const read = news;
   isReading = true;
