@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import Window
+from tests.browser.conftest import Window, remarked
 from tests.browser.speaking import photo
 from tests.browser.test_sign_in import answered, users
 from tests.journeys.running import House
@@ -22,6 +22,7 @@ from picha.gateway.store.vault import Vault, ensure_ring
 from picha.kit.ids import Ids
 from picha.kit.secrets import Secret
 
+# Nobody has the bytes of the pictures: they are too large to be loaded before somebody asks for them.
 _FILL = """
 WITH number AS (
     SELECT sender.id, sender.workspace_id, environment FROM sender JOIN workspace ON workspace.id = sender.workspace_id
@@ -32,7 +33,8 @@ WITH number AS (
     FROM number RETURNING *
 ), picture AS (
     INSERT INTO file (id, workspace_id, environment, digest, mime_type, size_bytes, is_fit, sweep_at)
-    SELECT gen_random_uuid(), workspace_id, environment, sha256('none'), 'image/jpeg', 9, true, now() + interval '1 day'
+    SELECT gen_random_uuid(), workspace_id, environment, sha256('none'), 'image/jpeg', 5000000, true,
+        now() + interval '1 day'
     FROM number RETURNING *
 ), thread AS (
     INSERT INTO conversation (id, workspace_id, sender_id, contact_id, unread_count, last_message_at)
@@ -177,6 +179,83 @@ def test_what_a_page_does_is_of_its_own_environment_whatever_another_tab_switche
         assert connection.execute(asked, [taken["picture"]["file_id"]]).fetchone() == ("test",)
     assert page.request.get(house.ready.api_url + taken["picture"]["thumb"]).status == 200
     assert page.locator(".msg").count() == 1
+
+
+def test_links_and_forms_are_of_their_pages_environment_whatever_another_tab_switched_to(
+    open_window: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    page = open_window().page
+    page.goto(users(house, "add", "Kaka Duka", "--workspace", "Duka", "--role", "admin"))
+    page.get_by_role("button", name="Open the inbox").click()
+    page.wait_for_url(house.ready.inbox_url)
+    other = page.context.new_page()
+
+    def switched(path: str) -> None:
+        """Open a page of the test numbers, and let another tab switch to the live ones."""
+        page.goto(f"{house.ready.inbox_url}{path}{'&' if '?' in path else '?'}environment=test")
+        other.goto(f"{house.ready.inbox_url}?environment=live")
+        expect(other.locator(".row-name")).to_have_text(["Customer of live"])
+
+    switched("")
+    page.locator(".thread-row").click()
+    expect(page.locator("#talk-name")).to_have_text("Customer of test")
+
+    switched(f"/conversations/{shop.threads['test']}")
+    page.get_by_label("More about this conversation").click()
+    page.get_by_role("button", name="Mark as unread").click()
+    expect(page.locator(".row-name")).to_have_text(["Customer of test"])
+    expect(page.locator(".row-unread")).to_have_text("1 unread")
+
+    switched("/numbers")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused", exact=True).wait_for()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text("Sending", exact=True).wait_for()
+
+    page.goto(f"{house.ready.inbox_url}/webhooks/new?environment=test")
+    page.get_by_label("Address").fill("https://93.184.216.34/told")
+    page.get_by_role("button", name="Set it up").click()
+    switched("/webhooks")
+    page.get_by_role("link", name="93.184.216.34").click()
+    page.get_by_role("link", name="Delete…").click()
+    other.goto(f"{house.ready.inbox_url}?environment=live")
+    page.get_by_role("button", name="Delete the webhook").click()
+    page.get_by_text("It is deleted.").wait_for()
+    page.get_by_text("No webhook yet").wait_for()
+
+
+def test_a_conversation_is_deleted_by_the_tab_that_shows_it_and_its_draft_only_then(
+    open_window: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    window = open_window()
+    page = window.page
+    page.goto(users(house, "add", "Shangazi Duka", "--workspace", "Duka", "--role", "admin"))
+    page.get_by_role("button", name="Open the inbox").click()
+    page.wait_for_url(house.ready.inbox_url)
+    thread = shop.threads["test"]
+    page.goto(f"{house.ready.inbox_url}/conversations/{thread}?environment=test")
+    page.locator("html[data-live=yes]").wait_for()
+    page.evaluate("name => localStorage.setItem(name, JSON.stringify({ at: Date.now() }))", f"picha:draft:me:{thread}")
+    page.request.get(f"{house.ready.inbox_url}?environment=live")
+    page.route("**/delete", lambda route: route.abort(), times=1)
+    draft = f"localStorage.getItem('picha:draft:me:{thread}')"
+
+    def delete() -> None:
+        page.get_by_label("More about this conversation").click()
+        page.get_by_role("button", name="Delete conversation").click()
+        page.get_by_role("button", name="Delete it").click()
+
+    delete()
+    page.get_by_text("There is no connection.").wait_for()
+    assert page.evaluate(draft)
+    delete()
+
+    page.get_by_role("heading", name="No conversations yet").wait_for()
+    assert not page.evaluate(draft)
+    assert page.locator("html").get_attribute("data-environment") == "test"
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn) as connection:
+        connection.execute("UPDATE conversation SET deleted_at = NULL, cleared_upto = NULL WHERE id = %s", [thread])
+    remarked(window, "ERR_FAILED")
 
 
 def test_nobody_sees_conversations_and_pictures_of_another_workspace(

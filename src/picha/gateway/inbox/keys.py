@@ -87,7 +87,7 @@ async def ask_revoke(visit: Visit) -> Response:
         "confirm.html",
         title=f"Revoke {_called(key)}?",
         message=f"Within a second no program gets in with the key {key.public_id} any more. There is no way back.",
-        action=f"{HOME}/{key.public_id}/revoke",
+        action=visit.at("keys", key.public_id, "revoke"),
         verb="Revoke the key",
         back=HOME,
     )

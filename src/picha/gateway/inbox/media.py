@@ -71,9 +71,9 @@ async def ask_delete(visit: Visit) -> Response:
         "confirm.html",
         title="Delete this picture?",
         message="Nobody can send it any more. Messages that have it keep it, and what was accepted with it goes out.",
-        action=f"{HOME}/{found.id}/delete",
+        action=visit.at("media", found.id, "delete"),
         verb="Delete the picture",
-        back=f"{HOME}/{found.id}",
+        back=visit.at("media", found.id),
     )
 
 

@@ -77,9 +77,9 @@ async def ask_flush(visit: Visit) -> Response:
         message=f"{wording.count(waiting, 'message')} of {spaced(number.display_number)} "
         f"{'waits' if waiting == 1 else 'wait'} to be sent. Those that were not handed to WhatsApp yet are cancelled "
         "and told as failed. There is no way back.",
-        action=f"/inbox/numbers/{number.id}/flush",
+        action=visit.at("numbers", number.id, "flush"),
         verb=f"Cancel {wording.count(waiting, 'message')}",
-        back=f"/inbox/numbers/{number.id}",
+        back=visit.at("numbers", number.id),
     )
 
 

@@ -36,7 +36,7 @@ PAGES = (
     Page("GET", "/inbox/conversations/{id}/number", thread.number, is_fetched=True),
     Page("POST", "/inbox/conversations/{id}/read", thread.read, is_fetched=True),
     Page("POST", "/inbox/conversations/{id}/unread", thread.unread),
-    Page("POST", "/inbox/conversations/{id}/delete", thread.delete),
+    Page("POST", "/inbox/conversations/{id}/delete", thread.delete, is_fetched=True),
     Page("GET", "/inbox/messages/{id}", story.show),
     Page("GET", "/inbox/messages/{id}/story", story.part, is_fetched=True),
     Page("POST", "/inbox/messages/{id}/cancel", story.cancel, is_fetched=True),

@@ -34,10 +34,14 @@ class Sieve:
     before: tuple[datetime, UUID] | None = None
     ids: tuple[UUID, ...] | None = None
 
-    def query(self, **other: str) -> str:
-        """Return the part of an address that says the same, or what `other` says instead; empty says it all."""
+    def told(self, **other: str) -> dict[str, str]:
+        """Return what says the same in an address, or what `other` says instead; empty says it all."""
         here = {"show": self.which, "search": self.search, "sender": str(self.sender or "")} | other
-        told = {name: value for name, value in here.items() if value and (name, value) != ("show", "all")}
+        return {name: value for name, value in here.items() if value and (name, value) != ("show", "all")}
+
+    def query(self, **other: str) -> str:
+        """Return the part of an address that says so."""
+        told = self.told(**other)
         return f"?{urlencode(told)}" if told else ""
 
 

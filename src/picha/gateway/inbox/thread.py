@@ -59,7 +59,7 @@ async def show(visit: Visit) -> Response:
     """Show a thread with its last messages, or with those before the message that `older` names."""
     thread = await _find(visit)
     if str(thread.id) != visit.request.path_params["id"]:
-        return visit.elsewhere(_path(thread.id))
+        return visit.elsewhere(visit.at("conversations", thread.id))
     older = _id(visit.request.query_params.get("older"))
     entries = await inbox_thread.page(visit.means.pool, thread.id, before=older)
     head = await _head(visit, thread)
@@ -135,10 +135,11 @@ async def unread(visit: Visit) -> Response:
 
 
 async def delete(visit: Visit) -> Response:
-    """Take a thread out of the list with all that was said in it; done again it changes nothing."""
+    """Take a thread out of the list with all that was said in it."""
     where = visit.means.pool, visit.workspace, visit.environment, visit.path_id("id")
-    await attend.delete(*where, who=visit.who.id.hex)
-    return visit.elsewhere(HOME)
+    if await attend.delete(*where, who=visit.who.id.hex) is None:
+        raise NOT_THERE
+    return Response(status_code=204)
 
 
 async def _find(visit: Visit) -> ConversationView:
@@ -147,10 +148,6 @@ async def _find(visit: Visit) -> ConversationView:
     if found is None:
         raise NOT_THERE
     return found
-
-
-def _path(thread: UUID) -> str:
-    return f"{HOME}/conversations/{thread}"
 
 
 def _id(text: str | None) -> UUID | None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
 
 import msgspec
@@ -155,6 +155,16 @@ class Visit:
     def elsewhere(self, path: str) -> Response:
         """Send the browser to another page, after an action or instead of this page."""
         return Response(status_code=303, headers={"Location": quote(path, safe=_KEPT)})
+
+    def at(self, *parts: object, **query: object) -> str:
+        """Return the address of what lies under /inbox by these parts, as of this page's environment.
+
+        Another tab may have switched to the other meanwhile. Of the query, what is None is left out.
+        """
+        told = {name: value for name, value in query.items() if value is not None}
+        if self.switch:
+            told["environment"] = self.environment
+        return "/".join(("/inbox", *map(str, parts))) + (f"?{urlencode(told)}" if told else "")
 
     @property
     def nav(self) -> list[NavItem]:

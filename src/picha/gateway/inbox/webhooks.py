@@ -134,15 +134,16 @@ async def ask_delete(visit: Visit) -> Response:
         "confirm.html",
         title="Delete this webhook?",
         message=f"{found.url} is told nothing any more, and what waits for it is dropped. There is no way back.",
-        action=f"{HOME}/{found.id}/delete",
+        action=visit.at("webhooks", found.id, "delete"),
         verb="Delete the webhook",
-        back=f"{HOME}/{found.id}",
+        back=visit.at("webhooks", found.id),
     )
 
 
 async def delete(visit: Visit) -> Response:
-    """Delete a webhook with what waits for it; one that is gone already is gone."""
-    await endpoints.remove(visit.means.pool, _whose(visit), visit.path_id("id"))
+    """Delete a webhook with what waits for it."""
+    if not await endpoints.remove(visit.means.pool, _whose(visit), visit.path_id("id")):
+        raise NOT_THERE
     return visit.elsewhere(f"{HOME}?done=deleted")
 
 

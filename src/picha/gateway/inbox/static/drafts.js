@@ -52,10 +52,6 @@ function isOld(name) {
   }
 }
 
-document.addEventListener("submit", (event) => {
-  const deleted = event.target.getAttribute("action")?.match(/^\/inbox\/conversations\/([^/]+)\/delete$/);
-  if (deleted) forgetThread(deleted[1]);
-});
 // The next who sits here is to find nothing of it, whichever page somebody signs out from.
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action") !== "/inbox/sign-out") return;

@@ -34,6 +34,12 @@ export function toast(text, kind = "") {
   setTimeout(() => one.remove(), TOAST_MS);
 }
 
+/** Return in words why an answer is a refusal; none is none of a connection. */
+export async function why(answer, otherwise) {
+  if (!answer) return "There is no connection.";
+  return (await answer.json().catch(() => ({}))).message ?? otherwise;
+}
+
 function leave() {
   const here = location.pathname + location.search;
   location.assign(`/inbox/sign-in?next=${encodeURIComponent(here)}`);

@@ -1,6 +1,6 @@
 // A message's story: shown above its thread or as a page of its own, told anew as it goes on.
 
-import { fetched, on, toast } from "./live.js";
+import { fetched, on, toast, why } from "./live.js";
 import { localise } from "./moments.js";
 
 const body = document.getElementById("story-body");
@@ -49,8 +49,7 @@ async function act(deed) {
   }
   for (const one of buttons) one.disabled = false;
   const said = body.querySelector(".story-said");
-  const why = answer ? (await answer.json().catch(() => ({}))).message : "There is no connection.";
-  said.textContent = `${why ?? "That did not work."} Nothing was done.`;
+  said.textContent = `${await why(answer, "That did not work.")} Nothing was done.`;
   said.hidden = false;
 }
 

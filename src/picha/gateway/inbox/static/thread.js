@@ -1,7 +1,7 @@
 // A thread that is open: it stays as it is while messages come, change and are read.
 
 import { forgetThread } from "./drafts.js";
-import { fetched, on, toast } from "./live.js";
+import { fetched, on, toast, why } from "./live.js";
 import { divide, localise, onNewDay } from "./moments.js";
 
 const talk = document.getElementById("talk");
@@ -185,7 +185,7 @@ function later() {
 // A thread that is gone takes what was written in it along.
 function leave() {
   forgetThread(talk.dataset.id);
-  location.assign("/inbox");
+  location.assign(document.getElementById("back").href);
 }
 
 async function asked(path) {
@@ -398,9 +398,16 @@ document.getElementById("delete").addEventListener("click", () => {
   document.querySelector(".talk-menu").open = false;
   document.getElementById("delete-ask").showModal();
 });
-document.getElementById("back").search = new URLSearchParams(
-  [...new URLSearchParams(location.search)].filter(([name]) => name !== "older"),
-).toString();
+document.getElementById("delete-it").addEventListener("click", async () => {
+  document.getElementById("delete-ask").close();
+  const answer = await fetched(`${here}/delete`, { form: new URLSearchParams() }).catch(() => null);
+  if (answer?.ok) leave();
+  else toast(await why(answer, "It was not deleted. Try again."), "bad");
+});
+const back = document.getElementById("back");
+const there = new URL(back.href);
+for (const [name, value] of new URLSearchParams(location.search)) if (name !== "older") there.searchParams.set(name, value);
+back.href = there.href;
 
 /* What is done with one message */
 
@@ -449,8 +456,7 @@ async function again(one, button) {
     return;
   }
   button.disabled = false;
-  const why = answer ? (await answer.json().catch(() => ({}))).message : "There is no connection.";
-  toast(why ?? "It was not sent. Try again.", "bad");
+  toast(await why(answer, "It was not sent. Try again."), "bad");
 }
 
 list.addEventListener("click", (event) => {
@@ -466,7 +472,7 @@ list.addEventListener("click", (event) => {
   else if (part.dataset.does === "story") story().then(({ tell }) => tell(one.dataset.id, part));
   else if (part.dataset.does === "again") again(one, part);
 });
-chip.addEventListener("click", () => (isNewest ? toEnd() : location.assign(here)));
+chip.addEventListener("click", () => (isNewest ? toEnd() : location.assign(document.querySelector(".talk-newer a").href)));
 scroll.addEventListener("scroll", () => {
   if (isAtEnd()) {
     unseen = 0;
