@@ -72,6 +72,25 @@ def test_a_story_is_told_above_its_thread_and_escape_leads_back(inside: Callable
     expect(opener).to_be_focused()
 
 
+def test_a_story_is_told_anew_when_anything_may_have_changed(inside: Callable[..., Window], house: House) -> None:
+    customer, thread = greeted(house)
+    message = sends(house, customer)
+    becomes(house, message, "read")
+    above, alone = opened(inside(), house, thread), inside().page
+    above.locator(".msg.is-mine [data-does=story]").click()
+    alone.goto(f"{house.ready.inbox_url}/messages/{message}")
+    alone.locator("html[data-live=yes]").wait_for()
+    # What is noted past the ledger is told to nobody.
+    in_database(house, "INSERT INTO decision (message_id, kind) VALUES ($1, 'cancelled')", UUID(message))
+    expect(above.locator(".story-line")).to_have_count(6)
+
+    for page in (above, alone):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    for page in (above, alone):
+        expect(page.locator(".story-line").last).to_contain_text("Cancelled")
+
+
 @pytest.mark.parametrize(("width", "is_dark"), SHAPES[::3])
 def test_what_is_unknown_says_what_comes_next(
     inside: Callable[..., Window], house: House, *, width: int, is_dark: bool

@@ -66,9 +66,13 @@ dialog?.addEventListener("close", () => {
   body.replaceChildren();
   if (from?.isConnected) from.focus();
 });
-on("message", async ({ id }) => {
-  if (id !== shown() || (dialog && !dialog.open)) return;
-  const html = await told(id);
+async function anew() {
+  const id = shown();
+  const html = id ? await told(id) : null;
   if (html !== null && id === shown()) put(html);
+}
+on("message", ({ id }) => {
+  if (id === shown()) anew();
 });
+on("refresh", anew);
 if (body && !dialog) localise(body);
