@@ -186,15 +186,17 @@ def test_what_became_of_a_rotated_heic_is_told_before_it_goes_and_wherever_it_is
     sent(house, customer, 1)
     sends(house, customer, "By the API", file_id=uploaded(house, data, "IMG.HEIC"))
 
-    told, shown = (
-        re.compile("^HEIC 1 kB → JPEG [0-9]+ kB, rotated 90°, hidden details removed"),
-        page.locator(".msg-picture"),
-    )
-    expect(shown).to_have_count(2)
-    for picture in shown.all():
-        expect(picture).to_have_attribute("title", told)
-        picture.click()
-        expect(page.locator("#lightbox-done")).to_have_text(told)
+    made, whole = "HEIC 1 kB → JPEG [0-9]+ kB, rotated 90°", ", hidden details removed"
+    expect(page.locator(".msg-picture")).to_have_count(2)
+    for message in page.locator(".msg.is-mine").all():
+        expect(message.locator(".msg-picture")).to_have_accessible_description(re.compile(f"^{made}$"))
+        expect(message.locator(".msg-picture + .msg-made")).to_have_text(re.compile(f"^{made}$"))
+        message.locator(".msg-picture").click()
+        expect(page.locator("#lightbox-done")).to_have_text(re.compile(f"^{made}{whole}"))
+        page.keyboard.press("Escape")
+        message.locator(".msg-tools [data-does=story]").click()
+        expect(page.locator(".story-facts")).to_have_text(re.compile(f"^{made}{whole}"))
+        expect(page.locator(".story-line").nth(1)).to_contain_text(re.compile(f"Picture made fit: {made}{whole}"))
         page.keyboard.press("Escape")
 
 

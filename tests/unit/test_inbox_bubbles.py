@@ -136,24 +136,36 @@ def test_a_picture_has_the_room_of_its_shape_and_its_caption_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "done"),
+    ("more", "done", "made"),
     [
-        ({}, "Sent as it was given"),
-        ({"is_outbound": False}, "Kept as it came"),
+        ({}, "Sent as it was given", ""),
+        ({"is_outbound": False}, "Kept as it came", ""),
         (
             {
                 "changes": ["heic→jpeg", "rotated 90°", "metadata removed", "4.1 MB→1.3 MB"],
                 "came": {"mime_type": "image/heic", "size_bytes": 4_100_000, "width": 4000, "height": 3000},
             },
             "HEIC 4.1 MB → JPEG 1.3 MB, rotated 90°, hidden details removed (such as place and camera)",
+            "HEIC 4.1 MB → JPEG 1.3 MB, rotated 90°",
+        ),
+        (
+            {"changes": ["metadata removed"], "came": {"mime_type": "image/jpeg", "size_bytes": 1_400_000}},
+            "JPEG 1.4 MB → JPEG 1.3 MB, hidden details removed (such as place and camera)",
+            "JPEG 1.4 MB → JPEG 1.3 MB",
         ),
     ],
 )
-def test_a_picture_tells_how_what_was_sent_differs_from_what_was_given(more: dict[str, Any], done: str) -> None:
+def test_a_picture_tells_how_what_was_sent_differs_from_what_was_given(
+    more: dict[str, Any], done: str, made: str
+) -> None:
     picture = only(replace(PICTURE, **more)).picture
 
     assert picture is not None
-    assert (picture.done, picture.facts) == (done, "JPEG · 1.3 MB · 3000 \N{MULTIPLICATION SIGN} 4000")
+    assert (picture.done, picture.made, picture.facts) == (
+        done,
+        made,
+        "JPEG · 1.3 MB · 3000 \N{MULTIPLICATION SIGN} 4000",
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,17 @@ _RETOLD = {
     "recoded": "saved anew, as some phones cannot read it as it was",
 }
 _PIXELS = re.compile(r"(\d+)x(\d+)→(\d+)x(\d+) pixels")
+_TURN = re.compile("rotated|mirrored|flipped")
 # What is told by kinds and sizes already.
 _TOLD = re.compile(r"[0-9.]+ [kM]B→[0-9.]+ [kM]B|[a-z]+→(jpeg|png)")
 
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """A picture in a thread: `width` and `height` of its room, its own `facts` in words, and what was `done` to it."""
+    """A picture in a thread: `width` and `height` of its room, its own `facts` in words, and what was `done` to it.
+
+    Of one that was changed, `made` tells the kinds, the sizes and the turn alone.
+    """
 
     id: UUID
     width: int
@@ -37,7 +41,7 @@ class Print:
     alt: str
     facts: str
     done: str
-    is_changed: bool = False
+    made: str = ""
     caution: str = ""
     is_large: bool = False
 
@@ -50,7 +54,8 @@ def of(one: Entry, text: str) -> Print | None:
     caution = "Its bytes are not those that WhatsApp announced." if one.image_state == "mismatch" else ""
     is_large = (one.size_bytes or 0) > 10 * _MEGA
     alt = " ".join(text.split())[:_ALT_MAX_CHARS] or "Picture without a caption"
-    return Print(one.file_id, width, height, alt, _facts(one), _done(one), one.came is not None, caution, is_large)
+    done, made = _done(one)
+    return Print(one.file_id, width, height, alt, _facts(one), done, made, caution, is_large)
 
 
 def kind_of(mime_type: str | None) -> str:
@@ -99,12 +104,14 @@ def _facts(one: Entry) -> str:
     return " · ".join(word for word in words if word)
 
 
-def _done(one: Entry) -> str:
-    """Return how what was sent differs from what was given: `HEIC 4.1 MB → JPEG 1.3 MB, rotated 90°`."""
+def _done(one: Entry) -> tuple[str, str]:
+    """Return how what was sent differs from what was given, and of that what is told in short, if there is anything."""
     if not one.is_outbound or one.is_echo:
-        return "Kept as it came"
+        return "Kept as it came", ""
     if one.came is None:
-        return "Sent as it was given"
-    came = msgspec.convert(one.came, Came)
+        return "Sent as it was given", ""
+    came, changes = msgspec.convert(one.came, Came), list(retold(one.changes or ()))
     former, sent = described(came.mime_type, came.size_bytes), described(one.mime_type, one.size_bytes or 0)
-    return ", ".join([f"{former} {_ARROW} {sent}", *retold(one.changes or ())])
+    turns = [change for change in changes if _TURN.match(change)]
+    whole, short = (", ".join([f"{former} {_ARROW} {sent}", *told]) for told in (changes, turns))
+    return whole, short

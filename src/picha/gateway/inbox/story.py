@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from picha.gateway.domain.outcomes import GIVE_UP_AFTER, SOFT_WAIT
 from picha.gateway.inbox.bubbles import Bubble, drawn
+from picha.gateway.inbox.prints import Print
 from picha.gateway.inbox.visit import NOT_THERE, RefusedError, Visit
 from picha.gateway.sending import afterwards
 from picha.gateway.sending.afterwards import CannotError
@@ -117,16 +118,20 @@ async def _told(visit: Visit) -> dict[str, Any]:
     return {
         "message": view,
         "bubble": bubble,
-        "chapters": [_chapter(line) for line in lines],
+        "chapters": [_chapter(line, bubble.picture if bubble else None) for line in lines],
         "next": _next(entry, visit.means.clock.now()),
         "may_cancel": view.is_outbound and view.phase in {"image_wait", "queued"},
         "may_again": view.is_outbound and afterwards.is_doubtful(view) and view.phase != "unknown",
     }
 
 
-def _chapter(line: Line) -> Chapter:
+def _chapter(line: Line, picture: Print | None) -> Chapter:
     who = f"Attempt {line.attempt}" if line.kind == "attempt" and line.attempt else _KINDS.get(line.kind, line.kind)
-    return Chapter(line.at, who, line.text, line.code or "", _TONES.get(line.what, ""))
+    text = line.text
+    if line.what == "prepared" and picture and picture.made:
+        # In the words that tell it everywhere else here.
+        text = f"{text.partition(':')[0]}: {picture.done}"
+    return Chapter(line.at, who, text, line.code or "", _TONES.get(line.what, ""))
 
 
 def _next(entry: Entry, now: datetime) -> Next | None:
