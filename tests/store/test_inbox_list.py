@@ -50,6 +50,24 @@ async def test_what_a_text_says_is_listed_and_only_its_beginning(ground: Ground)
     assert row.text == ("Habari " * 1000)[:200]
 
 
+async def test_the_newest_picture_among_the_last_ten_messages_is_listed_and_none_before(ground: Ground) -> None:
+    await writes(ground, wrote(ground, "1111"))
+    older, newer = await ground.picture(), await ground.picture()
+    for file in (older, newer):
+        await ground.send(file=file, phone="1111")
+
+    await writes(ground, *(wrote(ground, "1111") for _ in range(9)))
+    nine_later = await the_only_one(ground)
+    await delete(ground, nine_later.id)
+    await writes(ground, wrote(ground, "1111"))
+    cleared = await the_only_one(ground)
+    await ground.pool.execute("UPDATE conversation SET cleared_upto = NULL")
+    ten_later = await the_only_one(ground)
+
+    assert (nine_later.text, nine_later.file_id) == ("Habari", newer)
+    assert (cleared.text, cleared.file_id, ten_later.file_id) == ("Habari", None, None)
+
+
 async def test_what_was_cleared_is_not_said_any_more(ground: Ground) -> None:
     await writes(ground, wrote(ground, "1111"))
     row = await the_only_one(ground)

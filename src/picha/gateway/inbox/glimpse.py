@@ -39,7 +39,7 @@ _CANCELLED = ("closed", "Cancelled", "")
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """One line of a message; `became` is what became of what we sent, `picture` is shown small if there is one."""
+    """One line of a message; `became` is what became of what we sent, `picture` is the last one, shown small."""
 
     icon: str
     words: str

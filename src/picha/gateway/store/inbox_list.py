@@ -14,7 +14,10 @@ COUNT_TO = 1000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thread, and the last that was said in it: nothing where `last_id` is None."""
+    """One thread, and the last that was said in it: nothing where `last_id` is None.
+
+    `file_id` is the newest picture among its last ten messages.
+    """
 
     id: UUID
     sender_id: UUID
@@ -41,16 +44,23 @@ class Row:
     image_state: str | None
 
 
-# The last message is looked up thread by thread, by the index that is in its order.
+_LATELY = 10
+_KEPT = "conversation_id = c.id AND (c.cleared_upto IS NULL OR message.id > c.cleared_upto)"
+# The last messages are looked up thread by thread, by the index that is in their order; more than the last one of them
+# only where that has no picture.
 _ROWS = f"""
 SELECT c.id, c.sender_id, account_id, display_number, label, phone, user_id, group_id, profile_name, unread_count,
     window_until, last_message_at, last.id, last.is_outbound, last.is_echo, message_type, phase, status,
-    left(caption, 200), left(facts ->> 'text', 200), facts -> 'reaction' ->> 'emoji', file_id, image_state
+    left(caption, 200), left(facts ->> 'text', 200), facts -> 'reaction' ->> 'emoji',
+    coalesce(last.file_id, (
+        SELECT file_id FROM (
+            SELECT file_id, id FROM message WHERE {_KEPT} ORDER BY id DESC LIMIT {_LATELY}
+        ) AS lately WHERE file_id IS NOT NULL ORDER BY id DESC LIMIT 1
+    )), image_state
 FROM ({PAGE}) AS c JOIN sender ON sender.id = c.sender_id
 CROSS JOIN LATERAL (SELECT * FROM contact WHERE contact.id = c.contact_id OFFSET 0) AS contact
 LEFT JOIN LATERAL (
-    SELECT * FROM message WHERE conversation_id = c.id AND (c.cleared_upto IS NULL OR message.id > c.cleared_upto)
-    ORDER BY message.id DESC LIMIT 1
+    SELECT * FROM message WHERE {_KEPT} ORDER BY id DESC LIMIT 1
 ) AS last ON true
 ORDER BY last_message_at DESC, c.id DESC
 """  # noqa: S608 - constants of the store only
