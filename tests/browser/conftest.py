@@ -65,11 +65,22 @@ class Window:
         ]
 
 
-def remarked(window: Window, *parts: str) -> None:
-    """Take the browser's own remarks out of the complaints: just so many, and each with its part, in whatever order."""
-    for part in parts:
-        window.complaints.remove(next(said for said in window.complaints if part in said))
+def remarked(window: Window, *whys: str) -> None:
+    """Take out of the complaints what the browser could not load, just so much, and each for its reason."""
+    for why in whys:
+        window.complaints.remove(next((said for said in window.complaints if _is_for(why, said)), why))
     assert window.complaints == []
+
+
+def remarked_only(window: Window, why: str) -> None:
+    """Take out of the complaints what the browser could not load for one reason: once at least, and nothing else."""
+    assert window.complaints
+    assert [said for said in window.complaints if not _is_for(why, said)] == []
+    window.complaints.clear()
+
+
+def _is_for(why: str, said: str) -> bool:
+    return said.startswith("Failed to load resource: ") and why in said
 
 
 @pytest.fixture

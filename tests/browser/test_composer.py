@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
-from tests.browser.conftest import Window
+from tests.browser.conftest import Window, remarked, remarked_only
 from tests.browser.speaking import api, control, heard, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import users
 from tests.browser.threads import sends, uploaded
@@ -101,8 +101,7 @@ def lose_an_answer(page: Page) -> None:
 
 def lost(window: Window, count: int) -> None:
     """Take the browser's own remarks about so many lost answers out of the complaints."""
-    assert ["ERR_FAILED" in said for said in window.complaints] == [True] * count
-    window.complaints.clear()
+    remarked(window, *["ERR_FAILED"] * count)
 
 
 def move_clock(house: House, seconds: float) -> None:
@@ -496,8 +495,7 @@ def test_what_cannot_be_sent_for_want_of_a_line_is_kept_and_sent_again_once(
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator(".attached")).to_have_count(0)
     assert len(sent(house, customer)) == 1
-    assert all("ERR_INTERNET_DISCONNECTED" in said for said in window.complaints)
-    window.complaints.clear()
+    remarked_only(window, "ERR_INTERNET_DISCONNECTED")
 
 
 def test_colleagues_see_who_writes_and_what_was_sent_and_nobody_sees_themselves(

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, Response, Route, expect
-from tests.browser.conftest import Window, remarked
+from tests.browser.conftest import Window, remarked, remarked_only
 from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
 from tests.browser.test_conversations import HOSTILE
 from tests.browser.test_sign_in import SHAPES
@@ -315,8 +315,7 @@ def test_a_draft_goes_with_the_conversation_that_a_colleague_deletes(
 
     page.wait_for_url(house.ready.inbox_url)
     assert not page.evaluate(kept)
-    assert all("status of 404" in said for said in window.complaints)
-    window.complaints.clear()
+    remarked_only(window, "status of 404")
 
 
 def test_who_reads_further_up_is_told_of_news_and_stays(inside: Callable[..., Window], house: House) -> None:
