@@ -13,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import Window, remarked, remarked_only
 from tests.browser.speaking import api, control, heard, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import users
+from tests.browser.test_thread import top_of
 from tests.browser.threads import sends, uploaded
 from tests.journeys.running import House, picture_of
 from tests.pictures.making import drawn, lying
@@ -158,9 +159,11 @@ def test_pictures_are_shown_as_they_will_go_and_sent_in_their_order_each_with_it
     for place in range(3):
         expect(cards.nth(place).locator("img")).not_to_have_js_property("naturalWidth", 0)
     page.get_by_role("button", name="Send 4 pictures").click(force=True)
-    expect(page.locator("#composer-problem")).to_contain_text("Remove the picture that cannot be sent")
+    expect(page.locator("#composer-problem > p")).to_have_text("Remove the picture that cannot be sent.")
 
     cards.nth(3).get_by_role("button", name="Remove this picture").click()
+    earlier, later = (cards.nth(1).get_by_role("button", name=f"Send it {when}") for when in ("earlier", "later"))
+    assert top_of(earlier) < top_of(later)
     cards.nth(2).get_by_role("button", name="Send it earlier").click()
     cards.nth(1).get_by_label("Caption").fill("The second")
     page.get_by_role("button", name="Send 3 pictures").click()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import Window, remarked
-from tests.browser.speaking import photo
+from tests.browser.conftest import Window, remarked, remarked_only
+from tests.browser.speaking import photo, until
+from tests.browser.test_conversations import HEARD
 from tests.browser.test_sign_in import answered, users
 from tests.journeys.running import House
 
@@ -19,6 +20,7 @@ from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.pool import open_pool
 from picha.gateway.store.tenants import NewAccount
 from picha.gateway.store.vault import Vault, ensure_ring
+from picha.kit.clock import SystemClock
 from picha.kit.ids import Ids
 from picha.kit.secrets import Secret
 
@@ -57,6 +59,13 @@ UPLOADED = """async (hex) => {
     const { upload } = await import(src.replace("thread.js", "upload.js"));
     const bytes = Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
     return upload(new File([bytes], "picture.jpg"), { progress: () => {}, signal: new AbortController().signal });
+}"""
+
+
+# Lets a page be in the background, or come back from there.
+HIDDEN = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
 
@@ -256,6 +265,49 @@ def test_a_conversation_is_deleted_by_the_tab_that_shows_it_and_its_draft_only_t
     with psycopg.connect(EmbeddedPostgres(house.home).dsn) as connection:
         connection.execute("UPDATE conversation SET deleted_at = NULL, cleared_upto = NULL WHERE id = %s", [thread])
     remarked(window, "ERR_FAILED")
+
+
+def test_a_page_whose_last_number_is_gone_says_so_and_asks_no_more(
+    open_window: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    window = open_window()
+    page = window.page
+    page.clock.install(time=SystemClock().now())
+    page.goto(users(house, "add", "Bibi Duka", "--workspace", "Duka"))
+    page.get_by_role("button", name="Open the inbox").click()
+    page.wait_for_url(house.ready.inbox_url)
+    page.goto(f"{house.ready.inbox_url}/conversations/{shop.threads['test']}?environment=test")
+    page.locator("html[data-live=yes]").wait_for()
+    moved = "UPDATE sender SET environment = %s WHERE display_number = '15550783777' AND environment = %s RETURNING id"
+    said = page.locator(".toast").get_by_text("There is no test number here any more: load the page again.")
+
+    # What a page asks for as it opens is over, and one that nobody sees asks for nothing more.
+    page.clock.run_for(1000)
+    page.wait_for_load_state("networkidle")
+    page.evaluate(HIDDEN, arg=True)
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn, autocommit=True) as connection:
+        [number] = connection.execute(moved, ["live", "test"]).fetchall()[0]
+        try:
+            # Who somebody is stays known for a second.
+            of_test = {"X-Picha-Environment": "test"}
+            until(lambda: page.request.get(f"{house.ready.inbox_url}/list", headers=of_test).status == 410 or None)
+            page.evaluate(HIDDEN, arg=False)
+            page.clock.run_for(3000)
+            expect(said).to_have_count(1)
+            asked: list[str] = []
+            page.on("request", lambda request: asked.append(request.url))
+            page.evaluate(HEARD, [shop.threads["test"]])
+            page.clock.run_for(20_000)
+            page.get_by_label("More about this conversation").click()
+            page.get_by_role("button", name="Delete conversation").click()
+            page.get_by_role("button", name="Delete it").click()
+            expect(said).to_have_count(2)
+        finally:
+            connection.execute("UPDATE sender SET environment = 'test' WHERE id = %s", [number])
+
+    assert [one for one in asked if "/inbox/live" not in one] == []
+    expect(page.locator(".msg")).to_have_count(1)
+    remarked_only(window, "status of 410")
 
 
 def test_nobody_sees_conversations_and_pictures_of_another_workspace(

@@ -166,6 +166,19 @@ def test_what_cannot_be_done_any_more_says_why(inside: Callable[..., Window], ho
     assert "409" in window.complaints.pop()
 
 
+def test_why_whatsapp_refused_a_message_is_told_once(inside: Callable[..., Window], house: House) -> None:
+    customer, _ = greeted(house)
+    spoil(house, "messages", {"error": 131026}, to=customer)
+    message = sends(house, customer)
+    becomes(house, message, "failed")
+    page = inside().page
+
+    page.goto(f"{house.ready.inbox_url}/messages/{message}")
+
+    expect(page.get_by_text("The number is not on WhatsApp")).to_have_count(1)
+    expect(page.locator(".story-line").last).to_contain_text("WhatsApp refused it: The number is not on WhatsApp")
+
+
 def test_threads_and_messages_of_another_workspace_are_not_there(window: Window, house: House) -> None:
     customer, thread = greeted(house)
     message = sends(house, customer)

@@ -202,15 +202,15 @@ async def test_a_thread_is_not_read_up_to_a_moment_that_is_none(picha: Talk, ash
     assert told.status == 400
 
 
-async def test_pictures_from_a_page_of_another_environment_are_not_taken_in(asha: Person) -> None:
+async def test_pictures_from_a_page_whose_environment_is_gone_are_not_taken_in(asha: Person) -> None:
     form = aiohttp.FormData()
     form.add_field("environment", "live")
     form.add_field("file", io.BytesIO(picture()), filename="a.jpg")
 
     told = await asha.ask("POST", "/media", data=form)
 
-    assert told.status == 409
-    assert b"You switched to test in another tab" in told.body
+    assert told.status == 410
+    assert b"There is no live number here any more" in told.body
 
 
 async def test_a_script_of_a_page_whose_environment_is_gone_is_refused(asha: Person) -> None:
@@ -219,8 +219,8 @@ async def test_a_script_of_a_page_whose_environment_is_gone_is_refused(asha: Per
 
     told = await asha.ask("POST", "/preview", data=form, of="live")
 
-    assert told.status == 409
-    assert "You switched to test in another tab" in told.document["message"]
+    assert told.status == 410
+    assert "There is no live number here any more" in told.document["message"]
 
 
 async def test_what_is_sent_by_hand_is_told_to_webhooks_that_include_the_inbox_alone(picha: Talk, asha: Person) -> None:

@@ -115,9 +115,12 @@ async def _told(visit: Visit) -> dict[str, Any]:
         raise NOT_THERE
     [entry] = found
     bubble: Bubble | None = next(iter(drawn(found)), None)
+    trouble = bubble.standing.trouble if bubble and bubble.standing else ""
     return {
         "message": view,
         "bubble": bubble,
+        # Its own line tells it mostly.
+        "trouble": "" if any(trouble in line.text for line in lines) else trouble,
         "chapters": [_chapter(line, bubble.picture if bubble else None) for line in lines],
         "next": _next(entry, visit.means.clock.now()),
         "may_cancel": view.is_outbound and view.phase in {"image_wait", "queued"},

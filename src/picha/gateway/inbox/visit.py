@@ -31,6 +31,7 @@ NOT_THERE = RefusedError(
     404, "There is nothing here", "It may have been removed, or belong to another workspace or environment."
 )
 
+_ENVIRONMENTS = frozenset(("live", "test"))
 _NO_TEXT = RefusedError(400, "That cannot be read", "The form is not text; go back and try again.")
 _NUL = RefusedError(
     422, "That cannot be read", "There is a character in it (NUL) that no text here may have. Remove it."
@@ -131,12 +132,16 @@ class Visit:
         return fields
 
     def demand_environment(self, drawn: object) -> None:
-        """Refuse a form that was drawn in another environment than is looked at now; None where it tells of none.
+        """Refuse what is of a page of another environment than is looked at now; None where it tells of none.
 
-        All tabs of a browser look at one environment: what is made in one is to be made where its page says.
+        All tabs of a browser look at one environment: what is made in one is to be made where its page says. Where the
+        last number of that one is gone, there is nothing more to be had for the page.
         """
         if drawn is None or drawn == self.environment:
             return
+        if self.person and drawn in _ENVIRONMENTS - self.person.environments:
+            message = f"There is no {drawn} number here any more: load the page again. Nothing was done."
+            raise RefusedError(410, "Those numbers are gone", message)
         message = f"You switched to {self.environment} in another tab: load the page again. Nothing was done."
         raise RefusedError(409, "That page is of another environment", message)
 
@@ -179,4 +184,4 @@ class Visit:
     def switch(self) -> list[str]:
         """The environments to choose from, if there is a choice."""
         environments = self.person.environments if self.person else frozenset[str]()
-        return ["live", "test"] if len(environments) > 1 else []
+        return sorted(_ENVIRONMENTS) if len(environments) > 1 else []

@@ -18,20 +18,32 @@ export const { environment } = document.documentElement.dataset;
 /** What every request of a script brings, so that it is answered as of this page. */
 export const HEADERS = { "X-Picha-Environment": environment };
 
+// The answer that the numbers of this page are gone: it is the answer to all that is asked from here on.
+let gone = null;
+/** Return whether there is nothing more to be had for this page, as it says itself. */
+export function isOver() {
+  return gone !== null;
+}
+
 /** Ask the gateway for `path`, or with `form` tell it something; who is signed out is sent to sign in. */
 export async function fetched(path, { form = null, signal = undefined, method = form ? "POST" : "GET" } = {}) {
+  if (gone) return gone.clone();
   const answer = await fetch(path, { method, body: form, signal, headers: HEADERS, credentials: "same-origin", redirect: "error" });
   if (answer.status === 401) leave();
+  if (answer.status === 410 && !gone) {
+    gone = answer.clone();
+    toast(await why(answer.clone(), "Load the page again."), "bad", Infinity);
+  }
   return answer;
 }
 
-/** Say `text` for some seconds, at the edge of the page; `kind` is "bad" for what went wrong. */
-export function toast(text, kind = "") {
+/** Say `text` for some seconds, or as long as it `lasts`, at the edge of the page; `kind` is "bad" for what went wrong. */
+export function toast(text, kind = "", lasts = TOAST_MS) {
   const one = document.createElement("p");
   one.className = kind ? `toast toast-${kind}` : "toast";
   one.textContent = text;
   document.getElementById("toasts").append(one);
-  setTimeout(() => one.remove(), TOAST_MS);
+  if (lasts < Infinity) setTimeout(() => one.remove(), lasts);
 }
 
 /** Return in words why an answer is a refusal; none is none of a connection. */

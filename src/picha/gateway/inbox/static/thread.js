@@ -1,7 +1,7 @@
 // A thread that is open: it stays as it is while messages come, change and are read.
 
 import { forgetThread } from "./drafts.js";
-import { fetched, on, toast, why } from "./live.js";
+import { fetched, isOver, on, toast, why } from "./live.js";
 import { divide, localise, onNewDay } from "./moments.js";
 
 const talk = document.getElementById("talk");
@@ -164,6 +164,7 @@ async function answerAll() {
     const toTheEnd = isSent;
     isSent = false;
     const html = await asked(`${here}/messages?ids=${ids.join(",")}`);
+    if (isOver()) return;
     if (html === null) {
       for (const id of ids) awaited.add(id);
       isSent ||= toTheEnd;
@@ -209,7 +210,7 @@ function refresh() {
 async function refreshed() {
   while (isStale) {
     isStale = false;
-    if (await lookAnew()) continue;
+    if ((await lookAnew()) || isOver()) continue;
     isStale = true;
     await later();
   }

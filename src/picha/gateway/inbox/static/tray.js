@@ -50,9 +50,9 @@ export class Tray {
   /** What keeps the pictures from going, in words; empty if nothing does. */
   get obstacle() {
     const waiting = this.items.filter((item) => ["waiting", "coming"].includes(item.state)).length;
-    if (this.items.some((item) => ["refused", "failed"].includes(item.state))) {
-      return "Remove the picture that cannot be sent, or try it again.";
-    }
+    const has = (state) => this.items.some((item) => item.state === state);
+    if (has("failed")) return "Try the picture again that was not uploaded, or remove it.";
+    if (has("refused")) return "Remove the picture that cannot be sent.";
     if (waiting) return waiting === 1 ? "A picture is still on its way." : `${waiting} pictures are still on their way.`;
     return this.isReady ? "" : "A caption is too long: shorten it.";
   }

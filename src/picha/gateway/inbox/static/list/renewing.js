@@ -1,6 +1,6 @@
 // The list as it changes: what is told of is fetched and put in its place, and all of it looked at anew.
 
-import { environment } from "../live.js";
+import { environment, isOver } from "../live.js";
 import { AGAIN_MS, ask, showsNumbers, turn } from "./asking.js";
 import { cut, ended, KEPT_MAX } from "./end.js";
 import { CHUNK, drop, in_sight, is_astray, is_before, is_drawn, near, overdue, put, settle } from "./lines.js";
@@ -24,6 +24,7 @@ async function renew() {
   try {
     await fetch_lines(ids);
   } catch {
+    if (isOver()) return;
     ids.forEach((id) => changed.add(id));
     await new Promise((done) => setTimeout(done, AGAIN_MS));
   }
