@@ -770,7 +770,8 @@ CREATE TABLE sign_in_link (
 CREATE INDEX sign_in_link_of_person ON sign_in_link (person_id);
 CREATE INDEX sign_in_link_to_forget ON sign_in_link (expires_at);
 
--- When a password was tried lately for a name, or from an address: subject is a SHA-256 of which. What was right is no try.
+-- When a password was tried lately for a name, from an address, or in a known browser: subject is a SHA-256 of which. What
+-- was right is no try.
 CREATE TABLE sign_in_try (
     subject bytea PRIMARY KEY,
     tried_at timestamptz[] NOT NULL DEFAULT '{}',
