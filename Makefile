@@ -6,6 +6,8 @@ UV := $(VENV)/uv/bin/uv
 UV_RUN := $(UV) --no-config --no-progress --quiet
 SERVER := $(VENV)/.server
 DEVELOPMENT := $(VENV)/.development
+# What one program compiled, the hundreds after it read: a machine that forbids it has every worker compile all tests.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install check format lint types contracts generated fast test demo up bench clients soak docs reference screenshots lock audit clean
 
