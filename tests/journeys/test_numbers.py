@@ -96,6 +96,11 @@ async def test_a_refused_token_pauses_the_number_and_fails_no_message(shop: Talk
         assert (await shop.becomes(one, "read"))["status"] == "read"
 
 
+async def put_off(picha: Talk, message: str) -> list[Any]:
+    """Return the moments of a message's timeline that tell of a picture which could not be had yet."""
+    return [one for one in await picha.story(message) if one["text"].startswith("Put off until its picture")]
+
+
 async def test_a_token_refused_at_an_upload_pauses_the_number_too(shop: Talk) -> None:
     [customer] = await customers(shop, 1)
     wish = {"match": {"route": "media"}, "when": {"mode": "next", "n": 1}, "effect": {"error": 190}}
@@ -111,15 +116,20 @@ async def test_a_token_refused_at_an_upload_pauses_the_number_too(shop: Talk) ->
     await tell(shop, "resume")
 
     await shop.becomes(message, "read")
+    assert [one["code"] for one in await put_off(shop, message)] == ["190"]
 
 
-@pytest.mark.parametrize("effect", [{"status": 503}, {"error": 131016}, {"error": 130429}, {"drop": "before"}])
+# Another picture for each: what was uploaded before is not uploaded again.
+@pytest.mark.parametrize(
+    ("shade", "effect"),
+    [(18, {"status": 503}), (19, {"error": 131016}), (20, {"error": 130429}), (21, {"drop": "before"})],
+)
 async def test_an_upload_that_whatsapp_does_not_take_for_now_is_no_try_of_its_message(
-    shop: Talk, effect: dict[str, Any]
+    shop: Talk, shade: int, effect: dict[str, Any]
 ) -> None:
     [customer] = await customers(shop, 1)
     await tell(shop, "pause")
-    file_id = (await shop.upload(picture(shade=18 + len(str(effect))))).data["file_id"]
+    file_id = (await shop.upload(picture("PNG", shade=shade))).data["file_id"]
     message = (await shop.send(to=customer, file_id=file_id)).data["message_id"]
     # One more, and it would be given up.
     with psycopg.connect(EmbeddedPostgres(shop.house.home).dsn) as connection:
@@ -131,6 +141,9 @@ async def test_an_upload_that_whatsapp_does_not_take_for_now_is_no_try_of_its_me
 
     assert (await shop.becomes(message, "read"))["attempts"] == 1
     assert sum(one["to"] == customer for one in await shop.ledger()) == 1
+    why = [one["text"] for one in await put_off(shop, message)]
+    assert why, "it is told"
+    assert len(why) == len(set(why)), "and once for each reason"
 
 
 async def test_sends_of_one_conversation_reach_meta_in_order_though_the_first_is_put_off(shop: Talk) -> None:

@@ -85,6 +85,25 @@ async def test_a_picture_that_meta_forgot_is_uploaded_anew_and_each_customer_get
     assert sorted(reached) == sorted(people)
 
 
+async def test_a_message_that_had_to_wait_before_still_gets_another_upload(picha: Talk, uploads: str) -> None:
+    first, second = await customers(picha, 2)
+    told = (await picha.upload(picture("PNG", shade=146))).data
+    await picha.becomes((await picha.send(to=first, file_id=told["file_id"])).data["message_id"], "read")
+    async with open_pool(EmbeddedPostgres(picha.house.home).dsn) as pool:
+        await delete_at_meta(picha, pool, bytes.fromhex(told["sha256"]))
+    later = {
+        "match": {"route": "messages", "to": second},
+        "when": {"mode": "next", "n": 2},
+        "effect": {"error": 131016},
+    }
+    await picha.control("POST", "/faults", json=later)
+
+    message = (await picha.send(to=second, file_id=told["file_id"])).data["message_id"]
+
+    assert (await picha.becomes(message, "read"))["attempts"] == 4
+    assert await counted(picha, uploads) == 2
+
+
 async def test_what_one_worker_forgets_every_worker_uploads_anew_within_a_second(picha: Talk) -> None:
     told = (await picha.upload(picture("PNG", shade=145))).data
     digest, clock = bytes.fromhex(told["sha256"]), ManualClock(datetime(2026, 1, 31, 12, tzinfo=UTC))

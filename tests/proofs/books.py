@@ -222,6 +222,22 @@ def altered(books: Books) -> list[str]:
     return complaints
 
 
+def misordered(books: Books) -> list[str]:
+    """Order in a conversation: what was asked for first reached Meta first, where nothing was put off or given up.
+
+    To be asked of runs only in which whoever sends to a person waits for each answer.
+    """
+    asked = defaultdict(list)
+    for one in books.told:
+        asked[one.talk.ready.phone_number_id, one.body["to"]].append(one.body["caption"])
+    reached = [one["caption"] for one in books.effects]
+    return [
+        f"{number} was asked for {captions} and sent {sent}"
+        for number, (_, captions) in enumerate(asked.items(), 1)
+        if (sent := [caption for caption in reached if caption in captions]) != captions
+    ]
+
+
 INVARIANTS: Mapping[str, Callable[[Books], list[str]]] = {
     "I1": lost,
     "I2": doubled,

@@ -1,7 +1,7 @@
 """Runs a program of ours with mistakes in it: `python -m tests.proofs.seeded MISTAKE[,MISTAKE...] MODULE ARGUMENTS...`.
 
 Each mistake breaks one invariant in a way that a person could break it, so that a test can show that its check sees it.
-The last three are no mistakes of ours: two spare a proof time, one is a machine's.
+The last four are no mistakes of ours: two spare a proof time, two are a machine's.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from picha.gateway.meta import graph
 from picha.gateway.store import batches, deliveries, events, pool, raw, replays, views
 from picha.gateway.store.ledger import decide, enlist, standing, witness
 from picha.gateway.store.ledger.admit import NewSend, admit
-from picha.kit import addresses, clock, logs
+from picha.kit import addresses, clock, ids, logs
 
 
 def put(owner: Any, name: str, wrong: object) -> Any:
@@ -130,6 +130,16 @@ def lets_keys_be_taken_twice() -> None:
     take = put(replays, "take", careless)
 
 
+def trusts_the_clock_with_the_order() -> None:
+    """Name messages after the clock alone, whatever their threads hold already."""
+
+    def anew(self: ids.Ids, *, after: UUID | None = None) -> UUID:  # noqa: ARG001 - it is the mistake
+        new: UUID = make(self)
+        return new
+
+    make = put(ids.Ids, "uuid", anew)
+
+
 def talks_in_its_logs() -> None:
     """Log whom a send goes to, and redact nothing."""
     put(logs, "redact_event", lambda _logger, _method, event: event)
@@ -174,21 +184,28 @@ def has_no_patience() -> None:
     put(pool, "_COMMAND_SECONDS", 3)
 
 
-def clock_jumps() -> None:
-    """No mistake of ours: let the machine's date jump an hour ahead or back every half second; steady time stays."""
-    jumps = (0, 3600, -3600, 3600)
+def _clock_off_by(seconds: Callable[[], int]) -> None:
+    """Let the machine's date be wrong by so much; steady time stays."""
 
-    def shift() -> int:
-        return jumps[int(time.monotonic() * 2) % len(jumps)]
-
-    def jumping_now(self: clock.SystemClock) -> datetime:
+    def wrong_now(self: clock.SystemClock) -> datetime:
         moment: datetime = now(self)
-        return moment + timedelta(seconds=shift())
+        return moment + timedelta(seconds=seconds())
 
-    def jumping_ns() -> int:
-        return int(nanoseconds()) + shift() * 1_000_000_000
+    def wrong_ns() -> int:
+        return int(nanoseconds()) + seconds() * 1_000_000_000
 
-    now, nanoseconds = put(clock.SystemClock, "now", jumping_now), put(time, "time_ns", jumping_ns)
+    now, nanoseconds = put(clock.SystemClock, "now", wrong_now), put(time, "time_ns", wrong_ns)
+
+
+def clock_jumps() -> None:
+    """No mistake of ours: let the machine's date jump an hour ahead or back every half second."""
+    jumps = (0, 3600, -3600, 3600)
+    _clock_off_by(lambda: jumps[int(time.monotonic() * 2) % len(jumps)])
+
+
+def clock_is_ahead() -> None:
+    """No mistake of ours: the machine's date is an hour ahead of that of all others."""
+    _clock_off_by(lambda: 3600)
 
 
 MISTAKES: dict[str, Callable[[], None]] = {
@@ -197,7 +214,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
         forgets_sends, sends_again_when_in_doubt, leaves_orphans, believes_the_first_word, forgets_webhooks,
         keeps_reads_to_itself, takes_deliveries_for_granted, moves_on_before_it_accepts,
         shows_everybody_everything, lets_keys_be_taken_twice, talks_in_its_logs, reaches_anything, uploads_other_bytes,
-        never_rests, has_no_patience, clock_jumps,
+        trusts_the_clock_with_the_order, never_rests, has_no_patience, clock_jumps, clock_is_ahead,
     )
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.journeys.running import until
-from tests.proofs.books import complaints, settled
+from tests.proofs.books import complaints, misordered, settled
 from tests.proofs.fleet import Fleet
 from tests.proofs.shop import Shop, opened
 
@@ -145,5 +145,7 @@ async def test_wall_clocks_that_jump_by_an_hour_lose_and_double_nothing(sail: Sa
             await asyncio.gather(*(sells(shop, f"round {round_}") for shop in two))
 
         told = [one for shop in two for one in shop.told]
-        assert complaints(await settled(fleet, two[0].talk, told, within_s=WITHIN_S)) == {}
+        books = await settled(fleet, two[0].talk, told, within_s=WITHIN_S)
+        assert complaints(books) == {}
+        assert misordered(books) == []
         assert len(told) == 2 * 3 * EACH

@@ -11,6 +11,7 @@ from tests.simulation.model import Model, Ready
 from tests.simulation.virtual import EPOCH
 
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.store.lanes import SEND, Lease
 from picha.gateway.store.ledger.begin import Beginning
 from picha.gateway.store.ledger.settle import Settlement
@@ -96,7 +97,7 @@ class Door:
     async def refuse(self, message: UUID, *, code: str, title: str, detail: str) -> None:  # noqa: ARG002
         await self._ask(self.model.refuse, message, code)
 
-    async def later(self, message: UUID, after: timedelta) -> None:
+    async def later(self, message: UUID, after: timedelta, why: Reason) -> None:  # noqa: ARG002
         await self._ask(self.model.later, message, after.total_seconds())
 
     async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:

@@ -29,6 +29,7 @@ from picha.gateway.domain.outcomes import (
     Throttled,
 )
 from picha.gateway.domain.pace import PairPace
+from picha.gateway.domain.rest import Resting
 from picha.gateway.domain.status import Evidence, Told, standing, view
 from picha.gateway.store.lanes import LEASE_SECONDS, MARGIN_SECONDS, SEND, Lease
 from picha.gateway.store.ledger.begin import Beginning
@@ -97,6 +98,11 @@ class Lane:
     fence: int = 0
     until: float = -NEVER
     left_at: float = -NEVER
+    rests_until: float = -NEVER
+    rests: int = 0
+
+    def rest(self, resting: Resting, now: float) -> None:
+        self.rests_until, self.rests = now + resting.seconds if resting.seconds else -NEVER, resting.rests
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,8 @@ class Model:
             if len(taken) < most and lane.until < self.now() and self._has_work(key):
                 lane.fence += 1
                 lane.until = self.now() + LEASE_SECONDS
-                taken.append(Lease(SEND, key, lane.fence))
+                resting = Resting(max(0.0, lane.rests_until - self.now()), lane.rests)
+                taken.append(Lease(SEND, key, lane.fence, resting=resting))
         return taken
 
     def is_wanted(self) -> bool:
@@ -170,11 +177,13 @@ class Model:
         kept = {one for one in leases if self._holds(one, 0)}
         for one in kept:
             self.lanes[one.key].until = self.now() + LEASE_SECONDS
+            self.lanes[one.key].rest(one.resting, self.now())
         return kept
 
     def release(self, lease: Lease) -> None:
         if self.lanes[lease.key].fence == lease.fence:
             self.lanes[lease.key].until, self.lanes[lease.key].left_at = -NEVER, self.now()
+            self.lanes[lease.key].rest(lease.resting, self.now())
 
     def _holds(self, lease: Lease, margin: float) -> bool:
         lane = self.lanes[lease.key]

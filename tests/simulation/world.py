@@ -31,6 +31,9 @@ NUMBERS, ACCOUNT = [UUID(int=10 + n) for n in range(7)], UUID(int=20)
 PER_SECOND = 20
 PACE = PairPace(timedelta(seconds=6), timedelta(seconds=12))
 TROUBLE_S, AFTERMATH_S, PEACE_S = 60.0, 45.0, 200.0
+PICTURE_WITHIN_S = 40.0
+# How long after the faults a message may be open that has no reason to be, and how long a story waits for what is late.
+LATE_S, WAITS_S = 60.0, 600.0
 CHANNEL = "picha_send"
 
 
@@ -81,6 +84,7 @@ class Story:
     model: Model
     meta: Meta
     broken_rules: list[str] = field(default_factory=list)
+    late: dict[UUID, str] = field(default_factory=dict)
 
     def effects(self, message: Message) -> int:
         """Return how often a message reached its customer."""
@@ -148,7 +152,7 @@ class World:
         """Run the story to its end."""
         workers = [self._start() for _ in range(2)]
         customers = [asyncio.create_task(self._customers(number)) for number in self.numbers]
-        upkeep = asyncio.create_task(self._upkeep())
+        beside = [asyncio.create_task(self._upkeep())]
         end = self.loop.time() + TROUBLE_S
         while self.loop.time() < end:
             await asyncio.sleep(self.chance.uniform(1, 12))
@@ -160,30 +164,58 @@ class World:
         # What was still on its way may pause the number once more; then its operator resumes it for good.
         await asyncio.sleep(HANGS_S + 1)
         self._resume()
+        beside.append(asyncio.create_task(self._look_at_clock()))
         await asyncio.sleep(AFTERMATH_S)
         await self._rest()
         await self._stop(workers)
         # Nothing is left but what nobody knows about; it is given up in time.
-        await asyncio.sleep(GIVE_UP_AFTER.total_seconds())
-        self.model.confirm()
-        if self.model.take(len(self.numbers)):
-            await self._finish()
-        upkeep.cancel()
+        end = self.loop.time() + GIVE_UP_AFTER.total_seconds() + WAITS_S
+        while self._open() and self.loop.time() < end:
+            await asyncio.sleep(5)
+            if self.model.is_wanted():
+                await self._finish()
+        for task in beside:
+            task.cancel()
         return self.story
 
+    def _open(self) -> list[Message]:
+        return [one for one in self.model.messages.values() if one.phase in WAITING]
+
     async def _finish(self) -> None:
-        """Let a last worker do what the last conclusions asked for."""
-        for lane in self.model.lanes.values():
-            lane.until = -1.0
+        """Let a worker do what the last conclusions asked for."""
         workers = [self._start()]
         await self._rest()
         await self._stop(workers)
 
+    async def _look_at_clock(self) -> None:
+        """Note what is not over although nothing explains it any more, and has not been for too long."""
+        since: dict[UUID, float] = {}
+        while True:
+            now = self.loop.time()
+            since = {one.id: since.get(one.id, now) for one in self._open() if not self._may_be_open(one, now)}
+            late = [self.model.messages[message] for message, at in since.items() if now - at > LATE_S]
+            self.story.late |= {one.id: f"{one.id.int} was late: {one.phase} at {now:.0f} s" for one in late}
+            await asyncio.sleep(5)
+
+    def _may_be_open(self, one: Message, now: float) -> bool:
+        """Tell whether a message waits for its time, or for one before it that holds it up."""
+        if any(before.id < one.id and not self._is_released(before) for before in self.model.waiting(one.thread)):
+            return True
+        match one.phase:
+            case "image_wait":
+                return now < one.admitted_at + PICTURE_WITHIN_S
+            case "unknown":
+                return one.unknown_since is not None and now < one.unknown_since + GIVE_UP_AFTER.total_seconds()
+            case "queued":
+                opens_at, rests_until = self.model.pairs[one.thread].opens_at, self.model.lanes[one.sender].rests_until
+                return now < max(one.due_at or now, opens_at, rests_until)
+            case _:
+                return False
+
     async def _rest(self) -> None:
         """Wait until nothing is left that could be sent, or for as long as that may take."""
-        open_phases = WAITING - {"unknown"}
         for _ in range(int(PEACE_S / 5)):
-            if not any(one.phase in open_phases for one in self.model.messages.values()):
+            if not any(one.phase != "unknown" for one in self._open()):
                 return
             await asyncio.sleep(5)
 
@@ -260,7 +292,7 @@ class World:
                 resends=self.chance.random() < 0.3,
             )
             if not has_picture:
-                self.loop.call_later(self.chance.uniform(0.1, 40), self.model.equip, message)
+                self.loop.call_later(self.chance.uniform(0.1, PICTURE_WITHIN_S), self.model.equip, message)
             for bell in self.bells:
                 bell.ring(CHANNEL)
             await asyncio.sleep(self.chance.choice([0.0, 0.05, self.chance.uniform(0, 6)]))
@@ -283,7 +315,7 @@ def told(seed: int, **parts: Any) -> Story:
 
 def faults(story: Story) -> list[str]:
     """Return what in a story must never happen; empty when all is well."""
-    found = list(story.broken_rules)
+    found = [*story.broken_rules, *story.late.values()]
     for message in story.model.messages.values():
         effects, name = story.effects(message), message.id.int
         mine = story.model.tries.get(message.id, [])

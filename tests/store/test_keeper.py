@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
-from tests.store.ground import Ground
+import pytest
+from tests.store.ground import NOON, Ground
 
 from picha.gateway.domain.lane import Due
-from picha.gateway.domain.rest import Landing
+from picha.gateway.domain.rest import Landing, Resting
 from picha.gateway.lanes.doorbell import doorbell
 from picha.gateway.lanes.keeper import Keeper
 from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes, outbox, tenants
 from picha.gateway.store.lanes import Lease, Leases
 from picha.gateway.store.ledger import decide, turns
-from picha.kit.clock import SystemClock
+from picha.kit.clock import ManualClock, SystemClock
 from picha.kit.ids import Ids
 
 CAP = 20
@@ -119,6 +122,80 @@ async def test_a_defect_in_one_piece_neither_ends_the_lane_nor_loses_the_piece(g
         await tally.reaches(3)
 
     assert sorted(tally.done) == sorted(sent)
+
+
+class Throttled:
+    """Work of which Meta always wants less; `looked` is set at each look, and `begun` when a piece was begun."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids, self.looked, self.begun = ids, asyncio.Event(), asyncio.Event()
+
+    async def opened(self) -> None:
+        """Nothing to clean up."""
+
+    async def due(self, busy: Iterable[UUID]) -> Sequence[Due]:
+        self.looked.set()
+        return () if busy else [Due(self.ids.uuid(), self.ids.uuid())]
+
+    async def perform(self, piece: Due) -> Landing:  # noqa: ARG002 - one is like the other
+        self.begun.set()
+        return Landing.THROTTLED
+
+
+@pytest.mark.parametrize("ending", ["is stopped", "loses its lane", "dies"])
+async def test_a_lane_that_rests_goes_on_resting_with_its_next_owner(
+    ground: Ground, database: str, ending: str
+) -> None:
+    await ground.customer_writes(image_state=None)
+    await ground.send()
+    # After so many rests the next one is half a minute at least.
+    await ground.pool.execute("UPDATE lane SET rests = 7 WHERE kind = 'send'")
+    first, second, clock = Throttled(ground.ids), Throttled(ground.ids), ManualClock(NOON)
+    async with doorbell(database, lanes.CHANNELS.values()) as bell, asyncio.timeout(CAP):
+        keepers = [
+            Keeper(Leases(ground.pool, lanes.SEND, ground.ids.uuid()), bell, SystemClock(), work=lambda _: first),
+            Keeper(Leases(ground.pool, lanes.SEND, ground.ids.uuid()), bell, clock, work=lambda _: second),
+        ]
+        before = asyncio.create_task(keepers[0].run())
+        if ending == "is stopped":
+            await first.begun.wait()
+            keepers[0].stop()
+            await before
+        else:
+            resting = "SELECT rests_until > now() FROM lane WHERE kind = 'send'"
+            while not await ground.pool.fetchval(resting):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            if ending == "dies":
+                before.cancel()
+                await asyncio.wait([before])
+            await ground.pool.execute("UPDATE lane SET leased_until = NULL WHERE kind = 'send'")
+
+        after = asyncio.create_task(keepers[1].run())
+        await second.looked.wait()
+        for _ in range(3):
+            second.looked.clear()
+            bell.ring(lanes.CHANNELS[lanes.SEND])
+            clock.advance(timedelta(seconds=1.1))
+            await second.looked.wait()
+        assert not second.begun.is_set()
+
+        # The lease is over by that clock, too: the lane is given back, and taken anew.
+        clock.advance(timedelta(seconds=60))
+        await second.begun.wait()
+        for keeper in keepers:
+            keeper.stop()
+        await asyncio.gather(after, before, return_exceptions=True)
+
+
+async def test_a_lane_whose_number_is_well_again_leaves_no_rest_behind(ground: Ground) -> None:
+    await ground.customer_writes(image_state=None)
+    await ground.send()
+    lease = replace(await ground.lease(), resting=Resting(30, 4))
+    await lanes.renew(ground.pool, lanes.SEND, [lease])
+
+    await lanes.release(ground.pool, replace(lease, resting=Resting()))
+
+    assert (await ground.lease()).resting == Resting()
 
 
 class Endless:

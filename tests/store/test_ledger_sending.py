@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 from tests.store.ground import Ground, at
 
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, NotSent, Outcome, Rejected, Throttled
 from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes, outbox
@@ -268,6 +269,6 @@ async def test_a_put_off_send_is_not_due_before_its_time(ground: Ground) -> None
     await ground.customer_writes()
     message = await ground.send()
 
-    await equip.later(ground.pool, message, timedelta(hours=1))
+    await equip.later(ground.pool, message, timedelta(hours=1), Reason("Later."))
 
     assert await ground.may_go() == []

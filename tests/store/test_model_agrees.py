@@ -10,6 +10,7 @@ from tests.simulation.model import Message, Model
 from tests.store.ground import Ground
 
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.outcomes import Accepted, Ambiguous, Barred, NotSent, Outcome, Rejected, Scope, Throttled
 from picha.gateway.meta.limits import PAIR_PACE
 from picha.gateway.store import lanes
@@ -154,7 +155,7 @@ class Twins:
 
     async def later(self) -> None:
         if (message := self._in_phase("queued")) is not None:
-            await equip.later(self.ground.pool, message, timedelta(seconds=20))
+            await equip.later(self.ground.pool, message, timedelta(seconds=20), Reason("Later."))
             self.model.later(message, 20)
 
     def _in_phase(self, phase: str) -> UUID | None:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import tracemalloc
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from tests.store.meta import BLOCK, Meta
 from picha.gateway.blobs import Blobs
 from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.blobs.s3 import S3Blobs
-from picha.gateway.hearing.fetch import Budgets, Fetching, budgets
+from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.graph import Graph, open_graph
 from picha.gateway.pictures.intake import Album
-from picha.gateway.store import files, lanes
+from picha.gateway.store import files, lanes, views
 from picha.gateway.store.files import File
+from picha.gateway.store.pool import open_pool
 from picha.gateway.store.views import MessageView
 from picha.images.workers import Workshop
 from picha.kit.clock import SystemClock
@@ -59,7 +60,6 @@ class Shop:
     graph: Graph
     blobs: Blobs
     home: Path
-    budgets: Budgets = field(default_factory=budgets)
 
     async def hears(self, **media: str) -> None:
         """Let a customer send a picture with a caption."""
@@ -73,7 +73,7 @@ class Shop:
         for _ in range(times):
             await self.ground.pool.execute("UPDATE message SET due_at = now() WHERE due_at IS NOT NULL")
             lease = await self.ground.lease(lanes.HEAR)
-            work = Fetching(lease, album, self.graph, book, self.budgets)
+            work = Fetching(lease, album, self.graph, book)
             for piece in await work.due(()):
                 await work.perform(piece)
             await lanes.release(self.ground.pool, lease)
@@ -266,9 +266,11 @@ async def test_a_refused_token_pauses_the_number_and_costs_no_picture(shop: Shop
     assert (refused.image_state, tries) == ("pending", 0)
     assert 0 < seconds <= 300
     assert await shop.ground.pool.fetchval("SELECT paused_for FROM sender") == "token"
+    told = [(one.what, one.code) for one in await views.story(shop.ground.pool, refused.id)]
+    assert told == [("put_off", "190"), ("put_off", None)]
     # A token that works again is stored.
     shop.meta.is_barred = False
-    shop.budgets.clear()
+    await shop.ground.pool.execute("UPDATE lane SET errors_until = NULL")
     assert (await shop.fetches()).image_state == "stored"
 
 
@@ -282,7 +284,9 @@ async def test_a_token_that_nobody_mends_for_as_long_as_meta_keeps_a_picture_end
 
 
 @local
-async def test_no_more_errors_are_asked_for_than_meta_bears_and_what_waits_is_no_further_tried(shop: Shop) -> None:
+async def test_no_more_errors_are_asked_for_than_meta_bears_and_what_waits_is_no_further_tried(
+    shop: Shop, database: str
+) -> None:
     for number in range(15):
         await shop.ground.customer_writes(f"1650555{number:04}", f"wamid.{number}", id=f"90{number}")
 
@@ -290,6 +294,11 @@ async def test_no_more_errors_are_asked_for_than_meta_bears_and_what_waits_is_no
 
     tries = [row[0] for row in await shop.ground.pool.fetch("SELECT tries FROM message")]
     assert sorted(tries) == [0] * 5 + [1] * 10
+    assert shop.meta.visits.total() == 10
+
+    # Another worker, to which the lane comes, has no more of it.
+    async with open_pool(database) as pool:
+        await replace(shop, ground=replace(shop.ground, pool=pool)).fetches(2)
     assert shop.meta.visits.total() == 10
 
 

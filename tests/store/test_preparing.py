@@ -19,7 +19,7 @@ from picha.gateway.pictures.bring import Bringer
 from picha.gateway.pictures.hands import Hands
 from picha.gateway.pictures.intake import Album
 from picha.gateway.pictures.prepare import Preparing
-from picha.gateway.store import lanes
+from picha.gateway.store import lanes, views
 from picha.gateway.store.views import MessageView
 from picha.images.workers import Workshop
 from picha.kit.clock import SystemClock
@@ -90,6 +90,7 @@ async def test_a_blob_store_that_is_away_is_no_try_of_the_address(shop: Shop) ->
     tries, seconds = await shop.put_off()
     assert (waiting.phase, tries) == ("image_wait", 0)
     assert 0 < seconds <= 300
+    assert await shop.ground.story(waiting.id) == ["put_off"]
     shop.disk_is_back()
     assert (await shop.prepares()).phase == "queued"
 
@@ -115,6 +116,12 @@ async def test_a_host_has_its_three_tries_whatever_trouble_of_ours_came_between(
     thrice = await shop.prepares()
 
     assert (twice.phase, thrice.phase, thrice.error_code) == ("image_wait", "failed", "131052")
+    told = [(one.what, one.detail) for one in await views.story(shop.ground.pool, thrice.id)]
+    assert told[:2] == [
+        ("put_off", "More pictures came than can be looked at at once."),
+        ("put_off", "The server answered 503 Service Unavailable."),
+    ]
+    assert [what for what, _ in told] == ["put_off", "put_off", "refused"]
 
 
 @pytest.mark.parametrize("busy", ["all hands", "the child"])

@@ -1,6 +1,8 @@
 """A database that was put back to an earlier state is seen, whoever runs, and nothing is sent until it is confirmed."""
 
+import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from picha.gateway.blobs.local import LocalBlobs
 from picha.gateway.domain.outcomes import Accepted, Ambiguous
 from picha.gateway.store import epochs, outbox
 from picha.gateway.store.ledger import decide, equip
+from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.upkeep import restored
 from picha.gateway.upkeep.restored import Watch, watching
 from picha.kit.clock import SystemClock
+from picha.kit.ids import earliest
 
 BACKUP = "UPDATE epoch SET value = {}"
 
@@ -231,6 +235,17 @@ async def test_a_confirmation_calls_unknown_what_waited_and_sends_what_came_afte
     assert (await restored.stand(ground.pool, blobs)).epoch.value > 1005
 
 
+async def test_what_an_api_accepted_whose_clock_is_ahead_waited_all_the_same(ground: Ground, blobs: LocalBlobs) -> None:
+    await ground.customer_writes()
+    tomorrow = ground.ids.uuid(after=earliest(SystemClock().now() + timedelta(days=1)))
+    await admit(ground.pool, [replace(await ground.new_send(), id=tomorrow)])
+    await restored.hold(ground.pool, SystemClock())
+
+    assert await restored.confirm(ground.pool, blobs, sends_waiting=False) == 1
+
+    assert (await ground.see(tomorrow)).phase == "unknown"
+
+
 async def test_evidence_of_what_was_on_its_way_in_the_backup_still_settles_it(
     ground: Ground, blobs: LocalBlobs
 ) -> None:
@@ -331,6 +346,6 @@ async def test_the_doctor_tells_of_it_and_of_workers_that_nobody_hears_of(
     assert await doctor.says("restored", level="ok")
 
     await ground.pool.execute("UPDATE epoch SET beaten_at = beaten_at - interval '1 minute'")
-    assert "for 60 s" in await doctor.says("worker")
+    assert re.search(r"for \d\d+ s", await doctor.says("worker"))
     await restored.hold(ground.pool, SystemClock())
     assert "picha restore confirm" in await doctor.says("restored")

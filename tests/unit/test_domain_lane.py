@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from picha.gateway.domain.lane import Due, Lane, share
 from picha.gateway.domain.pace import Pace
-from picha.gateway.domain.rest import Landing
+from picha.gateway.domain.rest import Landing, Rest
 
 NOW = 1000.0
 
@@ -110,6 +110,23 @@ def test_a_throttled_number_rests_then_tries_with_one_piece_and_rests_longer_if_
     lane.done(probe.id, lane.resting_until, Landing.THROTTLED)
 
     assert lane.resting_until - NOW - first_rest == pytest.approx(2 * first_rest)
+
+
+def test_whoever_goes_on_with_a_lane_rests_and_tries_as_its_last_owner_would_have() -> None:
+    first = Lane(room=10)
+    landed(first, Landing.THROTTLED, NOW)
+    left = first.resting(NOW + 0.1)
+    assert left.seconds == pytest.approx(first.resting_until - NOW - 0.1)
+    assert left.rests == 1
+
+    second = Lane(room=10, rest=Rest(left, now=5.0))
+    second.offer([due(n, n) for n in range(5)])
+
+    assert second.resting_until == pytest.approx(5.0 + left.seconds)
+    assert second.start(10, 5.0) == []
+    [probe] = second.start(10, second.resting_until)
+    assert second.done(probe.id, second.resting_until, Landing.THROTTLED), "a longer rest begins"
+    assert second.resting(second.resting_until).rests == 2
 
 
 def test_after_a_probe_that_went_well_the_number_is_as_before() -> None:

@@ -1,4 +1,4 @@
-"""The window's end, the pauses of retries, the budget of errors, and the text of API keys."""
+"""The window's end, the pauses of retries, and the text of API keys."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.gateway.domain import keys, window
-from picha.gateway.domain.pace import ErrorBudget
 from picha.gateway.domain.retry import ASKED_FOR_MAX, TELL_AFTER, backoff, tell_again
 from picha.gateway.settings import EVENTS_DAYS_MIN
 
@@ -40,28 +39,6 @@ def test_pauses_stay_between_half_a_step_and_the_longest(tries: int, chance: flo
 @given(st.integers(1, 9), st.floats(0, 1, exclude_max=True))
 def test_by_the_same_chance_no_pause_is_shorter_than_the_one_before(tries: int, chance: float) -> None:
     assert backoff(tries, chance=chance) <= backoff(tries + 1, chance=chance)
-
-
-@given(st.lists(st.floats(0, 600), max_size=200))
-def test_of_errors_no_more_come_in_any_hour_than_its_budget_has(pauses: list[float]) -> None:
-    budget, now, errors = ErrorBudget(20, timedelta(hours=1)), 0.0, list[float]()
-
-    for pause in pauses:
-        now += pause
-        if budget.spend(now):
-            errors.append(now)
-
-    assert all(later - first > 3599.9 for first, later in zip(errors, errors[20:], strict=False))
-
-
-def test_half_of_the_budget_may_be_spent_at_once_and_what_did_not_fail_costs_nothing() -> None:
-    budget = ErrorBudget(20, timedelta(hours=1))
-
-    for _ in range(100):
-        assert budget.spend(5.0)
-        budget.refund()
-    assert [budget.spend(5.0) for _ in range(11)] == [True] * 10 + [False]
-    assert [budget.spend(364.0), budget.spend(365.0), budget.spend(365.0)] == [False, True, False]
 
 
 @given(st.integers(1, 9), st.floats(0, 1, exclude_max=True))

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import structlog
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picha.kit import logs
-from picha.kit.ids import Ids, base62
+from picha.kit.clock import SystemClock
+from picha.kit.ids import Ids, base62, earliest
 from picha.kit.secrets import Secret
 
 CANARIES = {
@@ -130,6 +132,19 @@ def test_ids_grow_and_are_version_seven() -> None:
     assert made == sorted(made)
     assert len(set(made)) == len(made)
     assert {one.version for one in made} == {7}
+
+
+def test_an_id_after_one_of_the_future_is_above_it_and_leaves_the_next_in_the_present() -> None:
+    ids = Ids()
+    now = SystemClock().now()
+    future = earliest(now + timedelta(hours=1))
+
+    above, present = ids.uuid(after=future), ids.uuid(after=earliest(now - timedelta(hours=1)))
+
+    assert future < above < earliest(now + timedelta(hours=2))
+    assert present < future
+    assert ids.uuid(after=above) > above
+    assert above.version == 7
 
 
 def test_random_text_has_the_length_asked_for() -> None:

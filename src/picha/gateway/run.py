@@ -23,7 +23,7 @@ from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.blobs.opening import open_blobs
 from picha.gateway.domain.pace import Allowance
 from picha.gateway.hearing.digest import Digest
-from picha.gateway.hearing.fetch import Fetching, budgets
+from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.inbox.app import create_inbox
 from picha.gateway.inbox.doorkeeper import Doorkeeper
@@ -51,7 +51,7 @@ from picha.gateway.store import lanes
 from picha.gateway.store.changes import listening as hearing_changes
 from picha.gateway.store.events import CHANNEL
 from picha.gateway.store.lanes import Lease, Leases
-from picha.gateway.store.ledger import withdraw, witness
+from picha.gateway.store.ledger import witness
 from picha.gateway.store.ledger.admit import admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.gateway.store.sendbook import Sendbook
@@ -336,7 +336,6 @@ async def _worker(settings: Settings) -> None:
         mailroom = await stack.enter_async_context(_open_mailroom(ground, settings))
         stack.enter_context(_metrics(settings.worker_metrics_port))
         await stack.enter_async_context(pulse(ground.pool, ground.clock))
-        errors = budgets()
         backlog = Backlog(ground.pool, ground.clock, limit_s=settings.backlog_hours * 3600)
         accept = Accept(
             ground.pool, ground.clock, ground.ids, ground.times, backlog, falls_back=settings.use_default_sender
@@ -374,7 +373,7 @@ async def _worker(settings: Settings) -> None:
                 ground,
                 bell,
                 lanes.HEAR,
-                lambda lease: Fetching(lease, ground.album, graph, ground.book, errors),
+                lambda lease: Fetching(lease, ground.album, graph, ground.book),
                 room=8,
                 slots=_FETCHES,
             ),
@@ -462,16 +461,14 @@ async def _work(
 
 async def _confirm(ground: Ground, digest: Digest, watch: Watch) -> None:
     """Look, every few seconds, after sends of which nobody knows what became, and those past their own time."""
-    confirming = Confirming(ground.pool)
+    confirming = Confirming(ground.pool, ground.book, ground.times, may_go=watch.may_send)
     while True:
         await asyncio.sleep(_CONFIRM_SECONDS)
         if not watch.may_send():
             continue
         try:
             await witness.heard(ground.pool, digest.take_heard())
-            await confirming.once()
-            for account in await ground.book.all():
-                await withdraw.expire(ground.pool, account.id, ground.times.now(account.id))
+            await confirming.turn()
         except Exception as error:  # noqa: BLE001 - what stays unknown must be given up some day
             logger("run").warning("unknown sends looked after later", error=str(error))
 

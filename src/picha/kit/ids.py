@@ -39,12 +39,14 @@ class Ids:
     def __init__(self) -> None:
         self._last = 0
 
-    def uuid(self) -> UUID:
-        """Return a new UUIDv7, greater than every one this source made before."""
+    def uuid(self, *, after: UUID | None = None) -> UUID:
+        """Return a new UUIDv7, greater than `after` and than every one this source made without one.
+
+        One that `after` puts into the future leaves the next in the present.
+        """
         # 60 bits: milliseconds and 12 bits of the fraction, forced to grow.
-        stamp = max(time.time_ns() * 4096 // 1_000_000, self._last + 1)
-        self._last = stamp
-        return _stamped(stamp, _random.bits())
+        stamp = self._last = max(time.time_ns() * 4096 // 1_000_000, self._last + 1)
+        return _stamped(stamp if after is None else max(stamp, _stamp(after) + 1), _random.bits())
 
 
 def following(first: UUID, place: int) -> UUID:

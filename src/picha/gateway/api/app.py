@@ -20,7 +20,7 @@ from picha.gateway.metrics import REFUSED, REQUESTS
 from picha.gateway.store.group import OverloadedError
 from picha.gateway.store.pool import UNREACHABLE
 from picha.images.workers import CrowdedError
-from picha.karibu.errors import STATUS, Code, ErrorItem, encode_detail, encode_error, encode_ok
+from picha.karibu.errors import STATUS, Code, encode_detail, encode_error, encode_ok
 from picha.kit.logs import logger
 
 _JSON = "application/json"
@@ -97,7 +97,7 @@ def _entrance(route: Route, services: Services) -> Callable[[Request], Awaitable
             return Response(status_code=499)
         except Exception:  # noqa: BLE001 - the caller gets an envelope, the log gets the rest
             logger("api").exception("a request failed", path=route.path, request_id=str(request_id))
-            return _failed(request_id, is_enveloped=route.is_enveloped)
+            return _refuse(_failed(request_id), request_id, is_enveloped=route.is_enveloped)
         if isinstance(answered, Response):
             answered.headers.setdefault("X-Request-Id", str(request_id))
             return answered
@@ -141,12 +141,9 @@ def _too_often(error: TooOftenError) -> RefusedError:
     return RefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": str(error.wait_s)})
 
 
-def _failed(request_id: UUID, *, is_enveloped: bool) -> Response:
+def _failed(request_id: UUID) -> RefusedError:
     message = f"Something went wrong here. It is logged as request {request_id}; whether it took effect is not known."
-    document = (
-        encode_error([ErrorItem(Code.UNAVAILABLE, message)], request_id) if is_enveloped else encode_detail(message)
-    )
-    return Response(document, STATUS[Code.UNAVAILABLE], {"X-Request-Id": str(request_id)}, _JSON)
+    return RefusedError(Code.UNAVAILABLE, message, headers=_AWAY.headers)
 
 
 def _unbuilt(request: Request) -> RefusedError | None:

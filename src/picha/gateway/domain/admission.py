@@ -71,12 +71,16 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation as deciding needs it; `asked` is the id that named it, which it may have had before."""
+    """A conversation as deciding needs it; `newest` is its last message, by their ids.
+
+    `asked` is the id that named it, which it may have had before.
+    """
 
     id: UUID
     sender_id: UUID
     contact_id: UUID
     window_until: datetime | None
+    newest: UUID | None = None
     is_group: bool = False
     asked: UUID | None = None
 

@@ -1,5 +1,6 @@
 """What we conclude about a message by ourselves, without evidence: kept in order, told in its timeline."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -22,7 +23,17 @@ class Kind(StrEnum):
     """Evidence shows that Meta took more than one attempt."""
     DOUBTED = "doubted"
     """It waited when the database was put back to an earlier state, so that it may have been sent since."""
+    PUT_OFF = "put_off"
+    """Its picture could not be had yet: it is tried again by itself."""
 
 
 # These call for another attempt: what the newest one failed with is no failure of the message.
 ANOTHER = frozenset({Kind.RESENT, Kind.SENT_AGAIN, Kind.HEALING})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something was decided: a sentence, and Meta's number if it gave one."""
+
+    detail: str
+    code: str | None = None

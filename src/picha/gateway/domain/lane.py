@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from picha.gateway.domain.pace import Pace
-from picha.gateway.domain.rest import Landing, Rest
+from picha.gateway.domain.rest import Landing, Rest, Resting
 
 _HIGH_IN_A_ROW = 4
 
@@ -40,13 +40,13 @@ class Due:
 class Lane:
     """The state of one leased lane: what is known to be due, and what is in flight.
 
-    Moments are seconds of a steady clock. Without a `pace` nothing but the room slows it down.
+    Moments are seconds of a steady clock. Without a `pace` nothing but the room slows it down, and the `rest` that it
+    takes in trouble.
     """
 
-    def __init__(self, *, room: int, pace: Pace | None = None) -> None:
-        self.room = room
-        self._pace = pace
-        self._rest = Rest()
+    def __init__(self, *, room: int, pace: Pace | None = None, rest: Rest | None = None) -> None:
+        self.room, self.pace = room, pace
+        self._rest = rest or Rest()
         self._waiting: dict[bool, deque[Due]] = {True: deque(), False: deque()}
         self._high_in_a_row = 0
         self._flying: dict[UUID, UUID] = {}
@@ -82,7 +82,11 @@ class Lane:
         """The moment from which on something that is known could start; None when nothing is, or there is no room."""
         if not self.has_room or not self._knows_any:
             return None
-        return max(self._rest.until, self._pace.opens_at if self._pace else self._rest.until)
+        return max(self._rest.until, self.pace.opens_at if self.pace else self._rest.until)
+
+    def resting(self, now: float) -> Resting:
+        """Return what the lane's next owner is to know of its rest."""
+        return self._rest.left(now)
 
     def offer(self, due: Iterable[Due]) -> None:
         """Replace what is known to be due by what the store says now, oldest first.
@@ -103,14 +107,14 @@ class Lane:
             started.append(due := self._next())
             self._busy.add(due.thread)
             self._flying[due.id] = due.thread
-            if self._pace:
-                self._pace.take(now)
+            if self.pace:
+                self.pace.take(now)
         return started
 
-    def done(self, work: UUID, now: float, landing: Landing = Landing.MUTE, *, chance: float = 0.0) -> None:
-        """Land one piece, so that the next of its thread may start; how it landed may send the lane to rest."""
+    def done(self, work: UUID, now: float, landing: Landing = Landing.MUTE, *, chance: float = 0.0) -> bool:
+        """Land one piece, so that the next of its thread may start; tell if how it landed sends the lane to rest."""
         self._busy.discard(self._flying.pop(work))
-        self._rest.land(landing, now, chance=chance)
+        return self._rest.land(landing, now, chance=chance)
 
     @property
     def _knows_any(self) -> bool:

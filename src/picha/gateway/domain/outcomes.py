@@ -63,6 +63,9 @@ class Ambiguous:
     code: str | None = None
 
 
+STALE_MEDIA = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
+"""What a refusal for the media id alone is taken for, as long as another id may do."""
+
 Outcome = Accepted | Rejected | Throttled | Barred | NotSent | Ambiguous
 
 # What an outcome is called where it is stored and shown.

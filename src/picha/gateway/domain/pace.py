@@ -76,25 +76,23 @@ class Allowance:
         return self.burst / self.per_second
 
 
+@dataclass(frozen=True, slots=True)
 class ErrorBudget:
     """At most `most` errors in any time `within`, of which half may come at once.
 
-    Whoever asks for something that may fail spends first, and is refunded when it did not fail. Moments are seconds of
-    a steady clock.
+    Whoever asks for something that may fail spends first, and is refunded when it did not fail. Each error is paid back
+    in an `interval`, and so many may be owed as make up the `credit` and one more.
     """
 
-    def __init__(self, most: int, within: timedelta) -> None:
-        self._interval = within.total_seconds() / (most / 2)
-        self._credit = self._interval * (most / 2 - 1)
-        self._paid_back_at = float("-inf")
+    most: int
+    within: timedelta
 
-    def spend(self, now: float) -> bool:
-        """Take one error into account if there is one left; tell if there was."""
-        if now < self._paid_back_at - self._credit:
-            return False
-        self._paid_back_at = max(self._paid_back_at, now) + self._interval
-        return True
+    @property
+    def interval(self) -> timedelta:
+        """How long it takes to pay one error back."""
+        return self.within / (self.most / 2)
 
-    def refund(self) -> None:
-        """Give back what was spent on something that did not fail."""
-        self._paid_back_at -= self._interval
+    @property
+    def credit(self) -> timedelta:
+        """For how long a time errors may be owed for one more to be allowed."""
+        return self.interval * (self.most / 2 - 1)

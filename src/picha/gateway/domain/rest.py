@@ -3,6 +3,7 @@
 After the rest a single piece tries whether things are well again; if not, the next rest is twice as long.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 
@@ -26,13 +27,24 @@ class Landing(Enum):
     """It says nothing of the number: the piece never came to be sent."""
 
 
-class Rest:
-    """Whether a number rests, and until when; moments are seconds of a steady clock."""
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """For how long a number rests yet, and how many rests there were since it last was well."""
 
-    def __init__(self) -> None:
-        self._until = float("-inf")
+    seconds: float = 0.0
+    rests: int = 0
+
+
+class Rest:
+    """Whether a number rests, and until when; moments are seconds of a steady clock.
+
+    It goes on at `now` from where `resting` says that another worker left it.
+    """
+
+    def __init__(self, resting: Resting = Resting(), now: float = 0.0) -> None:
+        self._until = now + resting.seconds if resting.seconds else float("-inf")
         self._troubles = 0
-        self._length = 0
+        self._length = resting.rests
 
     @property
     def until(self) -> float:
@@ -44,16 +56,25 @@ class Rest:
         """Whether one piece at a time is enough: the last thing known of the number is trouble."""
         return self._length > 0
 
-    def land(self, landing: Landing, now: float, *, chance: float) -> None:
-        """Take in how a piece landed; what took off before the rest tells nothing new while it lasts."""
+    def left(self, now: float) -> Resting:
+        """Return what another worker is to know of it."""
+        return Resting(max(0.0, self._until - now), self._length)
+
+    def land(self, landing: Landing, now: float, *, chance: float) -> bool:
+        """Take in how a piece landed, and tell whether a rest begins.
+
+        What took off before the rest tells nothing new while it lasts.
+        """
         if landing is Landing.MUTE or now < self._until:
-            return
+            return False
         if landing is Landing.FINE:
             self._troubles = self._length = 0
-            return
+            return False
         self._troubles += 1
         if landing is Landing.THROTTLED or self._troubles >= _TROUBLES or self.is_probing:
             self._length += 1
             self._troubles = 0
             pause = backoff(self._length, chance=chance, first=_FIRST, longest=_LONGEST)
             self._until = now + pause.total_seconds()
+            return True
+        return False

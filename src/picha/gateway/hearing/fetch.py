@@ -1,9 +1,8 @@
 """The hear lane: fetch the pictures that customers sent, check them, keep them. The caption is never lost."""
 
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -11,17 +10,17 @@ from uuid import UUID
 import msgspec
 
 from picha.cloudapi.media import digest_of
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.lane import Due
-from picha.gateway.domain.pace import ErrorBudget
 from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.barring import bar
 from picha.gateway.meta.graph import Graph, GraphCallError
-from picha.gateway.meta.limits import INBOUND_MEDIA_LIFE, MEDIA_ERRORS_MAX, MEDIA_ERRORS_WITHIN
+from picha.gateway.meta.limits import INBOUND_MEDIA_LIFE, MEDIA_ERRORS
 from picha.gateway.metrics import PICTURES
-from picha.gateway.pictures.intake import Album
-from picha.gateway.store import numbers, outbox, tenants
+from picha.gateway.pictures.intake import BYTES_AWAY, Album
+from picha.gateway.store import lanes, numbers, outbox, tenants
 from picha.gateway.store.files import File
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import equip
@@ -34,6 +33,7 @@ _MOST = 64
 # With pauses that double up to five minutes, ten tries take about twenty minutes.
 TRIES = 10
 _LONGEST_WAIT = timedelta(minutes=5)
+_SPENT = Reason("WhatsApp failed to hand over other pictures of this number, so it is asked less often for a while.")
 
 
 class _Media(msgspec.Struct):
@@ -47,23 +47,14 @@ class _SpentError(Exception):
     """One more error of Meta's, and it would answer nobody who asks for a picture of this number."""
 
 
-Budgets = defaultdict[UUID, ErrorBudget]
-
-
-def budgets() -> Budgets:
-    """Return the budgets of a process, by number: a lane has one owner, so that each can count for itself."""
-    return defaultdict(lambda: ErrorBudget(MEDIA_ERRORS_MAX, MEDIA_ERRORS_WITHIN))
-
-
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """The work of one number's hear lane. `budgets` are those of all numbers' errors, which outlive the lane."""
+    """The work of one number's hear lane."""
 
     lease: Lease
     album: Album
     graph: Graph
     book: AccountBook
-    budgets: Budgets = field(default_factory=budgets)
 
     async def opened(self) -> None:
         """Nothing to clean up: a fetch that was cut off is simply made again."""
@@ -81,10 +72,10 @@ class Fetching:
             file = await self._kept(picture, media)
         except GraphCallError as error:
             await self._put_off(picture, error)
-        except (OSError, _SpentError):
+        except (OSError, _SpentError) as error:
             # The store of the bytes does not serve, or Meta is not to be asked: no fault of the picture, and neither is
             # asked once a second meanwhile.
-            await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+            await self._wait(picture, _SPENT if isinstance(error, _SpentError) else BYTES_AWAY)
         else:
             state, detail = _compare(media.sha256, file.digest)
             PICTURES.labels("meta", state).inc()
@@ -99,12 +90,16 @@ class Fetching:
             await bar(partial(numbers.pause, self.album.pool), self.lease.key, error.code)
         if error.bars and picture.age < INBOUND_MEDIA_LIFE:
             # Whatever becomes of the token, Meta keeps the picture for so long.
-            await equip.wait(self.album.pool, picture.id, longest=_LONGEST_WAIT, chance=chance())
+            await self._wait(picture, error.reason)
         elif error.again and picture.tries + 1 < TRIES:
-            await equip.later(self.album.pool, picture.id, backoff(picture.tries + 1, chance=chance()))
+            after = backoff(picture.tries + 1, chance=chance())
+            await equip.later(self.album.pool, picture.id, after, error.reason)
         else:
             PICTURES.labels("meta", "unavailable").inc()
             await equip.received(self.album.pool, picture.id, state="unavailable", file=None, detail=error.detail)
+
+    async def _wait(self, picture: Picture, why: Reason) -> None:
+        await equip.wait(self.album.pool, picture.id, why, longest=_LONGEST_WAIT, chance=chance())
 
     async def _kept(self, picture: Picture, media: _Media) -> File:
         """Try the webhook's own URL on the first try (it lives five minutes), a fresh one by id otherwise."""
@@ -119,8 +114,7 @@ class Fetching:
         return await self._keep(picture, media, self.graph.download(account, url))
 
     async def _fresh_url(self, account: Account, phone_number_id: str, media_id: str) -> str:
-        budget = self.budgets[self.lease.key]
-        if not budget.spend(self.album.clock.monotonic()):
+        if not await lanes.spend(self.album.pool, self.lease, MEDIA_ERRORS):
             raise _SpentError
         has_failed = False
         try:
@@ -130,7 +124,7 @@ class Fetching:
             raise
         finally:
             if not has_failed:
-                budget.refund()
+                await lanes.refund(self.album.pool, self.lease, MEDIA_ERRORS)
 
     async def _keep(self, picture: Picture, media: _Media, pieces: AsyncGenerator[bytes, None]) -> File:
         announced_type = media.mime_type or "application/octet-stream"

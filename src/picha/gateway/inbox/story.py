@@ -32,6 +32,7 @@ _TONES = {
     "doubted": "warn",
     "throttled": "warn",
     "not_sent": "warn",
+    "put_off": "warn",
     "duplicate": "warn",
 }
 _KINDS = {"decision": "Picha", "attempt": "Attempt", "evidence": "WhatsApp"}

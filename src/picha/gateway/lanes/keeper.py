@@ -4,12 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
 from picha.gateway.domain.lane import Due, Lane, share
 from picha.gateway.domain.pace import Pace
-from picha.gateway.domain.rest import Landing
+from picha.gateway.domain.rest import Landing, Rest
 from picha.gateway.lanes.doorbell import POLL_SECONDS, Doorbell, pause
 from picha.gateway.store import lanes
 from picha.gateway.store.lanes import Lease, Leases
@@ -42,6 +43,14 @@ class Work(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Held:
+    """A lane that is held, and the steady moment up to which it surely is: 0 once it was lost."""
+
+    lane: Lane
+    until: float
+
+
 class Keeper:
     """One process's share of the lanes of one kind.
 
@@ -67,14 +76,15 @@ class Keeper:
         self._most, self._room, self._slots = most, room, slots
         self._may_work = may_work
         self._channel = lanes.CHANNELS[leases.kind]
-        # Every held lease with the steady moment up to which it surely holds.
-        self._held: dict[Lease, float] = {}
+        self._held: dict[Lease, _Held] = {}
         self._leaving: set[Lease] = set()
         # Until when to leave lanes to others, having given some up for them.
         self._modest_until = float("-inf")
         self._weights: dict[UUID, int] = {}
         self._stopping = False
         self._look_again = asyncio.Event()
+        # Set when a lane begins to rest: whoever has it after this process is to know, however it ends.
+        self._rests = asyncio.Event()
         self._log = logger("lanes").bind(kind=leases.kind)
 
     def stop(self) -> None:
@@ -110,26 +120,33 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - what flies must not be cancelled for a look that failed
             self._log.warning("no lanes taken, trying again", error=str(error))
             return []
-        self._held.update(dict.fromkeys(leases, asked_at + lanes.LEASE_SECONDS))
+        for lease in leases:
+            rest = Rest(lease.resting, self._clock.monotonic())
+            self._held[lease] = _Held(Lane(room=self._room, rest=rest), asked_at + lanes.LEASE_SECONDS)
         return leases
 
     async def _renew(self) -> None:
         """Prolong every held lease; one that cannot be prolonged runs out by the steady clock."""
         while True:
+            self._rests.clear()
             try:
                 await self._prolong()
                 self._leave_to_others(len(self._held) - await self._leases.share())
                 self._weights = await self._leases.weights()
             except Exception as error:  # noqa: BLE001 - without renewal every lane would be lost
                 self._log.warning("leases not renewed", error=str(error))
-            await asyncio.sleep(lanes.RENEW_SECONDS)
+            await pause(self._rests, lanes.RENEW_SECONDS)
 
     async def _prolong(self) -> None:
         asked_at, asked = self._clock.monotonic(), list(self._held)
-        kept = await self._leases.renew(asked)
+        kept = await self._leases.renew([self._as_it_stands(lease) for lease in asked])
         for lease in asked:
             if lease in self._held:
-                self._held[lease] = asked_at + lanes.LEASE_SECONDS if lease in kept else 0.0
+                self._held[lease].until = asked_at + lanes.LEASE_SECONDS if lease in kept else 0.0
+
+    def _as_it_stands(self, lease: Lease) -> Lease:
+        """Return a lease that tells how its lane rests now."""
+        return replace(lease, resting=self._held[lease].lane.resting(self._clock.monotonic()))
 
     def _leave_to_others(self, surplus: int) -> None:
         """Give the lanes up that are more than this keeper's share, once what flies in them has landed."""
@@ -152,13 +169,13 @@ class Keeper:
     def _may_begin(self, lease: Lease) -> bool:
         if self._stopping or lease in self._leaving or not self._may_work():
             return False
-        return self._clock.monotonic() < self._held[lease] - lanes.MARGIN_SECONDS
+        return self._clock.monotonic() < self._held[lease].until - lanes.MARGIN_SECONDS
 
     async def _drain(self, lease: Lease) -> None:
         try:
             await self._work_off(lease)
-            if self._held[lease]:
-                await self._leases.release(lease)
+            if self._held[lease].until:
+                await self._leases.release(self._as_it_stands(lease))
                 # Work that came while the lane was being given back found it taken.
                 self._look_again.set()
         except UNREACHABLE as error:
@@ -171,8 +188,8 @@ class Keeper:
 
     async def _work_off(self, lease: Lease) -> None:
         """Start due pieces while the lease holds; return once nothing was due for a while and all has landed."""
-        work = self._work(lease)
-        lane = Lane(room=self._room, pace=await work.opened())
+        work, lane = self._work(lease), self._held[lease].lane
+        lane.pace = await work.opened()
         with self._bell.waiter(self._channel) as wake:
             async with asyncio.TaskGroup() as flights:
                 woken, fresh_until = True, float("-inf")
@@ -216,7 +233,8 @@ class Keeper:
             self._log.exception("work failed", id=str(piece.id))
             await asyncio.sleep(_REST_SECONDS)
         finally:
-            lane.done(piece.id, self._clock.monotonic(), landing, chance=self._chance())
+            if lane.done(piece.id, self._clock.monotonic(), landing, chance=self._chance()):
+                self._rests.set()
             wake.set()
 
 

@@ -22,6 +22,7 @@ from picha.cloudapi.limits import (
 )
 from picha.cloudapi.media import MediaDescription, decode_description, decode_upload_answer
 from picha.cloudapi.messages import MessageSend, ReadMark, encode_read_mark, encode_send
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.outcomes import Ambiguous, NotSent, Outcome
 from picha.gateway.meta.classify import classify, explain
 from picha.gateway.store.tenants import Account, NewAccount
@@ -66,6 +67,11 @@ class GraphCallError(Exception):
         super().__init__(detail)
         self.detail, self.again, self.code, self.bars = detail, again, code, bars
         self.is_answer, self.is_away = is_answer, is_away
+
+    @property
+    def reason(self) -> Reason:
+        """Why it failed, as a message's story tells it."""
+        return Reason(self.detail, None if self.code is None else str(self.code))
 
     @property
     def is_throttled(self) -> bool:

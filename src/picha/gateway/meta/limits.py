@@ -16,15 +16,14 @@ from picha.cloudapi.limits import (
     UPLOADS_PER_SECOND,
     WEBHOOK_MAX_BYTES,
 )
-from picha.gateway.domain.pace import PairPace
+from picha.gateway.domain.pace import ErrorBudget, PairPace
 
 __all__ = [
     "CAPTION_MAX_CHARS",
     "IMAGE_MAX_BYTES",
     "IMAGE_MIME_TYPES",
     "INBOUND_MEDIA_LIFE",
-    "MEDIA_ERRORS_MAX",
-    "MEDIA_ERRORS_WITHIN",
+    "MEDIA_ERRORS",
     "MEDIA_MAX_BYTES",
     "PAIR_PACE",
     "SERVICE_WINDOW",
@@ -35,3 +34,4 @@ __all__ = [
 ]
 
 PAIR_PACE = PairPace(PAIR_INTERVAL, PAIR_INTERVAL * (PAIR_BURST - 1))
+MEDIA_ERRORS = ErrorBudget(MEDIA_ERRORS_MAX, MEDIA_ERRORS_WITHIN)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from picha.gateway.blobs import BlobMissing, Blobs, BlobsUnreachable, Kept
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.meta.limits import MEDIA_MAX_BYTES
 from picha.gateway.pictures.hands import Hands
 from picha.gateway.store import files, retention
@@ -25,6 +26,9 @@ from picha.images.rules import verdict
 from picha.images.workers import TOO_HARD, Workshop
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
+
+BYTES_AWAY = Reason("The store that keeps pictures could not be reached.")
+"""Why a picture waits whose bytes can be neither kept nor read for now."""
 
 # How long an uploaded picture may be named by its file_id.
 FILE_LIFE = timedelta(days=30)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.lane import Due
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.domain.rest import Landing
 from picha.gateway.domain.retry import backoff
 from picha.gateway.metrics import PICTURES
 from picha.gateway.pictures.bring import NOT_FETCHED, NOT_USABLE, Bringer, BringError
+from picha.gateway.pictures.intake import BYTES_AWAY
 from picha.gateway.store import outbox
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import equip
@@ -25,6 +27,7 @@ _MOST = 64
 TRIES = 3
 # How long is waited for what is ours to mend, a crowded workshop or a blob store that is away. Neither is a try.
 _CROWD_LASTS, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=5)
+_CROWDED = Reason("More pictures came than can be looked at at once.")
 _TITLES = {NOT_FETCHED: "Media download error", NOT_USABLE: "Media upload error"}
 
 
@@ -56,14 +59,15 @@ class Preparing:
                 policy=picture.image_policy or "auto",
             )
         except CrowdedError:
-            await equip.wait(pool, picture.id, longest=_CROWD_LASTS, chance=chance(), hold=self.hold)
+            await equip.wait(pool, picture.id, _CROWDED, longest=_CROWD_LASTS, chance=chance(), hold=self.hold)
         except OSError:
             # The store of the bytes does not serve. The picture's host is not to pay for that with a visit a second.
-            await equip.wait(pool, picture.id, longest=_LONGEST_WAIT, chance=chance(), hold=self.hold)
+            await equip.wait(pool, picture.id, BYTES_AWAY, longest=_LONGEST_WAIT, chance=chance(), hold=self.hold)
         except BringError as error:
             logger("pictures").info("a picture was not brought in", id=str(picture.id), code=error.code)
             if error.again and picture.tries + 1 < TRIES:
-                await equip.later(pool, picture.id, backoff(picture.tries + 1, chance=chance()), hold=self.hold)
+                after = backoff(picture.tries + 1, chance=chance())
+                await equip.later(pool, picture.id, after, Reason(error.detail), hold=self.hold)
             else:
                 await self._fail(picture, error)
         else:

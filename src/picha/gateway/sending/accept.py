@@ -11,7 +11,7 @@ import msgspec
 
 from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Sender, Thread, admit, survey
 from picha.gateway.meta.times import Times
-from picha.gateway.sending.backlog import Backlog
+from picha.gateway.sending.backlog import Backlog, Uncounted
 from picha.gateway.sending.budget import Budget
 from picha.gateway.store import accepting, replays
 from picha.gateway.store.group import GroupCommit
@@ -79,7 +79,10 @@ class Accept:
         Raises:
             OverloadedError: too many wait for the database.
         """
-        return await self.group.submit(command)
+        while isinstance(answer := await self.group.submit(command), Uncounted):
+            # Here and not in the batch, so that nobody waits who sends from another number.
+            await self._backlog.count([answer.number])
+        return answer
 
     async def before(self, command: Send) -> Receipt | Refusal | None:
         """Return what was answered to the command's idempotency key before, None if nothing was."""
@@ -88,14 +91,14 @@ class Accept:
 
     async def look(self, command: Send) -> Admitted | Refusal:
         """Decide on a send as `send` would now, and keep nothing."""
-        [decided] = await self._decide([command])
+        [decided] = await self._settled([command])
         return decided
 
     async def plan(self, commands: Sequence[Send]) -> list[NewSend | Refusal]:
         """Decide on sends as `send` would now, and return what is to be written of each."""
-        decided = await self._decide(commands)
+        decided, naming = await self._settled(commands), _Naming(self._ids)
         return [
-            self._send(command, one, _receipt(self._ids.uuid(), one)) if isinstance(one, Admitted) else one
+            self._send(command, one, naming.receipt(one)) if isinstance(one, Admitted) else one
             for command, one in zip(commands, decided, strict=True)
         ]
 
@@ -134,9 +137,9 @@ class Accept:
 
     async def _accepted(self, commands: Sequence[Send]) -> list[Receipt | Refusal]:
         """Decide, and write what is lawful; where another request took the key meanwhile, return its answer."""
-        decided = await self._decide(commands)
+        decided, naming = await self._decide(commands), _Naming(self._ids)
         answers: list[Receipt | Refusal] = [
-            _receipt(self._ids.uuid(), one) if isinstance(one, Admitted) else one for one in decided
+            naming.receipt(one) if isinstance(one, Admitted) else one for one in decided
         ]
         sends = [
             self._send(command, one, answer)
@@ -150,10 +153,18 @@ class Accept:
                 [answers[place]] = await self._batch([commands[place]])
         return answers
 
+    async def _settled(self, commands: Sequence[Send]) -> list[Admitted | Refusal]:
+        """Decide, having counted whatever must be."""
+        decided = await self._decide(commands)
+        while uncounted := [one.number for one in decided if isinstance(one, Uncounted)]:
+            await self._backlog.count(uncounted)
+            decided = await self._decide(commands)
+        return decided
+
     async def _decide(self, commands: Sequence[Send]) -> list[Admitted | Refusal]:
         found = await self._known(commands)
         decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
-        full = await self._backlog.full({one.sender.id for one in decided if not isinstance(one, Refusal)})
+        full = self._backlog.full_at_once({one.sender.id for one in decided if not isinstance(one, Refusal)})
         lawful = [one if isinstance(one, Refusal) else full.get(one.sender.id, one) for one in decided]
         return await self._approached(commands, await self._afforded(commands, lawful))
 
@@ -224,6 +235,22 @@ class Accept:
         return self._times.now(lawful.sender.account_id) + self._template_window
 
 
+class _Naming:
+    """Names the messages that sends of a batch become, so that in a thread they are in the order in which they came.
+
+    That order is the ids': each is above its thread's newest, as the clock that made that one may be ahead of ours.
+    """
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._newest: dict[UUID, UUID] = {}
+
+    def receipt(self, lawful: Admitted) -> Receipt:
+        thread = lawful.thread
+        message = self._newest[thread.id] = self._ids.uuid(after=self._newest.get(thread.id, thread.newest))
+        return Receipt(message, thread.id, thread.sender_id, lawful.sender.phone_number_id)
+
+
 def _facts(command: Send, lawful: Admitted) -> str | None:
     """Return what a text or a template says, as the store keeps it."""
     filled = lawful.filled
@@ -236,11 +263,6 @@ def _facts(command: Send, lawful: Admitted) -> str | None:
         }
         return msgspec.json.encode({"text": filled.text, "template": template}).decode()
     return msgspec.json.encode({"text": command.text}).decode() if command.text is not None else None
-
-
-def _receipt(message: UUID, lawful: Admitted) -> Receipt:
-    thread = lawful.thread
-    return Receipt(message, thread.id, thread.sender_id, lawful.sender.phone_number_id)
 
 
 def _taken(command: Send, receipt: Receipt) -> Taken | None:

@@ -1,6 +1,8 @@
 """How far behind a number is, in time; past the limit it takes no more."""
 
+import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from math import ceil
 from uuid import UUID
 
@@ -15,12 +17,33 @@ _FRESH_S = 1.0
 _COSTLY = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Uncounted(Refusal):
+    """A refusal that nobody is told of: what waits for the number is to be counted first."""
+
+    number: UUID = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How a number stood, None for one that is gone; it is counted anew from one moment on, and used until another."""
+
+    number: Number | None
+    anew_at: float
+    until: float
+
+
 class Backlog:
-    """A process's knowledge of what waits for each number, a second old at most while little does."""
+    """A process's knowledge of what waits for each number, a second old at most while little does.
+
+    A number that is asked about again and again is counted anew beside that, when half of the time is over for which
+    its last count is used: so nobody waits for a count but who asks about a number for the first time in a while.
+    """
 
     def __init__(self, pool: Pool, clock: Clock, *, limit_s: float) -> None:
         self._pool, self._clock, self._limit_s = pool, clock, limit_s
-        self._known: dict[UUID, tuple[Number, float]] = {}
+        self._known: dict[UUID, _Count] = {}
+        self._counting: dict[UUID, asyncio.Task[None]] = {}
 
     async def look(self, sender: UUID, pool: Pool) -> Number:
         """Return how a number stands now, as `pool` sees it; raises `LookupError` for one that is gone."""
@@ -29,27 +52,62 @@ class Backlog:
     async def told(self, senders: Iterable[UUID]) -> dict[UUID, Number]:
         """Return how numbers stand, as this process knows it; one that is gone is left out."""
         asked = set(senders)
-        await self._refresh(asked)
-        return {sender: self._known[sender][0] for sender in asked if sender in self._known}
+        await self.count(asked)
+        return {sender: number for sender in asked if (number := self._known[sender].number)}
 
     async def full(self, senders: Iterable[UUID]) -> dict[UUID, Refusal]:
         """Return those of `senders` that take no more, with the refusal of a send."""
         asked = set(senders)
-        await self._refresh(asked)
-        return {sender: _refusal(over) for sender in asked if (over := self._over_s(sender)) > 0}
+        await self.count(asked)
+        return {sender: refusal for sender in asked if (refusal := self._refusal(sender))}
 
-    async def _refresh(self, senders: set[UUID]) -> None:
+    def full_at_once(self, senders: Iterable[UUID]) -> dict[UUID, Refusal]:
+        """Return what `full` does, without waiting: `Uncounted` for a number of which too little is known."""
+        asked, now = set(senders), self._clock.monotonic()
+        old = self._old(asked)
+        self._count_beside(one for one in asked - old if self._known[one].anew_at <= now)
+        found = {one: _uncounted(one) if one in old else self._refusal(one) for one in asked}
+        return {one: refusal for one, refusal in found.items() if refusal}
+
+    async def count(self, senders: Iterable[UUID]) -> None:
+        """Wait until numbers whose last count is too old, or that have none, are counted anew."""
+        old = self._old(set(senders))
+        self._count_beside(old)
+        # Who waits no longer leaves the count to those who do.
+        await asyncio.gather(*(asyncio.shield(task) for task in {self._counting[one] for one in old}))
+
+    def _old(self, senders: set[UUID]) -> set[UUID]:
         now = self._clock.monotonic()
-        if stale := [one for one in senders if one not in self._known or self._known[one][1] <= now]:
-            found = await numbers.numbers(self._pool, stale, count_s=self._limit_s + 1)
+        return {one for one in senders if one not in self._known or self._known[one].until <= now}
+
+    def _count_beside(self, senders: Iterable[UUID]) -> None:
+        """Have numbers counted that nobody counts already."""
+        if wanted := [one for one in senders if one not in self._counting]:
+            task = asyncio.create_task(self._count(wanted))
+            # Where nobody waits for it, a count that failed is made again for who asks next.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._counting |= dict.fromkeys(wanted, task)
+
+    async def _count(self, senders: list[UUID]) -> None:
+        try:
+            before = self._clock.monotonic()
+            found = await numbers.numbers(self._pool, senders, count_s=self._limit_s + 1)
             after = self._clock.monotonic()
-            until = after + max(_FRESH_S, _COSTLY * (after - now))
-            self._known.update({number.id: (number, until) for number in found.values()})
+            fresh_s = max(_FRESH_S, _COSTLY * (after - before))
+            for sender in senders:
+                self._known[sender] = _Count(found.get(sender), after + fresh_s / 2, after + fresh_s)
+        finally:
+            for sender in senders:
+                del self._counting[sender]
 
-    def _over_s(self, sender: UUID) -> float:
-        return self._known[sender][0].backlog_s - self._limit_s if sender in self._known else 0.0
+    def _refusal(self, sender: UUID) -> Refusal | None:
+        number = self._known[sender].number
+        over_s = number.backlog_s - self._limit_s if number else 0.0
+        if over_s <= 0:
+            return None
+        message = "More waits for this number than it can send in time. Try again later, or send from another number."
+        return Refusal("BACKLOG_FULL", message, "sender", retry_after_s=ceil(over_s))
 
 
-def _refusal(over_s: float) -> Refusal:
-    message = "More waits for this number than it can send in time. Try again later, or send from another number."
-    return Refusal("BACKLOG_FULL", message, "sender", retry_after_s=max(1, ceil(over_s)))
+def _uncounted(sender: UUID) -> Uncounted:
+    return Uncounted("BACKLOG_FULL", "", number=sender)

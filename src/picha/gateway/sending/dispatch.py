@@ -15,9 +15,11 @@ from uuid import UUID
 from picha.gateway.blobs import BlobMissing
 from picha.gateway.domain import window
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.lane import Due
 from picha.gateway.domain.outcomes import (
     NAMES,
+    STALE_MEDIA,
     Accepted,
     Ambiguous,
     Barred,
@@ -53,8 +55,7 @@ _MOST = 128
 _WINDOW_MARGIN = timedelta(seconds=60)
 _UPLOAD_TRIES = 8
 # How often a message is given another media id when Meta does not know the one it was sent with.
-_HEALED_TRIES = 2
-_STALE_MEDIA = Throttled("100", "WhatsApp does not know the picture's media id any more; uploading it anew.")
+_HEALED_MOST = 2
 _PAUSE = 0.5
 # Meta's rule for one person: try again after 4, 16, 64 and so on seconds.
 _PAIR_BASE, _PAIR_MOST = 4, 4
@@ -120,7 +121,7 @@ class Dispatch:
         # What is known of the send is kept before anything else is done about it.
         if isinstance(outcome, Barred):
             await _surely(partial(bar, self.desk.book.pause, self._sender.id, outcome.code))
-        if outcome == _STALE_MEDIA and send.digest and picture.media_id:
+        if outcome == STALE_MEDIA and send.digest and picture.media_id:
             await _surely(partial(self.desk.uploads.forget, self._sender, send.digest, picture.media_id))
         if isinstance(outcome, Accepted) and outcome.wa_id and send.phone and outcome.wa_id != send.phone:
             # What they answer comes from there.
@@ -162,7 +163,7 @@ class Dispatch:
         """
         if send.file_id is None and (send.media_url is not None or send.message_type != "image"):
             return _Picture(link=send.media_url)
-        detail, code, again = "The picture is no longer kept here. Upload it again.", None, False
+        why, again = Reason("The picture is no longer kept here. Upload it again."), False
         try:
             if send.digest is not None and send.mime_type is not None:
                 if send.spoilt_media_id is not None:
@@ -175,17 +176,19 @@ class Dispatch:
         except GraphCallError as error:
             if error.bars:
                 await bar(self.desk.book.pause, self._sender.id, error.code)
+                await self.desk.book.tell(send.id, error.reason)
                 return Landing.MUTE
             if error.is_throttled or error.is_away:
                 logger("sending").info("a picture waits to be uploaded", id=str(send.id), why=error.detail)
-                await self.desk.book.wait(send.id, chance=self.desk.chance())
+                await self.desk.book.wait(send.id, error.reason, chance=self.desk.chance())
                 return Landing.THROTTLED if error.is_throttled else Landing.TROUBLE
-            detail, code, again = error.detail, error.code, error.again
-        logger("sending").info("a picture was not uploaded", id=str(send.id), code=code, why=detail)
+            why, again = error.reason, error.again
+        logger("sending").info("a picture was not uploaded", id=str(send.id), code=why.code, why=why.detail)
         if again and send.tries + 1 < _UPLOAD_TRIES:
-            await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()))
+            await self.desk.book.later(send.id, backoff(send.tries + 1, chance=self.desk.chance()), why)
         else:
-            await self.desk.book.refuse(send.id, code=str(code or 131053), title="Media upload error", detail=detail)
+            code, detail = why.code or "131053", why.detail
+            await self.desk.book.refuse(send.id, code=code, title="Media upload error", detail=detail)
         return Landing.MUTE
 
     async def _attempt(self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID) -> Outcome | None:
@@ -205,8 +208,8 @@ class Dispatch:
             except Exception as error:  # noqa: BLE001 - a defect here must not leave the attempt open
                 logger("sending").exception("a send failed unexpectedly", id=str(send.id))
                 return Ambiguous(f"The worker failed in the middle of the send ({type(error).__name__}).")
-        is_healed = is_unknown_media(outcome) and send.tries < _HEALED_TRIES and send.digest and picture.media_id
-        return _STALE_MEDIA if is_healed else outcome
+        is_healed = is_unknown_media(outcome) and send.healed < _HEALED_MOST and send.digest and picture.media_id
+        return STALE_MEDIA if is_healed else outcome
 
     async def _send(
         self, send: Outgoing, account: Account, picture: _Picture, attempt: UUID, leave: Callable[[], None]
@@ -244,7 +247,7 @@ def _again(send: Outgoing, outcome: Outcome, chance: float) -> timedelta:
 
 def _landing(outcome: Outcome) -> Landing:
     """Return what an outcome says of its number."""
-    if outcome == _STALE_MEDIA:
+    if outcome == STALE_MEDIA:
         return Landing.FINE
     match outcome:
         case Accepted() | Rejected() | Throttled(scope=Scope.PAIR):

@@ -9,23 +9,26 @@ from picha.gateway.domain.filling import Form
 from picha.gateway.store import tenants
 from picha.gateway.store.pool import Connection, Pool
 
+# The last message of a conversation, by their ids.
+NEWEST = "(SELECT id FROM message WHERE conversation_id = conversation.id ORDER BY id DESC LIMIT 1)"
+
 # A conversation answers to the ids of those that became part of it, too.
-_THREADS_BY_ID = """
-SELECT asked.place, conversation.id, sender_id, contact_id, window_until, group_id IS NOT NULL, asked.id
+_THREADS_BY_ID = f"""
+SELECT asked.place, conversation.id, sender_id, contact_id, window_until, {NEWEST}, group_id IS NOT NULL, asked.id
 FROM unnest($1::int[], $2::uuid[], $3::uuid[]) AS asked (place, workspace_id, id)
 JOIN conversation ON conversation.workspace_id = asked.workspace_id AND conversation.id =
     coalesce((SELECT conversation_id FROM conversation_alias WHERE conversation_alias.id = asked.id), asked.id)
 JOIN contact ON contact.id = contact_id WHERE deleted_at IS NULL
-"""
+"""  # noqa: S608 - a constant of this module only
 
 # One that was deleted has its window all the same, and lives again with what is sent to its customer.
-_THREADS_BY_PHONE = """
-SELECT asked.place, conversation.id, sender_id, contact_id, window_until
+_THREADS_BY_PHONE = f"""
+SELECT asked.place, conversation.id, sender_id, contact_id, window_until, {NEWEST}
 FROM unnest($1::int[], $2::uuid[], $3::text[]) AS asked (place, workspace_id, phone)
 JOIN contact_address AS address
     ON address.workspace_id = asked.workspace_id AND address.value = asked.phone AND kind IN ('wa_id', 'phone')
 JOIN conversation USING (contact_id)
-"""
+"""  # noqa: S608 - a constant of this module only
 
 _FILES = """
 SELECT asked.place, is_fit FROM file

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from picha.gateway.domain.pace import ErrorBudget
+from picha.gateway.domain.rest import Resting
 from picha.gateway.store.pool import Pool
 
 LEASE_SECONDS = 15
@@ -46,21 +48,24 @@ WITH free AS (
 )
 UPDATE lane SET owner = $2, fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => $4)
 FROM free WHERE lane.kind = free.kind AND lane.key = free.key
-RETURNING lane.key, lane.fence,
+RETURNING lane.key, lane.fence, rests,
+    coalesce(greatest(0, extract(epoch FROM rests_until - clock_timestamp())), 0)::float8 AS rests_for,
     coalesce((SELECT workspace_id FROM sender WHERE sender.id = lane.key),
         (SELECT workspace_id FROM webhook WHERE webhook.id = lane.key), lane.key) AS workspace
 """  # noqa: S608 - constants of this module only
 _IS_WANTED = f"SELECT EXISTS (SELECT FROM lane WHERE {_IS_FREE})"  # noqa: S608 - constants of this module only
 
 _RENEW = """
-UPDATE lane SET leased_until = clock_timestamp() + make_interval(secs => $4)
-FROM unnest($2::uuid[], $3::bigint[]) AS held (key, fence)
+UPDATE lane SET leased_until = clock_timestamp() + make_interval(secs => $4),
+    rests_until = clock_timestamp() + make_interval(secs => nullif(held.rests_for, 0)), rests = held.rests
+FROM unnest($2::uuid[], $3::bigint[], $5::float8[], $6::int[]) AS held (key, fence, rests_for, rests)
 WHERE kind = $1 AND lane.key = held.key AND lane.fence = held.fence AND leased_until > clock_timestamp()
 RETURNING lane.key, lane.fence
 """
 
 _RELEASE = """
-UPDATE lane SET owner = NULL, leased_until = NULL, left_at = clock_timestamp()
+UPDATE lane SET owner = NULL, leased_until = NULL, left_at = clock_timestamp(),
+    rests_until = clock_timestamp() + make_interval(secs => nullif($4::float8, 0)), rests = $5
 WHERE kind = $1 AND key = $2 AND fence = $3
 """
 
@@ -74,6 +79,11 @@ SELECT ceil((SELECT count(*) FROM lane WHERE kind = $1 AND leased_until > clock_
 FROM keeper WHERE kind = $1 AND seen_at > clock_timestamp() - make_interval(secs => $2)
 """
 
+_SPEND = """
+UPDATE lane SET errors_until = greatest(errors_until, clock_timestamp()) + $3::interval
+WHERE kind = $1 AND key = $2 AND coalesce(errors_until <= clock_timestamp() + $4::interval, true) RETURNING true
+"""
+_REFUND = "UPDATE lane SET errors_until = errors_until - $3::interval WHERE kind = $1 AND key = $2"
 
 _WEIGHTS = "SELECT id, weight FROM workspace WHERE weight <> 1"
 
@@ -82,19 +92,23 @@ _WEIGHTS = "SELECT id, weight FROM workspace WHERE weight <> 1"
 class Lease:
     """The right to work on one lane, of `workspace` where that is known.
 
-    `key` is a sender's id, a workspace's for prepare and batch, a webhook's for tell.
+    `key` is a sender's id, a workspace's for prepare and batch, a webhook's for tell. `resting` is how the lane rests:
+    as its last owner left it, or as the next one is to know it.
     """
 
     kind: str
     key: UUID
     fence: int
     workspace: UUID | None = field(default=None, compare=False)
+    resting: Resting = field(default=Resting(), compare=False)
 
 
 async def take(pool: Pool, kind: str, owner: UUID, *, most: int) -> list[Lease]:
     """Lease up to `most` lanes of `kind` that have due work and no living owner."""
     rows = await pool.fetch(_TAKE.format(work=_WORK[kind]), kind, owner, most, float(LEASE_SECONDS))
-    return [Lease(kind, row["key"], row["fence"], row["workspace"]) for row in rows]
+    return [
+        Lease(kind, row["key"], row["fence"], row["workspace"], Resting(row["rests_for"], row["rests"])) for row in rows
+    ]
 
 
 async def is_wanted(pool: Pool, kind: str) -> bool:
@@ -105,14 +119,30 @@ async def is_wanted(pool: Pool, kind: str) -> bool:
 async def renew(pool: Pool, kind: str, leases: Sequence[Lease]) -> set[Lease]:
     """Prolong `leases` and return those that still hold; the others were lost and their owner must stop."""
     rows = await pool.fetch(
-        _RENEW, kind, [one.key for one in leases], [one.fence for one in leases], float(LEASE_SECONDS)
+        _RENEW,
+        kind,
+        [one.key for one in leases],
+        [one.fence for one in leases],
+        float(LEASE_SECONDS),
+        [one.resting.seconds for one in leases],
+        [one.resting.rests for one in leases],
     )
     return {Lease(kind, row["key"], row["fence"]) for row in rows}
 
 
 async def release(pool: Pool, lease: Lease) -> None:
     """Give a lane back, so that any worker may take it at once."""
-    await pool.execute(_RELEASE, lease.kind, lease.key, lease.fence)
+    await pool.execute(_RELEASE, lease.kind, lease.key, lease.fence, lease.resting.seconds, lease.resting.rests)
+
+
+async def spend(pool: Pool, lease: Lease, budget: ErrorBudget) -> bool:
+    """Take one error of a lane's budget, which all its owners share, and tell whether there was one left."""
+    return bool(await pool.fetchval(_SPEND, lease.kind, lease.key, budget.interval, budget.credit))
+
+
+async def refund(pool: Pool, lease: Lease, budget: ErrorBudget) -> None:
+    """Give back what was spent on something that did not fail."""
+    await pool.execute(_REFUND, lease.kind, lease.key, budget.interval)
 
 
 class Leases:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from picha.gateway.domain.outcomes import STALE_MEDIA
 from picha.gateway.store import lanes
 from picha.gateway.store.ledger import turns
 from picha.gateway.store.pool import Pool
@@ -18,7 +19,8 @@ class Outgoing:
 
     `facts` are what a text or a template says; neither needs a picture.
 
-    `rank` is the priority of its thread: the highest of what waits there.
+    `rank` is the priority of its thread: the highest of what waits there. `healed` is how often it was given another
+    media id, because Meta did not know the one it was sent with.
     """
 
     id: UUID
@@ -40,6 +42,7 @@ class Outgoing:
     rank: int
     message_type: str = "image"
     facts: dict[str, Any] | None = None
+    healed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ WITH due AS MATERIALIZED ({_DUE_THREADS.format(rank=1)} UNION ALL {_DUE_THREADS.
 SELECT due.conversation_id AS thread, phase = 'queued' AND due_at <= now() AS is_ready, message.id,
     message.workspace_id, due.conversation_id, tries, phone, user_id,
     file_id, file.digest, file.mime_type, media_url, caption, reply_to, recipient_identity_key_hash, message.expires_at,
-    window_until, spoilt_media_id, rank, message_type, facts
+    window_until, spoilt_media_id, rank, message_type, facts, CASE WHEN attempts > 0 THEN (SELECT count(*) FROM attempt
+        WHERE message_id = message.id AND outcome = 'throttled' AND code = '{STALE_MEDIA.code}') ELSE 0 END AS healed
 FROM due
 LEFT JOIN LATERAL (
     SELECT * FROM message

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 import msgspec
 
+from picha.gateway.domain.retry import backoff
+from picha.kit.ids import chance
 from picha.kit.logs import logger
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -38,6 +41,8 @@ _CUT_OFF = {
 # The first PostgreSQL that also ends a transaction whose client stopped in the middle of a command.
 _ENDS_TRANSACTIONS = 17
 _DEADLOCK_TRIES = 5
+# Who was in the other's way has so long to be done.
+_DEADLOCK_PAUSE = timedelta(milliseconds=20)
 
 # What is raised while the database cannot serve, as opposed to refusing what it was asked: unreachable, stopping,
 # out of connections, disk or memory, interrupted by its operator, or turned read-only.
@@ -200,14 +205,17 @@ async def applied(pool: Pool) -> set[str]:
 
 
 async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[R]]) -> R:
-    """Run `work` in one transaction, again when PostgreSQL chose it as the victim of a deadlock."""
-    for last in (*[False] * (_DEADLOCK_TRIES - 1), True):
+    """Run `work` in one transaction, again after a moment when PostgreSQL chose it as the victim of a deadlock."""
+    for tries in range(1, _DEADLOCK_TRIES + 1):
         try:
             async with pool.acquire() as connection, connection.transaction():
                 return await work(connection)
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-            if last:
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+            if tries == _DEADLOCK_TRIES:
                 raise
+            pause_s = backoff(tries, chance=chance(), first=_DEADLOCK_PAUSE).total_seconds()
+            logger("store").info("in each other's way, once more", error=type(error).__name__, pause_s=pause_s)
+            await asyncio.sleep(pause_s)
     raise AssertionError  # pragma: no cover - the loop returns or raises
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from picha.gateway.domain.admission import Sender
+from picha.gateway.domain.decisions import Reason
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.domain.pace import PairPace
 from picha.gateway.domain.people import Met
@@ -59,13 +60,17 @@ class Sendbook:
         """Fail a message that has not been handed to Meta."""
         await decide.refuse(self._pool, message, code=code, title=title, detail=detail)
 
-    async def later(self, message: UUID, after: timedelta) -> None:
+    async def later(self, message: UUID, after: timedelta, why: Reason) -> None:
         """Put a message off whose picture could not be uploaded."""
-        await equip.later(self._pool, message, after, hold=self._hold)
+        await equip.later(self._pool, message, after, why, hold=self._hold)
 
-    async def wait(self, message: UUID, *, chance: float) -> None:
+    async def wait(self, message: UUID, why: Reason, *, chance: float) -> None:
         """Put a message off whose picture could not be uploaded for now, which is no try of it."""
-        await equip.wait(self._pool, message, longest=_LONGEST_WAIT, chance=chance, hold=self._hold)
+        await equip.wait(self._pool, message, why, longest=_LONGEST_WAIT, chance=chance, hold=self._hold)
+
+    async def tell(self, message: UUID, why: Reason) -> None:
+        """Tell why a message waits whose number is paused, because its picture could not be uploaded."""
+        await equip.tell(self._pool, message, why)
 
     async def begin(self, beginnings: Sequence[Beginning]) -> list[bool]:
         """Commit attempts; tell which ones may be made."""

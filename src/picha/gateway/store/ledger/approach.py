@@ -6,12 +6,13 @@ from uuid import UUID
 
 from picha.gateway.domain.admission import Sender, Thread
 from picha.gateway.domain.people import Met
+from picha.gateway.store.accepting import NEWEST
 from picha.gateway.store.ledger.acquaint import acquaint
 from picha.gateway.store.ledger.receive import threads as opened
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.kit.ids import Ids
 
-_WINDOWS = "SELECT id, window_until FROM conversation WHERE id = ANY($1::uuid[])"
+_THREADS = f"SELECT id, sender_id, contact_id, window_until, {NEWEST} FROM conversation WHERE id = ANY($1)"  # noqa: S608
 
 
 async def approach(
@@ -27,9 +28,9 @@ async def approach(
         contacts = await acquaint(connection, met, ids)
         pairs = {(sender.id, contact): workspace for (sender, _), contact in zip(people, contacts, strict=True)}
         made = await opened(connection, pairs, ids)
-        windows = {row[0]: row[1] for row in await connection.fetch(_WINDOWS, list(made.values()))}
+        threads = {row["id"]: Thread(*row) for row in await connection.fetch(_THREADS, list(made.values()))}
         return {
-            (sender.id, phone): Thread(thread := made[sender.id, contact], sender.id, contact, windows[thread])
+            (sender.id, phone): threads[made[sender.id, contact]]
             for (sender, phone), contact in zip(people, contacts, strict=True)
         }
 

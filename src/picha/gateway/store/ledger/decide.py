@@ -12,7 +12,7 @@ from picha.gateway.store import audit
 from picha.gateway.store.lanes import Lease
 from picha.gateway.store.ledger import standing, turns
 from picha.gateway.store.ledger.turns import Turn
-from picha.gateway.store.ledger.withdraw import IN_DOUBT
+from picha.gateway.store.ledger.withdraw import IN_DOUBT, MOST
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.kit.crashpoints import crashpoint
 
@@ -50,10 +50,10 @@ SELECT conversation_id, sender_id, unknown.id IS NOT NULL AS is_unknown
 FROM lost JOIN message ON message.id = message_id LEFT JOIN unknown ON unknown.id = message_id
 """
 
-_GIVE_UP = """
+_GIVE_UP = f"""
 WITH tired AS (
     SELECT id FROM message WHERE phase = 'unknown' AND due_at <= clock_timestamp()
-    ORDER BY due_at LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY due_at LIMIT {MOST} FOR NO KEY UPDATE SKIP LOCKED
 ), given_up AS (
     UPDATE message SET phase = 'failed', status = 'failed', due_at = NULL, failed_at = clock_timestamp(),
         error_code = $1, error_message = 'Send outcome unknown',
@@ -65,12 +65,12 @@ WITH tired AS (
 INSERT INTO decision (message_id, kind, attempt, code, title, detail)
 SELECT id, 'given_up', attempts, error_code, error_message, error_detail FROM given_up
 RETURNING message_id
-"""
+"""  # noqa: S608 - constants of the store only
 
 # Silence means something only while WhatsApp is heard and what it says is read: a status of another message of this
 # number came in after the attempt began. The database's clock counts both. What waited in a database that was put back
 # may have no attempt; of it silence tells least, but who asked for `resend` wants it rather twice than never.
-_RESEND = """
+_RESEND = f"""
 WITH silent AS (
     SELECT message.id, attempts FROM message
     LEFT JOIN attempt ON attempt.message_id = message.id AND number = attempts
@@ -81,12 +81,12 @@ WITH silent AS (
         AND NOT EXISTS (SELECT FROM decision WHERE message_id = message.id AND kind = 'resent')
         AND NOT EXISTS (SELECT FROM raw_webhook WHERE digested_at IS NULL
             AND received_at < clock_timestamp() - $2::interval)
-    ORDER BY message.id LIMIT 500 FOR NO KEY UPDATE OF message SKIP LOCKED
+    ORDER BY message.id LIMIT {MOST} FOR NO KEY UPDATE OF message SKIP LOCKED
 )
 INSERT INTO decision (message_id, kind, attempt, detail)
 SELECT id, 'resent', attempts, 'WhatsApp tells of other messages of this number, but not of this one.' FROM silent
 RETURNING message_id
-"""
+"""  # noqa: S608 - constants of the store only
 
 _SEND_AGAIN = """
 WITH doubtful AS (
@@ -125,14 +125,15 @@ async def orphan(pool: Pool, lease: Lease, pace: PairPace) -> int:
 
 
 async def give_up(pool: Pool) -> int:
-    """Fail messages whose outcome stayed unknown for too long; return how many."""
+    """Fail messages whose outcome stayed unknown for too long, up to `MOST`; return how many."""
     return len(await pool.fetch(_GIVE_UP, UNKNOWN))
 
 
 async def resend(pool: Pool) -> int:
     """Queue anew what is unknown, was sent under `on_unknown: resend`, and shows to be absent; return how many.
 
-    That is done once a message, after its soft wait. Where absence does not show, giving up is what is left.
+    At most `MOST` are. That is done once a message, after its soft wait. Where absence does not show, giving up is what
+    is left.
     """
 
     async def work(connection: Connection) -> int:

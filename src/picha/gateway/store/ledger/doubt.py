@@ -15,7 +15,7 @@ _DETAIL = (
     "not sent again unless its on_unknown asks for that."
 )
 
-_WAITED = f"SELECT id FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND id < $1 ORDER BY id"  # noqa: S608 - constants
+_WAITED = f"SELECT id FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND id <= $1 ORDER BY id"  # noqa: S608 - constants
 _LOCK = """
 SELECT id FROM message WHERE id = ANY($1) AND phase IN ('image_wait', 'queued', 'sending') ORDER BY id
 FOR NO KEY UPDATE
@@ -40,23 +40,23 @@ SELECT DISTINCT conversation_id, sender_id FROM doubted
 _STOP_BATCHES = """
 UPDATE batch SET cancelled_at = clock_timestamp(), due_at = NULL, detail =
     'The database was put back to an earlier state. Who is skipped may have been sent the picture since.'
-WHERE due_at IS NOT NULL AND id < $1 AND on_unknown = 'hold'
+WHERE due_at IS NOT NULL AND id <= $1 AND on_unknown = 'hold'
 """
 
 
-async def count(pool: Pool, before: UUID) -> int:
-    """Return how many messages with ids less than `before` wait or are being sent."""
-    return len(await pool.fetch(_WAITED, before))
+async def count(pool: Pool, upto: UUID) -> int:
+    """Return how many messages with ids up to `upto` wait or are being sent."""
+    return len(await pool.fetch(_WAITED, upto))
 
 
-async def doubt(pool: Pool, before: UUID, pace: PairPace) -> int:
-    """Call unknown all messages with ids less than `before` that wait or are being sent; return how many.
+async def doubt(pool: Pool, upto: UUID, pace: PairPace) -> int:
+    """Call unknown all messages with ids up to `upto` that wait or are being sent; return how many.
 
     Batches with such ids go no further, unless they ask for `resend`.
     Running it again goes on where it stopped.
     """
-    waited = [row[0] for row in await pool.fetch(_WAITED, before)]
-    await pool.execute(_STOP_BATCHES, before)
+    waited = [row[0] for row in await pool.fetch(_WAITED, upto)]
+    await pool.execute(_STOP_BATCHES, upto)
     doubted = 0
     for start in range(0, len(waited), _MOST):
         doubted += await in_transaction(pool, _step(waited[start : start + _MOST], pace))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from picha.gateway.domain.decisions import Kind, Reason
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.store.ledger import turns
 from picha.gateway.store.ledger.tell import RING, TOLD
@@ -24,18 +25,27 @@ WITH refused AS (
 SELECT conversation_id, priority FROM refused
 """
 
-_LATER = """
-UPDATE message SET tries = tries + 1, due_at = clock_timestamp() + $2::interval,
-    held_until = coalesce(held_until, clock_timestamp() + $3::interval)
-WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
-"""
-
-_WAIT = """
-UPDATE message SET due_at = clock_timestamp()
-    + least(greatest(clock_timestamp() - created_at, interval '1 second'), $2::interval) * $3::float8,
-    held_until = coalesce(held_until, clock_timestamp() + $4::interval)
-WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
-"""
+# Told once for each reason, by Meta's number where it has one: a picture may be put off for days, once a minute.
+_TOLD_WHY = f"""
+INSERT INTO decision (message_id, kind, code, detail)
+SELECT id, '{Kind.PUT_OFF}', $2::text, $3::text FROM put_off WHERE NOT EXISTS (
+    SELECT FROM decision WHERE message_id = $1 AND kind = '{Kind.PUT_OFF}'
+        AND coalesce(code, detail) = coalesce($2::text, $3::text))
+"""  # noqa: S608 - constants of the store only
+_PUT_OFF = f"""
+WITH put_off AS (
+    UPDATE message SET {{change}}, held_until = coalesce(held_until, clock_timestamp() + $4::interval)
+    WHERE id = $1 AND due_at IS NOT NULL AND (phase IN ('image_wait', 'queued') OR image_state = 'pending')
+    RETURNING id
+)
+{_TOLD_WHY}
+"""  # noqa: S608 - constants of the store only
+_LATER = _PUT_OFF.format(change="tries = tries + 1, due_at = clock_timestamp() + $5::interval")
+_WAIT = _PUT_OFF.format(
+    change="""due_at = clock_timestamp()
+        + least(greatest(clock_timestamp() - created_at, interval '1 second'), $5::interval) * $6::float8"""
+)
+_TELL = f"WITH put_off AS (SELECT id FROM message WHERE id = $1 AND phase = 'queued') {_TOLD_WHY}"  # noqa: S608
 
 _RECEIVED = f"""
 WITH new AS (
@@ -67,18 +77,25 @@ async def _move(pool: Pool, statement: str, *arguments: object) -> None:
     await in_transaction(pool, work)
 
 
-async def later(pool: Pool, message: UUID, after: timedelta, *, hold: timedelta = HOLD) -> None:
+async def later(pool: Pool, message: UUID, after: timedelta, why: Reason, *, hold: timedelta = HOLD) -> None:
     """Count one more fruitless look for a picture, either way, and look again `after` that long."""
-    await pool.execute(_LATER, message, after, hold)
+    await pool.execute(_LATER, message, why.code, why.detail, hold, after)
 
 
-async def wait(pool: Pool, message: UUID, *, longest: timedelta, chance: float, hold: timedelta = HOLD) -> None:
+async def wait(
+    pool: Pool, message: UUID, why: Reason, *, longest: timedelta, chance: float, hold: timedelta = HOLD
+) -> None:
     """Look for a picture again later because of trouble of our own, which is no try of it.
 
     The pause is as long as the message has waited already, so that it doubles, from a second up to `longest`. `chance`
     in [0, 1) spreads it over the upper half.
     """
-    await pool.execute(_WAIT, message, longest, 0.5 + chance / 2, hold)
+    await pool.execute(_WAIT, message, why.code, why.detail, hold, longest, 0.5 + chance / 2)
+
+
+async def tell(pool: Pool, message: UUID, why: Reason) -> None:
+    """Tell why a queued message waits that is not put off itself: its number is."""
+    await pool.execute(_TELL, message, why.code, why.detail)
 
 
 async def received(pool: Pool, message: UUID, *, state: str, file: UUID | None, detail: str | None = None) -> None:

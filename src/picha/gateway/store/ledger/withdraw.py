@@ -8,6 +8,9 @@ from picha.gateway.store import audit
 from picha.gateway.store.ledger import turns
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 
+MOST = 500
+"""How many messages one transaction moves at most, where it moves whatever there is."""
+
 # An attempt of which Meta may have taken anything cannot be taken back.
 IS_OURS = """
 phase IN ('image_wait', 'queued') AND NOT EXISTS
@@ -48,16 +51,16 @@ _CANCEL = _WITHDRAW.format(
 )
 _ALL = f"SELECT id FROM message WHERE sender_id = $4 AND is_outbound AND {IS_OURS} ORDER BY id LIMIT 1000"  # noqa: S608
 _FLUSH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_ALL)
-_OF_BATCH = f"SELECT id FROM message WHERE batch_id = $4 AND {IS_OURS} ORDER BY id LIMIT 500"  # noqa: S608
+_OF_BATCH = f"SELECT id FROM message WHERE batch_id = $4 AND {IS_OURS} ORDER BY id LIMIT {MOST}"  # noqa: S608
 _CANCEL_BATCH = _WITHDRAW.format(in_doubt=IN_DOUBT, phase="cancelled", kind="cancelled", chosen=_OF_BATCH)
 # Seconds of the account's own time decide, as they did when the message was accepted.
 _EXPIRE = _WITHDRAW.format(
     in_doubt=IN_DOUBT,
     phase="failed",
     kind="refused",
-    chosen="""SELECT message.id FROM message JOIN sender ON sender.id = sender_id
+    chosen=f"""SELECT message.id FROM message JOIN sender ON sender.id = sender_id
     WHERE account_id = $4 AND message.expires_at <= $5 AND phase IN ('image_wait', 'queued')
-    ORDER BY message.id LIMIT 500""",
+    ORDER BY message.id LIMIT {MOST}""",  # noqa: S608 - constants of this module only
 )
 
 EXPIRED = ("EXPIRED", "Expired", "The message's expires_at passed before it could be sent.")
@@ -95,7 +98,10 @@ async def batch(pool: Pool, batch: UUID) -> int:
 
 
 async def expire(pool: Pool, account: UUID, now: datetime) -> int:
-    """Fail what waits for an account's numbers past its expires_at, by the account's own time; return how many."""
+    """Fail up to `MOST` of what waits for an account's numbers past its expires_at, by the account's own time.
+
+    Returns how many messages.
+    """
     return await _withdraw(pool, _EXPIRE, *EXPIRED, account, now)
 
 

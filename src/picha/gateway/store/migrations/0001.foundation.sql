@@ -597,6 +597,11 @@ CREATE TABLE lane (
     owner uuid,
     leased_until timestamptz,
     left_at timestamptz,
+    -- Until when it rests, because of trouble, and how many rests there were since all was well: its next owner goes on so.
+    rests_until timestamptz,
+    rests integer NOT NULL DEFAULT 0,
+    -- When all errors are paid back that were made of its budget, where it has one.
+    errors_until timestamptz,
     PRIMARY KEY (kind, key)
 );
 
@@ -610,13 +615,13 @@ CREATE TABLE keeper (
 
 -- Which life of its data this database is in. The number grows while workers work and is noted in the blob store, too:
 -- where it is less here than there, the database was put back to what it was. Then nothing is sent until a person
--- confirms; what has an id before restored_before may have been sent in the life that was lost.
+-- confirms; what has an id up to restored_upto may have been sent in the life that was lost.
 CREATE TABLE epoch (
     lineage uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     value bigint NOT NULL DEFAULT 0,
     beaten_at timestamptz,
     restored_at timestamptz,
-    restored_before uuid
+    restored_upto uuid
 );
 INSERT INTO epoch DEFAULT VALUES;
 
