@@ -1,5 +1,6 @@
 """Interleaved rounds of two contenders, and what is told of them: the median ratio, its spread, the rates."""
 
+import math
 import os
 import subprocess
 import sys
@@ -45,6 +46,35 @@ class Figure:
             f"{self.name:<50} {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
             f"   {median(self.ours):>8,.0f}/s against {median(self.baseline):,.0f}/s{self.note}{promised}"
         )
+
+
+@dataclass(frozen=True)
+class Spans:
+    """How long something took, each time, in milliseconds.
+
+    `promised` is by a share of the times how long it takes at most in those that were not the longest.
+    """
+
+    name: str
+    took: Sequence[float]
+    promised: Mapping[float, float]
+    note: str = ""
+
+    def within(self, share: float) -> float:
+        """Return within how long this share of them was done."""
+        return sorted(self.took)[max(0, math.ceil(share * len(self.took)) - 1)]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is what is promised."""
+        return all(self.within(share) <= most for share, most in self.promised.items())
+
+    def line(self) -> str:
+        """Return it in one line."""
+        half, most, all_ = (self.within(share) for share in (0.5, 0.95, 1))
+        told = f"{half:6.1f} ms   95 in 100 within {most:.1f} ms, all within {all_:.1f} ms"
+        promised = ", ".join(f"{most:,.0f} ms for {share:.0%}" for share, most in self.promised.items())
+        return f"{self.name:<46} {told}{self.note}   {promised} is promised"
 
 
 def compare(name: str, ours: Contender, baseline: Contender, *, rounds: int) -> Figure:

@@ -4,17 +4,20 @@ A page that hangs shows in the time between two frames; a browser that draws by 
 the cores with the programs.
 """
 
-import shutil
 import time
-from collections.abc import Iterator
-from statistics import median, quantiles
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from bench.browsing import page_of
 from bench.ground import Ground
 
 _STEP_PX, _STEP_S = 1200, 0.03
 _WITHIN_S = 180
+# A frame that takes longer is seen to be late; so many in a hundred may be, and none may be longer than the longest.
+LATE_MS, LATE_SHARE, LONGEST_MS = 100.0, 0.02, 1000.0
 # The time from each frame to the next, in milliseconds.
 _WATCH = """
 () => {
@@ -25,29 +28,49 @@ _WATCH = """
 }
 """
 _FRAMES = "() => window.gaps.splice(0)"
-_ROWS = "() => document.querySelectorAll('#threads .thread').length"
+_ROWS = "() => new Set([...document.querySelectorAll('#threads .thread')].map((row) => row.dataset.id)).size"
 
 
-def report(ground: Ground, token: str, threads: int) -> Iterator[str]:
+@dataclass(frozen=True)
+class Frames:
+    """The milliseconds from each frame to the next, and how many lines were seen of those that there are."""
+
+    name: str
+    gaps: Sequence[float]
+    rows: int
+    threads: int
+
+    @property
+    def late(self) -> float:
+        """The share of frames that took longer than `LATE_MS`."""
+        return sum(gap > LATE_MS for gap in self.gaps) / len(self.gaps)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is what is promised: all lines, few frames late, none very late."""
+        return self.rows == self.threads and self.late <= LATE_SHARE and max(self.gaps) <= LONGEST_MS
+
+    def line(self) -> str:
+        """Return it in one line."""
+        return (
+            f"{self.name}, {self.rows:,} of {self.threads:,} lines: {len(self.gaps):,} frames, half of them within"
+            f" {median(self.gaps):.0f} ms, {self.late:.1%} over {LATE_MS:.0f} ms ({LATE_SHARE:.0%} is promised),"
+            f" the longest {max(self.gaps):.0f} ms ({LONGEST_MS:,.0f} ms is promised)"
+        )
+
+
+def measured(ground: Ground, cookie: str, threads: int) -> Iterator[Frames]:
     """Scroll down to the last of so many conversations, then up and down among them all."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        yield "the list in a browser: not measured, no Chromium is here"
-        return
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        context.add_cookies([{"name": "picha", "value": token, "url": f"http://127.0.0.1:{ground.ports.api}"}])
-        page = context.new_page()
-        page.goto(f"http://127.0.0.1:{ground.ports.api}/inbox")
+    with page_of(ground, cookie, "/inbox") as page:
         page.locator("#list-scroll").hover()
         page.evaluate(_WATCH)
-        yield f"the list scrolled down to {_down(page, threads):,} lines: {_told(page)}"
+        rows = _down(page, threads)
+        yield Frames("the list scrolled down", page.evaluate(_FRAMES), rows, threads)
         for step in (-1, 1) * 40:
             page.mouse.wheel(0, 20 * step * _STEP_PX)
             time.sleep(_STEP_S)
-        yield f"the same list scrolled through once more: {_told(page)}"
-        browser.close()
+        gaps = page.evaluate(_FRAMES)
+        yield Frames("the same list scrolled through", gaps, int(page.evaluate(_ROWS)), threads)
 
 
 def _down(page: Page, threads: int) -> int:
@@ -57,9 +80,3 @@ def _down(page: Page, threads: int) -> int:
         page.mouse.wheel(0, _STEP_PX)
         time.sleep(_STEP_S)
     return rows
-
-
-def _told(page: Page) -> str:
-    gaps = page.evaluate(_FRAMES)
-    slow = quantiles(gaps, n=100)[-1]
-    return f"{len(gaps):,} frames, half of them within {median(gaps):.0f} ms, 99 in 100 within {slow:.0f} ms"

@@ -67,13 +67,13 @@ class Window:
 
 @pytest.fixture
 def open_window(chromium: Browser) -> Iterator[Callable[..., Window]]:
-    """Open a window of somebody's own: `open_window(width=1280, height=800, is_dark=False)`."""
+    """Open a window of somebody's own: `open_window(width=1280, height=800, is_dark=False)`, or as the driver can."""
     windows: list[Window] = []
     with ExitStack() as stack:
 
-        def opened(*, width: int = 1280, height: int = 800, is_dark: bool = False) -> Window:
+        def opened(*, width: int = 1280, height: int = 800, is_dark: bool = False, **more: Any) -> Window:
             context = chromium.new_context(
-                viewport={"width": width, "height": height}, color_scheme="dark" if is_dark else "light"
+                viewport={"width": width, "height": height}, color_scheme="dark" if is_dark else "light", **more
             )
             stack.callback(context.close)
             context.set_default_timeout(15_000)

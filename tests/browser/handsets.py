@@ -52,10 +52,10 @@ def written(sandbox: Sandbox, person: str, **message: Any) -> str:
     return message_id
 
 
-def drawn(kind: str = "JPEG", *, shade: int = 90) -> bytes:
+def drawn(kind: str = "JPEG", *, shade: int = 90, size: tuple[int, int] = (320, 240)) -> bytes:
     """Draw a small picture; another shade makes other bytes."""
     out = io.BytesIO()
-    Image.new("RGB", (320, 240), (shade, 140, 120)).save(out, kind)
+    Image.new("RGB", size, (shade, 140, 120)).save(out, kind)
     return out.getvalue()
 
 

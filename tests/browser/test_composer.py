@@ -13,7 +13,9 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, control, heard, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import users
+from tests.browser.threads import sends, uploaded
 from tests.journeys.running import House, picture_of
+from tests.pictures.making import drawn, lying
 
 DAY_S = 86_400
 
@@ -170,6 +172,30 @@ def test_pictures_are_shown_as_they_will_go_and_sent_in_their_order_each_with_it
     assert [one["content"].get("caption") for one in messages] == ["Here they are", "The second", None]
     assert [one["content"]["mime_type"] for one in messages] == ["image/jpeg", "image/png", "image/jpeg"]
     refusals(window, 422)
+
+
+def test_what_became_of_a_rotated_heic_is_told_before_it_goes_and_wherever_it_is_seen(
+    opened: Callable[..., Page], house: House, customer: str
+) -> None:
+    page, data = opened(), drawn(form="HEIF", size=(640, 480), exif=lying(6))
+    attach(page, file("IMG.HEIC", data))
+    expect(page.locator(".attached-facts")).to_have_text(re.compile("HEIC 1 kB 640.480 → JPEG [0-9]+ kB 480.640"))
+    expect(page.locator(".attached")).to_contain_text("Rotated 90°; hidden details removed")
+
+    page.get_by_role("button", name="Send", exact=True).click()
+    sent(house, customer, 1)
+    sends(house, customer, "By the API", file_id=uploaded(house, data, "IMG.HEIC"))
+
+    told, shown = (
+        re.compile("^HEIC 1 kB → JPEG [0-9]+ kB, rotated 90°, hidden details removed"),
+        page.locator(".msg-picture"),
+    )
+    expect(shown).to_have_count(2)
+    for picture in shown.all():
+        expect(picture).to_have_attribute("title", told)
+        picture.click()
+        expect(page.locator("#lightbox-done")).to_have_text(told)
+        page.keyboard.press("Escape")
 
 
 def test_a_picture_is_pasted_and_dropped_anywhere_on_the_thread(
@@ -538,7 +564,7 @@ def test_a_number_that_is_paused_says_so_before_one_writes(opened: Callable[...,
     expect(page.locator("#composer-warnings")).to_be_empty(timeout=10_000)
 
 
-@pytest.mark.parametrize(("width", "is_dark"), [(360, True), (1920, False)])
+@pytest.mark.parametrize(("width", "is_dark"), [(360, True), (1920, False), (1920, True)])
 def test_the_composer_is_whole_at_any_width_in_both_themes(
     inside: Callable[..., Window], house: House, *, width: int, is_dark: bool
 ) -> None:

@@ -27,6 +27,8 @@ HOSTILE = [
     "e\u0301" + "\u0335" * 60,
     "W" * 200,
     "two\nlines\tand \x1b[31mred",
+    'https://x.example/"onmouseover="alert(1)',
+    "https://x.example/'<script>alert(1)</script>",
     "\U0001f469\u200d\U0001f467 \U0001d49c\U0001f44b\U0001f3fe",
 ]
 
@@ -46,6 +48,10 @@ FLOWN = """
 DELETE FROM conversation USING contact WHERE contact.id = contact_id AND profile_name LIKE 'Flock%';
 DELETE FROM contact WHERE profile_name LIKE 'Flock%'
 """
+# Tells the page of a conversation that changed, as another one of the same browser does.
+HEARD = """([id]) => {
+    new BroadcastChannel("picha").postMessage({ kind: "conversation", detail: { id } });
+}"""
 # Counts how often the page was told that anything may have changed.
 TOLD = """async () => {
     const { on } = await import(document.querySelector("script[src$='/list.js']").src.replace("list.js", "live.js"));
@@ -76,8 +82,10 @@ def ends(page: Page) -> None:
     """Scroll down until there is nothing more to load."""
 
     def look() -> bool | None:
+        # What was loaded after one scrolled is not in sight yet.
+        is_all = page.locator("#more").count() == 0
         page.locator("#list-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
-        return page.locator("#more").count() == 0 or None
+        return is_all or None
 
     until(look)
 
@@ -534,6 +542,54 @@ def test_no_leaf_of_the_list_grows_without_end(inside: Callable[..., Window], ho
     assert sum(sizes) == 130
     assert max(sizes) <= 100
     expect(line(page, "Flock 10").first.locator("a")).to_be_focused()
+
+
+@pytest.mark.parametrize("many", [60, 450])
+def test_however_many_move_up_unheard_none_is_missing_between_them_and_the_others(
+    inside: Callable[..., Window], house: House, flock: int, many: int
+) -> None:
+    page = opened(inside(), house, "?search=flock")
+    expect(page.locator(".thread")).to_have_count(50)
+    moved = range(101, 101 + many)
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE conversation SET last_message_at = last_message_at + interval '200 days' FROM contact "
+            "WHERE contact.id = contact_id AND profile_name = ANY(%s)",
+            [flocks(*moved)],
+        )
+        found = connection.execute(
+            "SELECT conversation.id::text FROM conversation JOIN contact ON contact.id = contact_id "
+            "WHERE profile_name = 'Flock 101'"
+        ).fetchone()
+    # Of one of them it is heard before all is looked at anew.
+    page.evaluate(HEARD, found)
+    expect(page.locator(".row-name").first).to_have_text("Flock 101")
+
+    looks_anew(page)
+
+    expect(page.locator(".row-name").nth(59)).to_have_text("Flock 160")
+    ends(page)
+    assert names(page) == flocks(*moved, *range(1, 101), *range(101 + many, flock + 1))
+
+
+def test_whole_numbers_that_come_after_they_were_hidden_are_not_shown(
+    inside: Callable[..., Window], house: House, flock: int
+) -> None:
+    assert flock
+    page = opened(inside(), house, "?search=flock")
+    held: list[Route] = []
+    page.route(re.compile(r"/inbox/list\?.*numbers=shown"), lambda route: held.append(route))  # noqa: PLW0108 - the driver marks it
+    button = page.locator("#numbers")
+    button.click()
+    until(lambda: held or page.evaluate("null"))
+    with page.expect_response(re.compile(r"/inbox/list\?")):
+        button.click()
+
+    with page.expect_response(lambda answer: "/inbox/list?" in answer.url and "numbers" not in answer.url):
+        held[0].continue_()
+
+    expect(line(page, "Flock 50")).to_contain_text("••")
+    assert "+255 799" not in page.content()
 
 
 def test_the_button_tells_that_numbers_are_hidden_when_they_could_not_be_loaded(

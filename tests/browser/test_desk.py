@@ -7,13 +7,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, photo, stranger, thread_of, until, writes
 from tests.browser.test_sign_in import answered, users
+from tests.browser.threads import becomes, in_database, sends, uploaded
 from tests.journeys.running import House, picture
 
 from picha.gateway.domain.staff import Role, digest_of, fresh_token
@@ -99,7 +102,7 @@ def form_of(page: Page, action: str) -> dict[str, str | float | bool]:
     }
 
 
-@pytest.mark.parametrize(("width", "is_dark"), [(360, True), (1280, False)])
+@pytest.mark.parametrize(("width", "is_dark"), [(360, True), (1280, False), (1920, False), (1920, True)])
 def test_every_page_can_be_read_at_any_width_in_both_themes(
     desk: Callable[..., Window], house: House, receiver: str, *, width: int, is_dark: bool
 ) -> None:
@@ -151,6 +154,84 @@ def test_the_overview_draws_what_came_and_has_the_same_numbers_in_a_table(
     expect(window.page.locator(".as-of time")).to_be_visible()
     window.page.get_by_role("link", name="30 days").click()
     expect(window.page.locator("figure").first.get_by_role("row")).to_have_count(0)
+
+
+def test_the_overview_tells_how_long_it_took_to_be_sent_and_to_arrive(
+    desk: Callable[..., Window], house: House
+) -> None:
+    writes(house, customer := stranger())
+    thread_of(house, customer)
+    becomes(house, sends(house, customer), "read")
+    page = desk("overview").page
+
+    for name in ("Accepted until sent", "Sent until delivered"):
+        figure = page.locator("figure").filter(has_text=name)
+
+        def measured(figure: Locator = figure) -> bool:
+            page.reload()
+            said = figure.locator("figcaption p").inner_text()
+            return bool(re.search("95 of 100 took less than a second|Half took .*, and 95 of 100 ", said))
+
+        until(measured)
+        figure.get_by_text("Show the numbers").click()
+        expect(figure.locator("thead")).to_contain_text("Median")
+        expect(figure.locator("thead")).to_contain_text("95th percentile")
+        figures = figure.locator("tbody td").all_inner_texts()
+        assert any(re.fullmatch("[0-9.]+ s", one) for one in figures), figures
+
+
+def test_a_number_tells_how_much_waits_for_it_and_how_long_that_takes(
+    desk: Callable[..., Window], house: House
+) -> None:
+    writes(house, customer := stranger())
+    thread_of(house, customer)
+    number = UUID(api(house, "GET", "/v1/whatsapp/senders")[0]["id"])
+    api(house, "POST", f"/v1/whatsapp/senders/{number}/pause")
+    in_database(house, "UPDATE sender SET per_second = 2 WHERE id = $1", number)
+    try:
+        for _ in range(3):
+            sends(house, customer, "wait")
+        for path, place in (("numbers", ".number-card"), (f"numbers/{number}", "#main")):
+            page = desk(path).page
+
+            def told(page: Page = page, place: str = place) -> bool:
+                page.reload()
+                return "3 messages" in page.locator(place).first.inner_text()
+
+            until(told)
+            expect(page.locator(place).first).to_contain_text("3 messages, 1.5 s of work")
+    finally:
+        in_database(house, "UPDATE sender SET per_second = 80 WHERE id = $1", number)
+        api(house, "POST", f"/v1/whatsapp/senders/{number}/flush")
+        api(house, "POST", f"/v1/whatsapp/senders/{number}/resume")
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_every_page_that_asks_first_can_be_read(
+    desk: Callable[..., Window], house: House, receiver: str, *, is_dark: bool
+) -> None:
+    app = api(house, "GET", "/karibu/x-api-key")["app_id"]
+    hook = {"app_id": app, "service_type": "sms", "url": f"{receiver}/hook"}
+    webhook = api(house, "POST", "/v1/webhooks/", hook)["webhook_id"]
+    number = api(house, "GET", "/v1/whatsapp/senders")[0]["id"]
+    picture, key = uploaded(house, base64.b64decode(photo(7))), house.ready.api_key[11:19]
+    users(house, "add", name := f"Neema {stranger()}")
+    window = desk("people")
+    person = window.page.get_by_role("row", name=name).get_by_role("link", name="Disable").get_attribute("href")
+    keys = (f"keys/{key}/rotate", f"keys/{key}/revoke")
+    window = desk("numbers", is_dark=is_dark)
+
+    for path in (
+        f"numbers/{number}/flush",
+        f"media/{picture}/delete",
+        f"webhooks/{webhook}/delete",
+        *keys,
+        str(person).removeprefix("/inbox/"),
+    ):
+        window.page.goto(f"{house.ready.inbox_url}/{path}")
+        assert window.page.locator("h1").count() == 1, path
+        assert window.audit() == [], path
+    removed(house, webhook)
 
 
 def test_a_number_is_paused_emptied_changed_and_sends_again(desk: Callable[..., Window], house: House) -> None:
@@ -450,7 +531,9 @@ def elsewhere(house: House, open_window: Callable[..., Window]) -> Iterator[Wind
             f"INSERT INTO session (digest, person_id, expires_at) VALUES {values}", [digest_of(token), person]
         )
         window = open_window()
-        window.page.context.add_cookies([{"name": "picha", "value": token, "url": house.ready.api_url}])
+        window.page.context.add_cookies(
+            [{"name": f"picha_{urlsplit(house.ready.api_url).port}", "value": token, "url": house.ready.api_url}]
+        )
         yield window
         database.execute("DELETE FROM person WHERE id = %s", [person])
         database.execute("DELETE FROM workspace WHERE id = %s", [workspace])

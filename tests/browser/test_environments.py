@@ -1,6 +1,7 @@
 """Live and test numbers side by side, and two workspaces in one gateway: each sees its own, one at a time."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Window
+from tests.browser.speaking import photo
 from tests.browser.test_sign_in import answered, users
 from tests.journeys.running import House
 
@@ -45,6 +47,15 @@ WITH number AS (
 )
 SELECT environment, said.conversation_id::text, said.file_id::text FROM said JOIN number ON number.id = said.sender_id
 """
+
+
+# Uploads a picture, in hexadecimal, as the composer does.
+UPLOADED = """async (hex) => {
+    const { src } = document.querySelector("script[src$='/thread.js']");
+    const { upload } = await import(src.replace("thread.js", "upload.js"));
+    const bytes = Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
+    return upload(new File([bytes], "picture.jpg"), { progress: () => {}, signal: new AbortController().signal });
+}"""
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,29 @@ def test_a_form_of_the_environment_that_another_tab_left_makes_nothing(
     answered(window, 409)
     page.goto(f"{house.ready.inbox_url}/keys")
     page.get_by_role("heading", name="No key opens the live numbers").wait_for()
+
+
+def test_what_a_page_does_is_of_its_own_environment_whatever_another_tab_switched_to(
+    open_window: Callable[..., Window], house: House, shop: Shop
+) -> None:
+    page = open_window().page
+    page.goto(users(house, "add", "Dada Duka", "--workspace", "Duka", "--role", "admin"))
+    page.get_by_role("button", name="Open the inbox").click()
+    page.wait_for_url(house.ready.inbox_url)
+    page.goto(f"{house.ready.inbox_url}/conversations/{shop.threads['test']}?environment=test")
+    page.locator("html[data-live=yes]").wait_for()
+    page.request.get(f"{house.ready.inbox_url}?environment=live")
+
+    with page.expect_response(lambda answer: "/inbox/list" in answer.url and answer.ok):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    taken = page.evaluate(UPLOADED, base64.b64decode(photo()).hex())
+
+    expect(page.locator(".row-name")).to_have_text(["Customer of test"])
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn) as connection:
+        asked = "SELECT environment FROM file WHERE id = %s"
+        assert connection.execute(asked, [taken["picture"]["file_id"]]).fetchone() == ("test",)
+    assert page.request.get(house.ready.api_url + taken["picture"]["thumb"]).status == 200
+    assert page.locator(".msg").count() == 1
 
 
 def test_nobody_sees_conversations_and_pictures_of_another_workspace(

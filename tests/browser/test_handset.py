@@ -1,13 +1,16 @@
 """The customer's phone in a browser: what comes, what goes, and what is told of both without a refresh."""
 
+import base64
 import re
 import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from tests.browser.conftest import Window
 from tests.browser.handsets import Handset, drawn, sent, stranger, written
+from tests.browser.speaking import until
+from tests.browser.touching import drag
 from tests.journeys.running import House
 
 from picha.sandbox.photo import built_in
@@ -334,6 +337,50 @@ def test_older_messages_come_when_somebody_scrolls_up(window: Window, shop: Sand
     phone.say("The end")
     expect(phone.bubble("The end")).to_be_in_viewport()
     expect(phone.bubbles).to_have_count(131)
+
+
+def test_the_newest_stays_in_sight_while_pictures_above_it_take_their_room(window: Window, shop: Sandbox) -> None:
+    person = stranger()
+    for shade in range(8):
+        picture = base64.b64encode(drawn(shade=shade, size=(300, 500))).decode()
+        written(shop, person, type="image", image_base64=picture)
+    written(shop, person, text="The last")
+    held: list[Route] = []
+    window.page.route("**/pictures/*", lambda route: route.continue_() if len(held) > 3 else held.append(route))
+    phone = Handset(window, shop).hold(person)
+    expect(phone.bubble("The last")).to_be_in_viewport()
+    until(lambda: (phone.bubbles.count() == 9 and len(held) > 3) or None)
+
+    for route in held:
+        route.continue_()
+
+    tall = "[...document.querySelectorAll('.picture img')].every(one => one.complete && one.clientHeight > 350)"
+    until(lambda: phone.page.evaluate(tall) or None)
+    phone.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(phone.bubble("The last")).to_be_in_viewport()
+    expect(phone.page.get_by_role("button", name="To the newest message")).to_be_hidden()
+
+
+def test_fingers_swipe_from_picture_to_picture_and_pinch_one(open_window: Callable[..., Window], shop: Sandbox) -> None:
+    person = stranger()
+    for caption in ("First", "Second"):
+        written(shop, person, type="image", caption=caption)
+    phone = Handset(open_window(width=360, height=740, has_touch=True, is_mobile=True), shop).hold(person)
+    phone.bubble("First").get_by_role("button", name="Open the picture").tap()
+    box = phone.page.get_by_role("dialog", name="Picture")
+    expect(box).to_contain_text("1 of 2")
+
+    drag(phone.page, ((250, 360), (150, 370)))
+    expect(box).to_contain_text("2 of 2")
+    drag(phone.page, ((150, 360), (180, 360)))
+    expect(box).to_contain_text("2 of 2")
+    drag(phone.page, ((150, 360), (250, 350)))
+    expect(box).to_contain_text("1 of 2")
+
+    drag(phone.page, ((160, 360), (60, 360)), ((200, 360), (300, 360)))
+    until(lambda: phone.page.evaluate("visualViewport.scale > 2") or None)
+    drag(phone.page, ((250, 360), (150, 370)))
+    expect(box).to_contain_text("1 of 2")
 
 
 def test_the_lightbox_goes_from_picture_to_picture_by_arrows(window: Window, shop: Sandbox) -> None:

@@ -19,6 +19,7 @@ HOSTILE = (
     "</textarea></title><svg/onload=document.title='taken'>",
     "\"'><iframe srcdoc=\"<script>parent.document.title='taken'</script>\">",
     "javascript:document.title='taken'",
+    'https://x.example/"onclick="alert(1) https://x.example/\'><mark onclick=alert(1)>',
     "{{constructor.constructor('document.title=1')()}} ${document.title}",
     "\u202egnp.exe\u202c \u2066hidden\u2069",
     "a\u0301\u0327" * 200,
@@ -51,7 +52,10 @@ def test_hostile_words_in_names_and_captions_are_words(window: Window, shop: San
     assert shown == [words] * 3
     assert phone.page.title() == "Handset \u00b7 Picha sandbox"
     assert phone.page.locator("script").count() == 1
-    assert phone.page.locator("iframe, svg[onload], img[onerror]").count() == 0
+    assert phone.page.locator("iframe, svg[onload], img[onerror], mark, a[onclick]").count() == 0
+    links = phone.page.locator(".words a, .advert a").evaluate_all("all => all.map(one => [one.origin, one.rel])")
+    assert {tuple(one) for one in links} <= {("https://x.example", "noopener noreferrer nofollow")}
+    assert bool(links) == ("https:" in words)
     assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

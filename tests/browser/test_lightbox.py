@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from tests.browser.conftest import Window
 from tests.browser.speaking import heard, photo, stranger, writes
 from tests.browser.test_sign_in import SHAPES
 from tests.browser.threads import becomes, in_database, opened, sends, uploaded
+from tests.browser.touching import drag
 from tests.journeys.running import House
 
 
@@ -95,6 +97,34 @@ def test_a_picture_is_zoomed_by_keys_wheel_and_double_click_and_moved(
     assert scale(page) == 1
 
 
+def test_fingers_pinch_a_picture_move_it_and_swipe_to_the_next(
+    inside: Callable[..., Window], house: House, album: str
+) -> None:
+    page = opened(inside(width=360, height=740, has_touch=True), house, album)
+    large(page)
+    place = page.locator("#lightbox-place")
+
+    drag(page, ((160, 360), (60, 360)), ((200, 360), (300, 360)))
+    assert scale(page) == pytest.approx(6, abs=0.01)
+    before = page.locator("#lightbox-image").bounding_box()
+    drag(page, ((250, 360), (150, 380)))
+    after = page.locator("#lightbox-image").bounding_box()
+    assert before is not None
+    assert after is not None
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((-100, 20), abs=1)
+    expect(place).to_have_text("1 of 3")
+    drag(page, ((60, 360), (170, 360)), ((300, 360), (190, 360)))
+    assert scale(page) == 1
+    expect(place).to_have_text("1 of 3")
+
+    drag(page, ((250, 360), (150, 370)))
+    expect(place).to_have_text("2 of 3")
+    drag(page, ((200, 360), (170, 360)))
+    expect(place).to_have_text("2 of 3")
+    drag(page, ((150, 360), (250, 350)))
+    expect(place).to_have_text("1 of 3")
+
+
 def test_the_lightbox_keeps_its_place_while_its_message_is_drawn_anew(
     inside: Callable[..., Window], house: House
 ) -> None:
@@ -132,7 +162,7 @@ def test_a_picture_tells_what_was_done_to_it_and_can_be_saved(
 
     large(page, 2)
 
-    expect(page.locator("#lightbox-done")).to_contain_text("webp→jpeg")
+    expect(page.locator("#lightbox-done")).to_have_text(re.compile("^WebP [0-9]+ kB → JPEG [0-9]+ kB$"))
     expect(page.locator("#lightbox-facts")).to_contain_text("JPEG")
     expect(page.locator("#lightbox-facts")).to_contain_text("900 \N{MULTIPLICATION SIGN} 700")
     with page.expect_download() as saved:

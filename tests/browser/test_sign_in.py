@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from tests.browser.conftest import PASSWORD, Window
@@ -48,7 +49,11 @@ def test_a_password_lets_in_where_one_wanted_to_go(window: Window, house: House)
     window.page.wait_for_url(f"{house.ready.inbox_url}/password")
     assert window.page.get_by_role("heading", level=1).inner_text() == "Your password"
     [cookie] = window.page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("picha", True, "Lax")
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (
+        f"picha_{urlsplit(house.ready.inbox_url).port}",
+        True,
+        "Lax",
+    )
 
 
 @pytest.mark.parametrize(("width", "is_dark"), SHAPES)
@@ -70,6 +75,7 @@ def test_a_link_lets_in_once_and_says_so_the_second_time(open_window: Callable[.
     first, second = open_window(), open_window()
     first.page.goto(link)
     assert first.page.locator("h1").inner_text() == "Hello, Asha"
+    assert first.audit() == []
 
     first.page.get_by_role("button", name="Open the inbox").click()
 
@@ -77,6 +83,7 @@ def test_a_link_lets_in_once_and_says_so_the_second_time(open_window: Callable[.
     second.page.goto(link)
     assert second.page.locator("h1").inner_text() == "This link was used"
     assert "picha users link" in second.page.locator("main").inner_text()
+    assert second.audit() == []
     answered(second, 410)
 
 

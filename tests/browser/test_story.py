@@ -51,7 +51,8 @@ def paused(house: House) -> Iterator[None]:
 def test_a_story_is_told_above_its_thread_and_escape_leads_back(inside: Callable[..., Window], house: House) -> None:
     customer, thread = greeted(house)
     becomes(house, sends(house, customer), "read")
-    page = opened(inside(), house, thread)
+    window = inside()
+    page = opened(window, house, thread)
     opener = page.locator(".msg.is-mine [data-does=story]")
 
     opener.click()
@@ -65,6 +66,7 @@ def test_a_story_is_told_above_its_thread_and_escape_leads_back(inside: Callable
         "It reached the customer's phone",
         "The customer read it",
     ]
+    assert window.audit() == []
     page.keyboard.press("Escape")
     expect(page.locator("#story")).to_be_hidden()
     expect(opener).to_be_focused()

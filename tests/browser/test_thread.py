@@ -1,6 +1,7 @@
 """A thread: what it shows, that it lives, and that who reads in it keeps their place."""
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +36,7 @@ def shop(house: House) -> Scene:
     """A thread in which everything happened once."""
     customer = stranger()
     ad = {"source_url": "https://fb.me/xyz", "source_type": "ad", "headline": "Kitenge week", "body": "Half price"}
+    ad |= {"media_type": "image", "image_url": "https://ads.example/kitenge.jpg"}
     first = heard(house, writes(house, customer, name="Asha Mwangi", caption="In blue?", referral=ad))
     ours = sends(house, customer, "Yes, this is it", file_id=uploaded(house, base64.b64decode(photo(20))))
     wamid = becomes(house, ours, "read")["provider_message_id"]
@@ -91,8 +93,10 @@ def test_messages_show_what_they_are_as_phones_do(inside: Callable[..., Window],
 
     ad = bubble(page, "In blue?")
     expect(ad.locator(".msg-ad")).to_contain_text("Kitenge week")
-    expect(ad.locator(".msg-ad-source")).to_have_text("https://fb.me/xyz")
-    assert page.locator("a[href*='fb.me']").count() == 0
+    source = ad.get_by_role("link", name="https://fb.me/xyz")
+    expect(source).to_have_attribute("rel", "noopener noreferrer nofollow")
+    expect(ad.get_by_title("Its picture lies elsewhere and is not fetched")).to_be_visible()
+    assert page.locator("[src*='ads.example']").count() == 0
     ours = page.locator(".msg.is-mine").filter(has_text="Yes, this is it")
     expect(ours.locator(".tick")).to_have_text("Read")
     expect(ours.locator(".msg-reactions")).to_contain_text("❤️")
@@ -150,6 +154,25 @@ def test_whatever_people_write_is_text(inside: Callable[..., Window], house: Hou
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         assert page.locator("#talk-name").inner_text().strip()
         assert page.locator("script:not([src]), [onerror], [onmouseover], h1:has-text('Owned')").count() == 0
+        links = page.locator(".msg-text a").evaluate_all("all => all.map(one => [one.origin, one.rel, one.target])")
+        assert links == [["https://x.example", "noopener noreferrer nofollow", "_blank"]] * 2 * ("https" in words)
+
+
+def test_an_address_opens_in_a_tab_of_its_own_also_from_a_caption(inside: Callable[..., Window], house: House) -> None:
+    customer = stranger()
+    caption = f"This one: {house.ready.sandbox_url}/?kitenge=blue&size=2."
+    thread = heard(house, writes(house, customer, caption=caption, image_base64=photo(7)))["conversation_id"]
+    page = opened(inside(), house, thread)
+    page.locator(".msg-picture").click()
+
+    for place in ("#lightbox-caption", ".msg-text"):
+        expect(page.locator(place)).to_have_text(caption)
+        with page.expect_popup() as opening:
+            page.locator(place).get_by_role("link").click()
+        assert opening.value.url == f"{house.ready.sandbox_url}/?kitenge=blue&size=2"
+        assert opening.value.evaluate("[opener, document.referrer]") == [None, ""]
+        opening.value.close()
+        page.keyboard.press("Escape")
 
 
 def test_a_picture_is_there_a_second_after_it_came_and_its_place_before(
@@ -158,13 +181,15 @@ def test_a_picture_is_there_a_second_after_it_came_and_its_place_before(
     page = opened(inside(), house, shop.thread)
     spoil(house, "download", {"delay_ms": 1500})
 
-    writes(house, shop.customer, image_base64=photo(33), caption="Just taken")
+    writes(house, shop.customer, image_base64=photo(33, size=(800, 600)), caption="Just taken")
 
     # The figure is the benchmark's; this is what it may be on a busy machine.
     coming = bubble(page, "Just taken")
     coming.wait_for(timeout=4_000)
     expect(coming.locator(".spinner")).to_be_visible()
+    room = coming.bounding_box()
     expect(coming.locator(".msg-picture img")).to_be_visible(timeout=8_000)
+    assert coming.bounding_box() == room
     expect(coming.locator(".spinner")).to_have_count(0)
     assert page.evaluate(AT_END)
 
@@ -300,6 +325,30 @@ def test_days_are_told_apart_each_before_its_first_message_also_where_a_page_beg
     whole = f"{long_ago:%a}, {long_ago:%B} {long_ago.day}, {long_ago.year}"
     expect(dividers).to_have_text([whole, f"{lately:%A}", "Yesterday", "Today"])
     assert dividers.evaluate_all(followers) == [str(ids[place]) for place in begun]
+
+
+def test_at_midnight_today_becomes_yesterday_while_the_page_is_open(
+    inside: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    said = heard(house, writes(house, customer, type="text", text="Goodnight"))
+    thread, page = said["conversation_id"], inside(timezone_id="UTC").page
+    evening = SystemClock().now().replace(hour=23, minute=59, second=30, microsecond=0)
+    with psycopg.connect(EmbeddedPostgres(house.home).dsn) as connection:
+        late = evening - timedelta(minutes=5)
+        connection.execute("UPDATE message SET created_at = %s WHERE conversation_id = %s", [late, thread])
+        connection.execute("UPDATE conversation SET last_message_at = %s WHERE id = %s", [late, thread])
+    page.clock.install(time=evening)
+    page.goto(f"{house.ready.inbox_url}/conversations/{thread}")
+    page.locator("html[data-live=yes]").wait_for()
+    divider, when = page.locator(".divider-day"), page.locator(f".thread[data-id='{thread}'] time")
+    expect(divider).to_have_text("Today")
+    expect(when).to_have_text(re.compile("11:5[45]"))
+
+    page.clock.fast_forward(60_000)
+
+    expect(divider).to_have_text("Yesterday")
+    expect(when).to_have_text("Yesterday")
 
 
 def test_a_thread_is_marked_unread_and_deleted_once_it_was_asked(inside: Callable[..., Window], house: House) -> None:

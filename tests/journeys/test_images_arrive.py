@@ -50,15 +50,20 @@ async def test_any_picture_that_is_uploaded_arrives(picha: Talk, customer: str, 
     assert uploaded.status == 201, uploaded.body
     message = await arrives(picha, customer, await picha.send(to=customer, file_id=uploaded.data["file_id"]))
     assert message["content"]["changes"] == uploaded.data["changes"]
+    assert message["content"]["original"] == uploaded.data.get("original")
     assert uploaded.data["changes"] or kind in SOUND
 
 
 @pytest.mark.parametrize("kind", pictures.REPAIRABLE)
 async def test_any_picture_at_an_address_arrives(picha: Talk, customer: str, host: PictureHost, kind: str) -> None:
-    url = host.put("/a", pictures.REPAIRABLE[kind](), "application/octet-stream")
+    data = pictures.REPAIRABLE[kind]()
+    url = host.put("/a", data, "application/octet-stream")
 
     message = await arrives(picha, customer, await picha.send(to=customer, media_url=url))
 
+    facts = inspect(data).facts
+    came = {"mime_type": facts.mime_type, "size_bytes": len(data), "width": facts.width, "height": facts.height}
+    assert message["content"]["original"] == (came if message["content"]["changes"] else None)
     changes = message["content"]["changes"]
     assert message["content"]["media_url"] == url
     assert changes or kind in SOUND

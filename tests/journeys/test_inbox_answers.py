@@ -50,8 +50,8 @@ class Person:
     picha: Talk
     cookie: str
 
-    async def ask(self, method: str, path: str, **request: Any) -> Told:
-        headers = {**OURS, "Cookie": self.cookie}
+    async def ask(self, method: str, path: str, *, of: str = "test", **request: Any) -> Told:
+        headers = {**OURS, "Cookie": self.cookie, "X-Picha-Environment": of}
         url = f"{self.picha.ready.inbox_url}{path}"
         return await self.picha.call(method, url, headers=headers, allow_redirects=False, **request)
 
@@ -87,7 +87,8 @@ async def people(picha: Talk, links: dict[str, str], cookies: dict[str, str]) ->
     """Somebody of each workspace, by its name."""
     for name in links.keys() - cookies.keys():
         told = await picha.call("POST", links[name], headers=OURS, data={"how": "link"}, allow_redirects=False)
-        cookies[name] = f"picha={SimpleCookie(told.headers['Set-Cookie'])['picha'].value}"
+        [cookie] = SimpleCookie(told.headers["Set-Cookie"]).values()
+        cookies[name] = f"{cookie.key}={cookie.value}"
     return {name: Person(picha, cookie) for name, cookie in cookies.items()}
 
 
@@ -212,6 +213,16 @@ async def test_pictures_from_a_page_of_another_environment_are_not_taken_in(asha
     assert b"You switched to test in another tab" in told.body
 
 
+async def test_a_script_of_a_page_whose_environment_is_gone_is_refused(asha: Person) -> None:
+    form = aiohttp.FormData()
+    form.add_field("file", io.BytesIO(picture()), filename="a.jpg")
+
+    told = await asha.ask("POST", "/preview", data=form, of="live")
+
+    assert told.status == 409
+    assert "You switched to test in another tab" in told.document["message"]
+
+
 async def test_what_is_sent_by_hand_is_told_to_webhooks_that_include_the_inbox_alone(picha: Talk, asha: Person) -> None:
     mine = (await picha.api("GET", "/karibu/x-api-key")).document
     other = await asyncio.to_thread(run, picha.house, "apps", "create", "B", "--workspace", "Default", "--json")
@@ -246,7 +257,7 @@ async def test_nobody_gets_at_another_workspaces_threads_messages_and_pictures(
 
     async def ask(page: Page, kind: str) -> int:
         path = page.path.replace("{id}", ids[kind]).removeprefix("/inbox")
-        return (await stranger.ask(page.method, path, **({"data": form} if page.method == "POST" else {}))).status
+        return (await stranger.ask(page.method, path, data=form if page.method == "POST" else None)).status
 
     answers = {f"{page.method} {page.path}": await ask(page, kind) for page, kind in WALKED}
 

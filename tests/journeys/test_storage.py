@@ -68,8 +68,10 @@ async def test_a_bucket_that_is_away_for_a_while_loses_no_message(
     address, running = bucket
     with raise_house(settings=settings(address)) as house:
         async with talking(house) as picha:
-            customer = picha.stranger()
-            await picha.hear(customer)
+            customer, other = picha.stranger(), picha.stranger()
+            for one in (customer, other):
+                await picha.hear(one)
+            file = (await picha.upload(picture(shade=14))).data
             running.close()
 
             refused = await picha.api("POST", "/v1/whatsapp/media", data=form(picture()))
@@ -79,6 +81,8 @@ async def test_a_bucket_that_is_away_for_a_while_loses_no_message(
 
             assert (refused.status, refused.error["code"]) == (503, "UNAVAILABLE")
             assert (await picha.message(sent["message_id"]))["status"] == "pending"
+            waiting = (await picha.send(to=other, file_id=file["file_id"])).data
+            await until(functools.partial(is_put_off, picha, waiting["message_id"]))
             with s3_server(tmp_path / "again.log", int(address.rpartition(":")[2])):
                 new_bucket(address, BUCKET)
                 message = await picha.becomes(sent["message_id"], "sent", "delivered", "read", "failed")
@@ -90,6 +94,11 @@ async def test_a_bucket_that_is_away_for_a_while_loses_no_message(
 
 async def has_visits(host: PictureHost, least: int) -> bool:
     return host.visits["/late.jpg"] >= least
+
+
+async def is_put_off(picha: Talk, message: str) -> bool:
+    told = [one for one in await picha.story(message) if one["text"].startswith("Put off until its picture")]
+    return bool(told) and "could not be reached" in told[0]["text"]
 
 
 async def settled(picha: Talk, wamid: str) -> str:

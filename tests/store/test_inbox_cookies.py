@@ -89,6 +89,18 @@ async def test_without_https_a_cookie_is_kept_that_browsers_take_there(ground: G
     async with browsing("http://127.0.0.1:8080") as browser:
         name, _, attributes = kept(await let_in(ground, browser))
 
-        assert name == "picha"
+        assert name == "picha_8080"
         assert attributes == {"HttpOnly", f"Max-Age={LASTS_S}", "Path=/", "SameSite=lax"}
         assert (await browser.get("/inbox/me")).status_code == 200
+
+
+async def test_two_on_one_host_do_not_sign_each_other_out(ground: Ground, browsing: Browsing) -> None:
+    async with browsing("http://127.0.0.1:8080") as here, browsing("http://127.0.0.1:8090") as beside:
+        await let_in(ground, here)
+        # As a browser has it: what one of the two had it keep, the other is shown.
+        beside.cookies.update(here.cookies)
+
+        name, *_ = kept(await beside.post("/inbox/sign-out"))
+
+        assert name not in here.cookies
+        assert (await here.get("/inbox/me")).status_code == 200

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -11,7 +11,7 @@ from tests.store.ground import ACCOUNT, PNID, VAULT, Ground
 
 from picha.gateway.api.keys import FRESH_S, KeyDesk
 from picha.gateway.api.turnstile import TooOftenError, Turnstile
-from picha.gateway.domain.keys import OVERLAP_MAX, Scope
+from picha.gateway.domain.keys import OVERLAP_MAX, Scope, compose
 from picha.gateway.domain.pace import Allowance
 from picha.gateway.setup import fresh_key
 from picha.gateway.store import directory, keys, tenants
@@ -55,6 +55,35 @@ async def test_a_process_believes_what_it_read_of_a_key_for_a_second_and_no_long
     assert await desk.identify(text) is not None
     clock.advance(timedelta(milliseconds=1))
     assert await desk.identify(text) is None
+
+
+async def test_when_a_key_was_used_is_written_down_at_most_once_a_minute_and_only_of_who_had_it_whole(
+    ground: Ground,
+) -> None:
+    clock = SystemClock()
+    desk, text, other = KeyDesk(ground.pool, clock, Turnstile(clock, None)), await key_of(ground), await key_of(ground)
+    forged = compose("test", other[11:19], text[19:51])
+    aged = "UPDATE api_key SET last_used_at = last_used_at - interval '61 s'"
+
+    async def used() -> tuple[datetime | None, datetime | None]:
+        for _ in range(3):
+            assert await desk.identify(text) is not None
+        assert await desk.identify(forged) is None
+        await desk.note()
+        mine, others = await keys.listed(ground.pool)
+        return mine.last_used_at, others.last_used_at
+
+    before, _ = await keys.listed(ground.pool)
+    first, again = await used(), await used()
+    await ground.pool.execute(aged)
+    later = await used()
+
+    assert before.last_used_at is None
+    assert first[0] is not None
+    assert later[0] is not None
+    assert first == again
+    assert later[0] > first[0]
+    assert later[1] is None
 
 
 async def test_an_address_that_came_with_too_many_wrong_keys_is_refused_unless_its_key_is_known(ground: Ground) -> None:

@@ -9,10 +9,20 @@ import pytest
 from tests.store.ground import Ground
 from tests.store.test_growth import execute
 
-from picha.gateway.domain.staff import SESSION_IDLES, SESSION_LIVES, TRIES, TRIES_WITHIN, Role, digest_of
+from picha.gateway.domain.staff import (
+    SESSION_IDLES,
+    SESSION_LIVES,
+    SLOWED_S,
+    TRIES,
+    TRIES_OF_NAME,
+    TRIES_WITHIN,
+    Role,
+    digest_of,
+)
 from picha.gateway.inbox.doorkeeper import Doorkeeper, TriedTooOftenError, WrongError
 from picha.gateway.store import audit, sessions, staff, tenants
 from picha.gateway.store.changes import Change, Changes, Ear, Presence, listening
+from picha.gateway.store.sessions import Tried
 from picha.gateway.store.staff import PersonRefusedError
 from picha.kit.clock import SystemClock
 
@@ -101,20 +111,43 @@ async def test_a_new_password_signs_out_whoever_had_the_former_one(ground: Groun
     assert await door.check("asha", "the second password", "a") == person
 
 
-async def test_five_wrong_passwords_close_a_name_for_every_process_whether_it_is_somebodys_or_not(
+async def test_five_wrong_passwords_close_an_address_for_every_process_whether_the_name_is_somebodys_or_not(
     ground: Ground,
 ) -> None:
-    door, _ = await with_password(ground, "Asha", "the password")
+    door, person = await with_password(ground, "Asha", "the password")
     other = Doorkeeper(ground.pool, SystemClock())
 
     for name in ("Asha", "nobody"):
-        tries = [(door, other)[place % 2].check(name, "wrong", f"{name} from {place}") for place in range(TRIES + 3)]
+        tries = [(door, other)[place % 2].check(name, "wrong", f"where {name} is") for place in range(TRIES + 3)]
         told = await asyncio.gather(*tries, return_exceptions=True)
         assert Counter(type(one) for one in told) == {WrongError: TRIES, TriedTooOftenError: 3}
 
     with pytest.raises(TriedTooOftenError) as refused:
-        await other.check("Asha", "the password", "somewhere else")
+        await other.check("Asha", "the password", "where Asha is")
     assert timedelta(0) < refused.value.until - SystemClock().now() <= TRIES_WITHIN
+    assert await other.check("Asha", "the password", "somewhere else") == person
+
+
+async def test_who_guesses_at_a_name_from_everywhere_slows_it_down_and_shuts_nobody_out(ground: Ground) -> None:
+    _, person = await with_password(ground, "Asha", "the password")
+    paused: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+
+    door = Doorkeeper(ground.pool, SystemClock(), pause)
+    for place in range(TRIES_OF_NAME):
+        with pytest.raises(WrongError):
+            await door.check("Asha", "wrong", f"192.0.2.{place}")
+    assert paused == []
+
+    with pytest.raises(WrongError):
+        await door.check("Asha", "wrong", "192.0.2.99")
+    assert await door.check("Asha", "the password", "198.51.100.1") == person
+    assert paused == [SLOWED_S, SLOWED_S]
+
+    assert await door.check("Asha", "the password", "198.51.100.1") == person
+    assert paused == [SLOWED_S, SLOWED_S]
 
 
 async def test_five_wrong_passwords_close_an_address_whatever_the_names(ground: Ground) -> None:
@@ -156,7 +189,7 @@ async def test_what_has_ended_is_let_go_of_and_what_has_not_stays(ground: Ground
     await ground.pool.execute("UPDATE session SET seen_at = now() - interval '8 d' WHERE digest <> $1", kept)
     await sessions.invite(ground.pool, person)
     await ground.pool.execute("UPDATE sign_in_link SET expires_at = now() - interval '2 d'")
-    await sessions.attempt(ground.pool, [b"name", b"address"])
+    await sessions.attempt(ground.pool, b"name", b"address")
     await ground.pool.execute("UPDATE sign_in_try SET last_at = now() - interval '16 min' WHERE subject = 'name'")
 
     assert await sessions.drop(ground.pool, most=100) == 3
@@ -268,11 +301,11 @@ async def test_a_new_password_and_a_sign_out_everywhere_end_the_links_that_nobod
 
 async def test_who_is_shut_out_writes_nothing_more_whatever_names_they_try(ground: Ground) -> None:
     for n in range(TRIES):
-        assert await sessions.attempt(ground.pool, [f"name {n}".encode(), b"address"]) is None
+        assert await sessions.attempt(ground.pool, f"name {n}".encode(), b"address") == Tried()
     before = await ground.pool.fetchval("SELECT count(*) FROM sign_in_try")
 
     for n in range(20):
-        assert await sessions.attempt(ground.pool, [f"another {n}".encode(), b"address"]) is not None
+        assert (await sessions.attempt(ground.pool, f"another {n}".encode(), b"address")).until
 
     assert await ground.pool.fetchval("SELECT count(*) FROM sign_in_try") == before
 

@@ -62,6 +62,13 @@ def test_a_turn_is_told_in_degrees_clockwise(way: int, words: tuple[str, ...]) -
     assert auto(drawn(exif=EXIF + lying(way))).changes == (*words, "metadata removed")
 
 
+@pytest.mark.parametrize("way", range(1, 9))
+def test_a_heic_s_turn_is_told_as_that_of_a_jpeg_is(way: int) -> None:
+    turned = auto(drawn(exif=EXIF + lying(way))).changes
+
+    assert auto(drawn(form="HEIF", exif=EXIF + lying(way))).changes == ("heic→jpeg", *turned)
+
+
 @pytest.mark.parametrize("form", ["TIFF", "WEBP", "AVIF", "HEIF"])
 def test_colours_go_through_the_picture_s_own_profile(form: str) -> None:
     result = auto(written(Image.new("RGB", (20, 20), RED), form, icc_profile=swapped()))

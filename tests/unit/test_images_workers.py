@@ -143,7 +143,8 @@ async def test_a_picture_that_takes_forever_to_decode_is_given_up_and_the_next_o
 
 async def test_a_picture_that_takes_too_much_computing_is_named_for_that_and_costs_no_second_child() -> None:
     slow = Job("check", scans(9_000), cpu_s=1)
-    async with Workshop(children=1) as shop:
+    # On a crowded machine a second of computing takes long, and it is not the waiting that is asked about.
+    async with Workshop(children=1, patience_s=100) as shop:
         begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
         assert (await shop.do(slow)).flaws == (TOO_SLOW,)

@@ -50,8 +50,7 @@ TEXT = Entry(
     height=None,
     changes=None,
     notes=None,
-    original_type=None,
-    original_bytes=None,
+    came=None,
     colleague=None,
     quoted=None,
     said=[],
@@ -141,14 +140,12 @@ def test_a_picture_has_the_room_of_its_shape_and_its_caption_is_told() -> None:
     [
         ({}, "Sent as it was given"),
         ({"is_outbound": False}, "Kept as it came"),
-        ({"changes": ["rotated 90°"]}, "Before it was sent: rotated 90°"),
         (
             {
                 "changes": ["heic→jpeg", "rotated 90°", "metadata removed", "4.1 MB→1.3 MB"],
-                "original_type": "image/heic",
-                "original_bytes": 4_100_000,
+                "came": {"mime_type": "image/heic", "size_bytes": 4_100_000, "width": 4000, "height": 3000},
             },
-            "HEIC 4.1 MB → JPEG 1.3 MB, rotated 90°, metadata removed",
+            "HEIC 4.1 MB → JPEG 1.3 MB, rotated 90°, hidden details removed (such as place and camera)",
         ),
     ],
 )

@@ -47,6 +47,8 @@ def test_a_line_is_interrupted_where_nothing_was_measured_and_one_alone_is_a_das
 
 def test_what_is_all_nothing_is_not_drawn_and_a_line_at_nothing_is_in_the_legend() -> None:
     assert beside("t", "s", ["x"], [Series("a", "read", [0])]).is_empty
+    assert lines("t", "s", ["x"], [Series("a", "median", [None])], "s").is_empty
+    assert not lines("t", "s", ["x"], [Series("a", "median", [0.0])], "s").is_empty
     chart = lines("t", "s", ["x"], [Series("a", "median", [0.0]), Series("b", "late", [None])], "s")
     assert [one.label for one in chart.shown] == ["a"]
 

@@ -58,7 +58,7 @@ def list_keys(
         return await store.listed(pool, app=of)
 
     rows = [_described(one) for one in asked(home, look) if all_ or one.is_active]
-    columns = ("id", "name", "environment", "scopes", "workspace", "app", "created_at", "expires_at")
+    columns = ("id", "name", "environment", "scopes", "workspace", "app", "created_at", "expires_at", "last_used_at")
     none = "No key opens the API; `picha keys create` makes one."
     show(rows, (*columns, "revoked_at") if all_ else columns, json=json, otherwise=none)
 
@@ -200,6 +200,7 @@ def _described(one: "KeyView") -> dict[str, Any]:
         "created_at": one.created_at,
         "expires_at": one.expires_at,
         "revoked_at": one.revoked_at,
+        "last_used_at": one.last_used_at,
         "per_day": one.per_day,
         "per_month": one.per_month,
     }

@@ -306,7 +306,11 @@ async def _api(settings: Settings) -> None:
         app = create_app(services)
         app.router.routes.extend(create_inbox(means))
         with _metrics(settings.metrics_port):
-            async with pulse(ground.pool, ground.clock), _watching(ground, settings, is_beating=False):
+            async with (
+                pulse(ground.pool, ground.clock),
+                services.keys.noting(),
+                _watching(ground, settings, is_beating=False),
+            ):
                 await serve_app(app, settings, services.feed.stopping)
 
 

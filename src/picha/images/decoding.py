@@ -35,7 +35,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_OWN_READING = frozenset({"jpeg", "png", "tiff"})
+_OWN_READING = frozenset({"jpeg", "png", "tiff", "heic"})
 
 # The parallel work is done by several processes, each with its own limit of memory.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -13,6 +13,10 @@ from picha.images.signatures import MIME_TYPES, brands
 _ISPE = re.compile(rb"ispe\0\0\0\0(.{8})", re.DOTALL)
 _PIXI = re.compile(rb"pixi\0\0\0\0[\x01-\x04](.)", re.DOTALL)
 _VEIL = re.compile(rb"auxC\0\0\0\0urn:mpeg:(hevc:2015:auxid:1|mpegB:cicp:systems:auxiliary:alpha)\0")
+_TURN = re.compile(rb"\0\0\0\x09(irot|imir)(.)", re.DOTALL)
+# Quarters to the left and the axis of the mirror behind them (ISO/IEC 23008-12), as EXIF's orientation.
+_LYING = {(0, 1): 2, (2, None): 3, (0, 0): 4, (3, 1): 5, (3, None): 6, (3, 0): 7, (1, None): 8}
+_LYING |= {(2, 0): 2, (2, 1): 4, (1, 0): 5, (1, 1): 7}
 _SEQUENCES = frozenset({b"hevc", b"hevx", b"msf1", b"avis"})
 _ANIMATION, _ALPHA, _ICC = 0x02, 0x10, 0x20
 _TIFF_COLOURS: dict[int, Colour] = {0: "grey", 1: "grey", 2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
@@ -106,12 +110,14 @@ def _boxed(head: bytes, named: Facts) -> Facts:
     sizes = [struct.unpack(">II", found) for found in _ISPE.findall(head)]
     width, height = max(sizes, key=lambda size: size[0] * size[1], default=(None, None))
     depth = _PIXI.search(head)
+    turns = {name: value[0] for name, value in _TURN.findall(head)}
     return msgspec.structs.replace(
         named,
         width=width,
         height=height,
         bit_depth=depth.group(1)[0] if depth else None,
         colour="rgba" if _VEIL.search(head) else "rgb",
+        orientation=_LYING.get((turns.get(b"irot", 0) & 3, turns.get(b"imir"))),
         animated=not _SEQUENCES.isdisjoint(brands(head)),
     )
 

@@ -26,6 +26,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class Original(msgspec.Struct, frozen=True, kw_only=True):
+    """What a picture was before it was changed; `width` and `height` are null where its header does not tell."""
+
+    mime_type: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
 class MediaFromUrl(msgspec.Struct, frozen=True, kw_only=True):
     """A picture to take in from an address.
 
@@ -56,6 +65,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     - `height`: in pixels
     - `changes`: how these bytes differ from those that came
     - `notes`: there where something is worth knowing of it
+    - `original`: what came, where other bytes will be sent
     - `original_file_id`: names the bytes that came, where they are kept: they can be fetched, not sent
     - `expires_at`: until when it can be sent
     """
@@ -68,6 +78,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     changes: list[str] = []
     notes: list[Note] | msgspec.UnsetType = msgspec.UNSET
+    original: Original | msgspec.UnsetType = msgspec.UNSET
     original_file_id: str | msgspec.UnsetType = msgspec.UNSET
     expires_at: datetime
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from picha.karibu.media import Note
+from picha.karibu.media import Note, Original
 
 T = TypeVar("T")
 
@@ -58,6 +58,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     - `media_url`: the caller's own on sends; null on messages received
     - `url`: a signed link to the picture, which lives ten minutes
     - `changes`: what was done to the picture
+    - `original`: what it was before
     - `notes`: what is worth knowing of it
     - `state`: whether the picture is kept here
     - `context`: where the message comes from
@@ -78,6 +79,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     media_url: str | None = None
     url: str | None = None
     changes: list[str] = []
+    original: Original | None = None
     notes: list[Note] = []
     state: MediaState | None = None
     context: ContentContext | None = None

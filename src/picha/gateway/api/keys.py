@@ -1,5 +1,8 @@
 """Who calls: API keys, looked up by their public part, compared in constant time, cached for a second."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,11 +13,13 @@ from picha.gateway.store import keys
 from picha.gateway.store.keys import KeyRow
 from picha.gateway.store.pool import Pool
 from picha.kit.clock import Clock
+from picha.kit.logs import logger
 
 FRESH_S = 1.0
 """For how long a process believes what it read of a key: so soon is one refused that was revoked, or has ended."""
 
 _MOST_CACHED = 10_000
+_NOTED_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class KeyDesk:
     def __init__(self, pool: Pool, clock: Clock, turnstile: Turnstile) -> None:
         self._pool, self._clock, self._turnstile = pool, clock, turnstile
         self._known: dict[str, tuple[float, KeyRow]] = {}
+        self._used: set[str] = set()
 
     async def identify(self, presented: str | None, address: str = "") -> Caller | None:
         """Return who presents `presented`; unknown, revoked and malformed keys are one and the same None.
@@ -50,9 +56,35 @@ class KeyDesk:
                 self._turnstile.look(address)
             row = await self._row(key.public_id)
             if row is not None and key.matches(row.digest) and row.environment == key.environment:
+                self._used.add(key.public_id)
                 return Caller(row.workspace_id, row.app_id, row.environment, row.scopes, key.public_id, row.caps)
         self._turnstile.stranger(address)
         return None
+
+    @asynccontextmanager
+    async def noting(self) -> AsyncIterator[None]:
+        """Write down once a minute which keys were used, as long as the block lasts, and at its end."""
+        noting = asyncio.create_task(self._note_for_ever())
+        try:
+            yield
+        finally:
+            noting.cancel()
+            await asyncio.gather(noting, return_exceptions=True)
+            await self.note()
+
+    async def note(self) -> None:
+        """Write down which keys were used since the last time; where that cannot be, the next time does."""
+        used, self._used = self._used, set()
+        try:
+            await keys.note_uses(self._pool, used)
+        except Exception as error:  # noqa: BLE001 - a key opens the API whether or not its use is written down
+            self._used |= used
+            logger("api").warning("uses of keys not noted", error=type(error).__name__)
+
+    async def _note_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_NOTED_EVERY_S)
+            await self.note()
 
     async def _row(self, public_id: str) -> KeyRow | None:
         now = self._clock.monotonic()

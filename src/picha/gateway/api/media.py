@@ -22,7 +22,7 @@ from picha.gateway.store import files
 from picha.gateway.store.files import File
 from picha.images.facts import Unusable
 from picha.karibu.errors import Code
-from picha.karibu.media import Media, MediaDeleted, Note, decode_from_url
+from picha.karibu.media import Media, MediaDeleted, Note, Original, decode_from_url
 from picha.karibu.sends import ImagePolicy
 from picha.karibu.shape import Malformed
 
@@ -65,7 +65,7 @@ async def _uploaded(call: Call) -> Answer:
 async def _taken_in(call: Call, part: UploadFile, policy: ImagePolicy) -> Answer:
     caller = call.caller
     try:
-        file, _ = await taken_in(call.services.album, caller.workspace_id, caller.environment, part, policy)
+        file = await taken_in(call.services.album, caller.workspace_id, caller.environment, part, policy)
     except TooLargeError as error:
         raise RefusedError(Code.BODY_TOO_LARGE, str(error), "file") from error
     except Unusable as error:
@@ -209,6 +209,7 @@ def _facts(file: File) -> Media:
         height=file.height or 0,
         changes=list(file.changes),
         notes=msgspec.convert(file.notes, list[Note], from_attributes=True) or msgspec.UNSET,
+        original=msgspec.convert(file.came, Original, from_attributes=True) if file.came else msgspec.UNSET,
         original_file_id=str(file.original_id) if file.original_id else msgspec.UNSET,
         expires_at=file.expires_at or file.created_at + FILE_LIFE,
     )

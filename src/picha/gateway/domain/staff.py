@@ -17,7 +17,10 @@ SESSION_LIVES, SESSION_IDLES = timedelta(days=30), timedelta(days=7)
 """When somebody has to sign in again at the latest, and when after having done nothing here for so long."""
 
 TRIES, TRIES_WITHIN = 5, timedelta(minutes=15)
-"""How often a password may be wrong for a name, or from an address, within which time."""
+"""How often a password may be wrong from an address, within which time."""
+
+TRIES_OF_NAME, SLOWED_S = 25, 3.0
+"""How often it may be wrong for a name, from wherever, before each further try is answered so many seconds later."""
 
 _TOKEN_CHARACTERS = 43
 

@@ -40,8 +40,9 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
-    """The ad or post that a message was started from; its address is shown as text."""
+    """The ad or post that a message was started from; of its `medium`, which lies elsewhere, only the kind is told."""
 
+    medium: str
     headline: str
     body: str
     source: str
@@ -200,7 +201,8 @@ def _advertisement(one: Entry) -> Advertisement | None:
     told = one.facts.get("referral")
     if not told:
         return None
-    return Advertisement(told.get("headline") or "", told.get("body") or "", told.get("source_url") or "")
+    medium = {"image": "picture", "video": "video"}.get(told.get("media_type") or "", "")
+    return Advertisement(medium, *(told.get(name) or "" for name in ("headline", "body", "source_url")))
 
 
 def _quote(one: Entry) -> Quote | None:

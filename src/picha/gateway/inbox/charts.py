@@ -53,7 +53,7 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         """Tell whether there is nothing to draw."""
-        return not any(value for one in self.series for value in one.values)
+        return not self.shown
 
     @property
     def shown(self) -> Sequence[Series]:

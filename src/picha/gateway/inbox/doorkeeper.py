@@ -1,10 +1,12 @@
 """Who comes in: by the cookie they bring, or by a name and a password."""
 
+import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.domain.staff import called, digest_of
+from picha.gateway.domain.staff import SLOWED_S, called, digest_of
 from picha.gateway.inbox.passwords import Passwords
 from picha.gateway.store import sessions, staff
 from picha.gateway.store.pool import Pool
@@ -21,7 +23,7 @@ class WrongError(Exception):
 
 
 class TriedTooOftenError(Exception):
-    """A password was wrong too often for a name, or from an address; the next may be given at `until`."""
+    """A password was wrong too often from an address; the next may be given at `until`."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__("tried too often")
@@ -29,10 +31,10 @@ class TriedTooOftenError(Exception):
 
 
 class Doorkeeper:
-    """Knows who is signed in, and lets people in."""
+    """Knows who is signed in, and lets people in; `pause` is how it waits."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
-        self._pool, self._clock = pool, clock
+    def __init__(self, pool: Pool, clock: Clock, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._pool, self._clock, self._pause = pool, clock, pause
         self._known: dict[bytes, tuple[float, SignedIn | None]] = {}
         self.passwords = Passwords()
 
@@ -55,15 +57,19 @@ class Doorkeeper:
     async def check(self, name: str, password: str, address: str) -> UUID:
         """Return who has this name and password.
 
-        A name that nobody has is answered as one with another password, and as late.
+        A name that nobody has is answered as one with another password, and as late. Anybody can have a name tried from
+        everywhere, so that shuts nobody out: it makes the answers late.
 
         Raises:
             WrongError: the name or the password is another.
-            TriedTooOftenError: it is not looked at, because others were wrong just before.
+            TriedTooOftenError: it is not looked at, because others from there were wrong just before.
         """
         subjects = _subject("name", called(name)), _subject("address", address)
-        if until := await sessions.attempt(self._pool, subjects):
-            raise TriedTooOftenError(until)
+        tried = await sessions.attempt(self._pool, *subjects)
+        if tried.until:
+            raise TriedTooOftenError(tried.until)
+        if tried.is_slowed:
+            await self._pause(SLOWED_S)
         found = await staff.password_of(self._pool, name)
         person, password_hash = found or (None, None)
         fits = await self.passwords.fits(password, password_hash)

@@ -24,6 +24,8 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
 )
+# What a script's page is of, whatever another tab of its browser switched to.
+_ENVIRONMENT = "X-Picha-Environment"
 # A form that is sent from a page without any referrer would name no origin either.
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -84,7 +86,7 @@ async def _answer(page: Page, stranger: Visit) -> Response:
     # A link on another site shows what it names, and changes nothing for the pages after it.
     is_asked = visit.request.query_params.get("environment") == visit.environment
     if is_asked and visit.request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
-        cookies.put_environment(response, visit.means, visit.environment)
+        cookies.put_environment(visit.request, response, visit.means, visit.environment)
     return response
 
 
@@ -93,13 +95,14 @@ async def _recognised(visit: Visit) -> Visit:
     request, means = visit.request, visit.means
     token = cookies.token_of(request, means)
     person = await means.door.who(token) if token else None
-    return Visit(request, means, visit.id, visit.places, person, _environment(request, person))
+    return Visit(request, means, visit.id, visit.places, person, _environment(request, means, person))
 
 
-def _environment(request: Request, person: SignedIn | None) -> str:
-    """Return the environment that is asked for, or was before; the live one before the test one where neither is."""
+def _environment(request: Request, means: Means, person: SignedIn | None) -> str:
+    """Return the environment of the page that asks, or what is asked for, or the last one, or live before test."""
     there = person.environments if person else frozenset[str]()
-    asked = request.query_params.get("environment"), request.cookies.get(cookies.ENVIRONMENT), "live"
+    named = request.query_params.get("environment"), cookies.environment_of(request, means), "live"
+    asked = request.headers.get(_ENVIRONMENT), *named
     return next((one for one in asked if one in there), "test")
 
 
@@ -114,6 +117,7 @@ def _demand(page: Page, visit: Visit) -> None:
         raise _SIGN_IN
     if not visit.person.role.may(page.role):
         raise _ADMINS
+    visit.demand_environment(request.headers.get(_ENVIRONMENT))
 
 
 def refused(page: Page, visit: Visit, refusal: RefusedError) -> Response:

@@ -2,6 +2,9 @@
 
 import hashlib
 import mimetypes
+import posixpath
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -9,10 +12,19 @@ from uuid import UUID
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from picha.gateway.inbox.links import linked
 from picha.gateway.inbox.numerals import masked, spaced
 
-# What the page of conversations wears, in one request.
+# What is written in parts and served as one, since each file is a request: of a script, those before which others need.
 _SHEETS = {"conversations.css": ("list.css", "thread.css", "composer.css")}
+_SCRIPTS = {
+    "list.js": (
+        *(f"list/{part}.js" for part in ("row", "asking", "lines", "end", "looking", "renewing", "keys")),
+        "list.js",
+    )
+}
+_IMPORT = re.compile(r'^import (?:\{ ([^}]+) \} from )?"([^"]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 Shape = Literal["thumb", "shown", "full"]
 
@@ -24,6 +36,18 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
 def picture_url(file: UUID, shape: Shape) -> str:
     """Return the address of a picture: a thumbnail of it, as customers see it, or to be saved as it came."""
     return f"/inbox/pictures/{file}/{shape}"
+
+
+def _joined(parts: Mapping[str, str]) -> str:
+    """Make one module of some that have no name twice; they import from each other, and from what lies beside it."""
+    others: dict[str, set[str]] = {}
+    for part, text in parts.items():
+        for names, path in _IMPORT.findall(text):
+            there = posixpath.normpath(posixpath.join(posixpath.dirname(part), path))
+            if there not in parts:
+                others.setdefault(there, set()).update(names.split(", "))
+    imports = [f'import {{ {", ".join(sorted(names))} }} from "./{there}";\n' for there, names in others.items()]
+    return "".join([*imports, *(_EXPORT.sub("", _IMPORT.sub("", text)) for text in parts.values())])
 
 
 class Looks:
@@ -38,6 +62,8 @@ class Looks:
         self._files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
         for sheet, parts in _SHEETS.items():
             self._files[sheet] = b"".join(self._files[part] for part in parts)
+        for script, sources in _SCRIPTS.items():
+            self._files[script] = _joined({part: self._files.pop(part).decode() for part in sources}).encode()
         whole = hashlib.sha256()
         for name, content in self._files.items():
             whole.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -51,7 +77,7 @@ class Looks:
             auto_reload=False,
         )
         self._templates.globals |= {"static": self.address, "icon": self.icon, "picture_url": picture_url}
-        self._templates.filters |= {"masked": masked, "spaced": spaced}
+        self._templates.filters |= {"masked": masked, "spaced": spaced, "linked": linked}
 
     def address(self, name: str) -> str:
         """Return the address of a file; raises KeyError where there is none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from uuid import UUID
 
 from starlette.responses import Response, StreamingResponse
 
@@ -39,7 +40,7 @@ async def shown(visit: Visit) -> Response:
 async def full(visit: Visit) -> Response:
     """Serve a picture to be saved, as it was before it was made fit, where that is kept."""
     file = await _find(visit)
-    original = await files.kept(visit.means.pool, visit.workspace, visit.environment, file.original_id or file.id)
+    original = await _kept(visit, file.original_id or file.id)
     return await _served(visit, original or file, is_shown=False)
 
 
@@ -71,7 +72,15 @@ async def _joined(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGener
 
 
 async def _find(visit: Visit) -> File:
-    file = await files.kept(visit.means.pool, visit.workspace, visit.environment, visit.path_id("id"))
+    file = await _kept(visit, visit.path_id("id"))
     if file is None:
         raise _NO_PICTURE
     return file
+
+
+async def _kept(visit: Visit, file: UUID) -> File | None:
+    """Return a picture of either environment: its page may be of the one that another tab left."""
+    for environment in dict.fromkeys((visit.environment, *visit.who.environments)):
+        if found := await files.kept(visit.means.pool, visit.workspace, environment, file):
+            return found
+    return None

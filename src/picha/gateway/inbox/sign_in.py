@@ -91,7 +91,7 @@ async def sign_out(visit: Visit) -> Response:
         await means.door.sign_out_everywhere(visit.person.id)
     await means.door.sign_out(cookies.token_of(visit.request, means))
     answer = visit.elsewhere(f"{HOME}/sign-in")
-    cookies.drop_token(answer, means)
+    cookies.drop_token(visit.request, answer, means)
     return answer
 
 
@@ -147,5 +147,5 @@ def _bad_link(visit: Visit, *, is_used: bool) -> Response:
 
 def _let_in(visit: Visit, token: str, onward: str) -> Response:
     answer = visit.elsewhere(onward)
-    cookies.put_token(answer, visit.means, token)
+    cookies.put_token(visit.request, answer, visit.means, token)
     return answer

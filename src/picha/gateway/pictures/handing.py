@@ -9,7 +9,6 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from picha.gateway.pictures.intake import Album, CameAs
 from picha.gateway.store.files import File
-from picha.images.facts import Facts
 from picha.images.plan import Policy
 
 FRAME_BYTES = 64 * 1024
@@ -43,10 +42,8 @@ async def form_of(headers: Headers, chunks: AsyncGenerator[bytes, None]) -> Form
         raise NoFormError(message) from error
 
 
-async def taken_in(
-    album: Album, workspace: UUID, environment: str, part: UploadFile, policy: Policy
-) -> tuple[File, Facts]:
-    """Keep the picture of a form's part, as `Album.take_in` does; return it, and the facts of the bytes that came.
+async def taken_in(album: Album, workspace: UUID, environment: str, part: UploadFile, policy: Policy) -> File:
+    """Keep the picture of a form's part, as `Album.take_in` does.
 
     Raises:
         TooLargeError: it is not looked at.
@@ -59,4 +56,4 @@ async def taken_in(
         raise TooLargeError(f"The picture has {size:,} bytes; {most:,} at most are taken. Save it smaller.")
     came_as = CameAs(part.filename or "", part.content_type or "")
     async with asyncio.timeout(_KEEP_S), album.hands.hold(workspace):
-        return await album.take_in_seen(workspace, environment, await part.read(), policy, came_as)
+        return await album.take_in(workspace, environment, await part.read(), policy, came_as)

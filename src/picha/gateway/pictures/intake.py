@@ -14,7 +14,7 @@ from picha.gateway.domain.decisions import Reason
 from picha.gateway.meta.limits import MEDIA_MAX_BYTES
 from picha.gateway.pictures.hands import Hands
 from picha.gateway.store import files, retention
-from picha.gateway.store.files import File
+from picha.gateway.store.files import Came, File
 from picha.gateway.store.pool import Pool
 from picha.images.child import Job, Outcome
 from picha.images.claims import belied
@@ -91,24 +91,21 @@ class Album:
             Unusable: the bytes break WhatsApp's rule for images, and cannot or may not be repaired.
             CrowdedError: too many pictures wait to be opened.
         """
-        file, _ = await self.take_in_seen(workspace, environment, data, policy, came_as)
-        return file
-
-    async def take_in_seen(
-        self, workspace: UUID, environment: str, data: bytes, policy: Policy, came_as: CameAs = _UNNAMED
-    ) -> tuple[File, Facts]:
-        """Do as `take_in` does, and return the facts of the bytes as they came, too."""
         begun = await asyncio.to_thread(begin, data, policy, max_bytes=self.max_bytes)
         made = await asyncio.to_thread(finish, begun, await self._opened(begun.job))
         expires_at = self.clock.now() + FILE_LIFE
         file = await self._named(workspace, environment, made.data, made.facts)
-        notes = (*made.notes, *came_as.belied_by(begun.inspection.facts))
+        facts = begun.inspection.facts
+        notes = (*made.notes, *came_as.belied_by(facts))
         file = replace(file, expires_at=expires_at, changes=made.changes, notes=notes)
+        if made.changes:
+            came = Came(facts.mime_type or "", len(data), facts.width, facts.height)
+            file = replace(file, came=came)
         if made.changes and self.keeps_originals:
-            original = await self._named(workspace, environment, data, begun.inspection.facts)
+            original = await self._named(workspace, environment, data, facts)
             original = replace(original, expires_at=expires_at, is_fit=False)
             file = replace(file, original_id=(await self._put(original, data)).id)
-        return await self._put(file, made.data), begun.inspection.facts
+        return await self._put(file, made.data)
 
     async def keep_received(
         self, workspace: UUID, environment: str, pieces: AsyncGenerator[bytes, None], announced_type: str

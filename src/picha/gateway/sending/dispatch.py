@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from picha.gateway.blobs import BlobMissing
+from picha.gateway.blobs import BlobMissing, BlobsUnreachable
 from picha.gateway.domain import window
 from picha.gateway.domain.admission import Sender
 from picha.gateway.domain.decisions import Reason
@@ -38,6 +38,7 @@ from picha.gateway.meta.classify import is_unknown_media
 from picha.gateway.meta.compose import compose
 from picha.gateway.meta.graph import GraphCallError
 from picha.gateway.metrics import AGAIN, OUTCOMES
+from picha.gateway.pictures.intake import BYTES_AWAY
 from picha.gateway.sending.desk import Berths, Desk
 from picha.gateway.store.group import NEVER_TAKEN, OverloadedError
 from picha.gateway.store.lanes import Lease
@@ -173,6 +174,9 @@ class Dispatch:
                 return _Picture(media_id=media_id)
         except BlobMissing:
             pass
+        except BlobsUnreachable:
+            await self.desk.book.wait(send.id, BYTES_AWAY, chance=self.desk.chance())
+            return Landing.MUTE
         except GraphCallError as error:
             if error.bars:
                 await bar(self.desk.book.pause, self._sender.id, error.code)

@@ -15,12 +15,21 @@ from picha.images.facts import Note
 from picha.kit.crashpoints import crashpoint
 
 
+class Came(msgspec.Struct, frozen=True):
+    """What a picture was before it was changed, in bytes and in pixels as far as they are known."""
+
+    mime_type: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A stored picture and its facts.
 
-    `changes` says what was altered on the way in, `notes` what is worth knowing of it, `original_id` names the file
-    that it was made from where that is kept. Only what `is_fit` may be sent.
+    `changes` says what was altered on the way in and `came` what it was before, `notes` what is worth knowing of it,
+    `original_id` names the file that it was made from where that is kept. Only what `is_fit` may be sent.
     """
 
     id: UUID
@@ -37,18 +46,19 @@ class File:
     is_fit: bool = True
     original_id: UUID | None = None
     notes: Sequence[Note] = ()
+    came: Came | None = None
 
 
 _COLUMNS = (
     "id, workspace_id, environment, digest, mime_type, size_bytes, width, height, created_at, expires_at, changes,"
-    " is_fit, original_id, notes"
+    " is_fit, original_id, notes, came"
 )
 
 
 _RETIRE = "UPDATE file SET expires_at = now(), sweep_at = now() + $2::interval WHERE id = $1"
 _NAME = f"""
 INSERT INTO file ({_COLUMNS}, sweep_at)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16,
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16, $17,
     coalesce($10::timestamptz, $9::timestamptz) + $15::interval
 FROM blob WHERE digest = $4 AND born = $14 AND doomed_at IS NULL FOR KEY SHARE
 """  # noqa: S608 - constants
@@ -92,6 +102,7 @@ async def _name(pool: Pool, file: File, born: int, grace: timedelta) -> bool:
         born,
         grace,
         list(file.notes),
+        file.came,
     )
     return done == "INSERT 0 1"
 
@@ -137,7 +148,10 @@ async def find_anywhere(pool: Pool, file: UUID) -> File | None:
 
 
 def _file(row: Record | None) -> File | None:
-    return replace(File(*row), notes=msgspec.convert(row["notes"], list[Note])) if row else None
+    if row is None:
+        return None
+    notes, came = msgspec.convert((row["notes"], row["came"]), tuple[list[Note], Came | None])
+    return replace(File(*row), notes=notes, came=came)
 
 
 @dataclass(frozen=True, slots=True)

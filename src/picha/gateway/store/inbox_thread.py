@@ -42,10 +42,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message of a thread. `file` is its picture, and `original` what that was made from, where it is kept.
-
-    `colleague` is who of the business sent it from the inbox.
-    """
+    """A message of a thread; `colleague` is who of the business sent it from the inbox."""
 
     id: UUID
     conversation_id: UUID
@@ -81,8 +78,7 @@ class Entry:
     height: int | None
     changes: list[str] | None
     notes: list[dict[str, str]] | None
-    original_type: str | None
-    original_bytes: int | None
+    came: dict[str, Any] | None
     colleague: str | None
     quoted: Quoted | None
     said: list[Said]
@@ -100,14 +96,13 @@ SELECT m.id, m.conversation_id, m.is_outbound, is_echo, m.message_type, phase, s
     m.caption, media_url, image_state, coalesce(m.facts, '{}'), m.reply_to, error_code, error_message,
     error_detail, warning_detail, duplicates, m.created_at, sent_at, delivered_at, read_at, failed_at,
     who.profile_name, who.phone, m.file_id, file.mime_type, file.size_bytes, file.width, file.height, file.changes,
-    file.notes, original.mime_type, original.size_bytes, (SELECT name FROM person WHERE person.id = m.person_id),
+    file.notes, file.came, (SELECT name FROM person WHERE person.id = m.person_id),
     quoted.told, coalesce(about.told, '[]')
 """
 # Each look-up is one by an index, row by row: OFFSET 0 keeps the planner from joining, whatever it believes of a table.
 _JOINED = f"""
 LEFT JOIN LATERAL (SELECT * FROM contact WHERE contact.id = m.contact_id OFFSET 0) AS who ON true
 LEFT JOIN LATERAL (SELECT * FROM file WHERE file.id = m.file_id OFFSET 0) AS file ON true
-LEFT JOIN LATERAL (SELECT * FROM file AS one WHERE one.id = file.original_id OFFSET 0) AS original ON true
 CROSS JOIN LATERAL (SELECT coalesce(m.reply_to, {_about("m")}) AS wamid OFFSET 0) AS pointed
 LEFT JOIN LATERAL (
     SELECT jsonb_build_array(one.id, one.is_outbound, one.message_type,

@@ -51,6 +51,7 @@ class KeyView:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None
     is_active: bool
     per_day: int | None
     per_month: int | None
@@ -64,7 +65,7 @@ FROM api_key JOIN workspace ON workspace.id = workspace_id WHERE public_id = $1 
 
 _LISTED = f"""
 SELECT public_id, api_key.name, environment, scopes, workspace.id, workspace.name, app.id, app.name,
-    api_key.created_at, expires_at, revoked_at, {_IS_ACTIVE}, api_key.per_day, api_key.per_month
+    api_key.created_at, expires_at, revoked_at, last_used_at, {_IS_ACTIVE}, api_key.per_day, api_key.per_month
 FROM api_key JOIN app ON app.id = app_id JOIN workspace ON workspace.id = api_key.workspace_id
 WHERE ($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR public_id = $2)
     AND ($3::uuid IS NULL OR api_key.workspace_id = $3) ORDER BY api_key.id
@@ -99,6 +100,16 @@ RETURNING expires_at, workspace_id
 """  # noqa: S608 - as above
 
 _REVOKE = f"UPDATE api_key SET revoked_at = now() WHERE public_id = $1 AND {_IS_ACTIVE} RETURNING workspace_id"  # noqa: S608 - as above
+
+
+# Several processes tell of one key; locked in one order, so that they do not wait for each other in a ring.
+_USED = """
+WITH used AS (
+    SELECT id FROM api_key WHERE public_id = ANY($1)
+        AND (last_used_at IS NULL OR last_used_at < now() - interval '1 min') ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE api_key SET last_used_at = now() FROM used WHERE api_key.id = used.id
+"""
 
 
 async def find(pool: Pool, public_id: str) -> KeyRow | None:
@@ -188,6 +199,12 @@ async def revoke(pool: Pool, public_id: str, *, who: str = audit.CLI) -> None:
         await audit.note(connection, who, "key.revoked", workspace=workspace, about={"key": public_id})
 
     await in_transaction(pool, work)
+
+
+async def note_uses(pool: Pool, used: Collection[str]) -> None:
+    """Write down that the keys with these public parts were used just now; to the minute, whoever says so."""
+    if used:
+        await pool.execute(_USED, sorted(used))
 
 
 async def cap(pool: Pool, public_id: str, *, per_day: int | None, per_month: int | None) -> None:

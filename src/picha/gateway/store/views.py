@@ -55,6 +55,7 @@ class MessageView:
     width: int | None
     height: int | None
     changes: list[str] | None
+    came: dict[str, Any] | None
     notes: list[dict[str, str]] | None
     filed_at: datetime | None
     paired_id: UUID | None
@@ -72,7 +73,7 @@ SELECT m.id, m.conversation_id, m.sender_id, is_outbound, is_echo, message_type,
     error_message, error_detail, warning_code, warning_detail, duplicates, m.created_at, sent_at, delivered_at,
     read_at, failed_at,
     sender.display_number AS sender, contact.profile_name AS contact_name, contact.phone AS recipient,
-    file.digest, file.mime_type, file.size_bytes, file.width, file.height, file.changes, file.notes,
+    file.digest, file.mime_type, file.size_bytes, file.width, file.height, file.changes, file.came, file.notes,
     file.created_at AS filed_at,
     CASE WHEN is_outbound THEN (
         SELECT min(answer.id::text)::uuid FROM message AS answer WHERE answer.conversation_id = m.conversation_id

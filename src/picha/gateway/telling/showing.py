@@ -7,7 +7,7 @@ import msgspec
 
 from picha.gateway.store.views import MessageView
 from picha.gateway.telling.links import Links
-from picha.karibu.media import Note
+from picha.karibu.media import Note, Original
 from picha.karibu.reads import Content, ContentContext, MediaState, Message, Referral, Warned
 
 # What a message carries that has fields of its own.
@@ -76,6 +76,7 @@ def _content(view: MessageView, links: Links, workspace: UUID) -> Content:
         media_url=view.media_url,
         url=links.make(workspace, view.file_id) if view.file_id else None,
         changes=view.changes or [],
+        original=msgspec.convert(view.came, Original | None),
         notes=msgspec.convert(view.notes or [], list[Note]),
         state=msgspec.convert(view.image_state, MediaState | None),
         context=_context(view),

@@ -1,6 +1,6 @@
 // A conversation as the customer sees it: bubbles, pictures, quotes, reactions, days; and what of it they have seen.
 
-import { button, h, icon, keep, ticks } from "./dom.js";
+import { button, h, icon, keep, linked, ticks } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { openMenu } from "./menu.js";
 import { now, state } from "./state.js";
@@ -58,10 +58,13 @@ export class Chat {
     this.actions = { onReply, onForward, onReact };
     this.rows = [];
     this.isAtEnd = true;
+    this.top = 0;
     this.inView = new Set();
     this.observer = new IntersectionObserver((entries) => this.looked(entries), { root: this.scroller, threshold: 0.4 });
     document.addEventListener("visibilitychange", () => this.tellSeen());
-    new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(this.scroller);
+    // Pictures take their room when they come.
+    const grows = new ResizeObserver(() => this.isAtEnd && this.toEnd());
+    for (const one of [this.scroller, this.list]) grows.observe(one);
   }
 
   // Another conversation is shown from now on.
@@ -172,7 +175,6 @@ export class Chat {
     if (row.revoked) return h("p.gone", {}, icon("block"), row.by === "person" ? "You deleted this message" : "This message was deleted");
     if (row.type === "image" && (row.picture || row.url)) {
       const image = h("img", { alt: row.caption || "Photo", decoding: "async", draggable: "false" });
-      image.addEventListener("load", () => this.isAtEnd && this.toEnd());
       image.addEventListener("error", () => image.closest(".picture")?.classList.add("broken"));
       if (row.url) image.src = row.url;
       else show(image, row.picture);
@@ -187,12 +189,13 @@ export class Chat {
   }
 
   words(row, text) {
-    return h("p.words", { dir: "auto", "data-time": `${row.edited ? "Edited " : ""}${timeOf(new Date(row.at))}` }, text);
+    return h("p.words", { dir: "auto", "data-time": `${row.edited ? "Edited " : ""}${timeOf(new Date(row.at))}` }, linked(text));
   }
 
   advertisement(referral) {
+    const { headline, body, source_url: source } = referral;
     return h("div.advert", {}, h("span.note", {}, icon("ad"), referral.source_type === "post" ? "From a post" : "From an ad"),
-      h("strong", { dir: "auto" }, referral.headline || referral.source_url || "Advertisement"), referral.body && h("p", { dir: "auto" }, referral.body));
+      headline && h("strong", { dir: "auto" }, headline), body && h("p", { dir: "auto" }, linked(body)), source && h("p.source", { dir: "ltr" }, linked(source)));
   }
 
   quote(quoted) {
@@ -244,7 +247,9 @@ export class Chat {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    // Who was at the end and has not scrolled back is there still, though something grew.
+    this.isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX || (this.isAtEnd && scrollTop >= this.top);
+    this.top = scrollTop;
     if (this.isAtEnd) this.arrivedAway = 0;
     if (scrollTop < 200) this.loadOlder();
     this.tellAway();

@@ -54,6 +54,23 @@ export function icon(name) {
   return svg;
 }
 
+// An address of a web page, as far as nothing hides in it; what ends a sentence ends no address.
+const ADDRESS = /(?<![\w@/])https?:\/\/[^\s<>"'`\\\p{Cc}\p{Cf}]+/giu;
+
+// A text as nodes that read the same, with addresses of web pages as links.
+export function linked(text) {
+  const nodes = [];
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
+    const href = found.replace(/(?:[.,;:!?*_~…]|(?<=^[^(]*)\))+$/u, "");
+    // Nobody stands before the host: `https://bank.example@evil.example` is no bank's.
+    if (!/^https?:\/\/[^/?#@]+(?:[/?#]|$)/iu.test(href) || !URL.canParse(href)) continue;
+    nodes.push(text.slice(end, index), h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href));
+    end = index + href.length;
+  }
+  return [...nodes, text.slice(end)];
+}
+
 // One tick for what has left, two for what has arrived; their colour says whether it was read.
 export function ticks(state) {
   const says = { sending: "being sent", arrived: "arrived", read: "read by the business" }[state];

@@ -1,9 +1,11 @@
-// One picture over everything: arrows go on, a click looks closer, Escape leads back.
+// One picture over everything: arrows and fingers go on, a click looks closer, Escape leads back.
 
-import { button, h } from "./dom.js";
+import { button, h, linked } from "./dom.js";
 import { state } from "./state.js";
 import { wholeOf } from "./words.js";
 import { show } from "./wire.js";
+
+const SWIPE_PX = 60;
 
 export function openLightbox(rows, start, { onForward, onReply }) {
   let at = start;
@@ -35,7 +37,7 @@ export function openLightbox(rows, start, { onForward, onReply }) {
     else show(image, row.picture);
     who.firstChild.textContent = row.by === "person" ? "You" : state.number.name;
     who.lastChild.textContent = wholeOf(new Date(row.at));
-    caption.textContent = row.caption ?? "";
+    caption.replaceChildren(...linked(row.caption ?? ""));
     caption.hidden = !row.caption;
     count.textContent = rows.length > 1 ? `${at + 1} of ${rows.length}` : "";
     [back.disabled, on.disabled] = [at === 0, at === rows.length - 1];
@@ -49,6 +51,16 @@ export function openLightbox(rows, start, { onForward, onReply }) {
     stage.scrollTo((stage.scrollWidth - stage.clientWidth) * x, (stage.scrollHeight - stage.clientHeight) * y);
   };
   stage.addEventListener("click", closer);
+  let finger = null;
+  stage.addEventListener("pointerdown", (event) => {
+    finger = event.pointerType === "touch" && event.isPrimary ? event : null;
+  });
+  stage.addEventListener("pointerup", (event) => {
+    const across = event.pointerId === finger?.pointerId ? event.clientX - finger.clientX : 0;
+    finger = null;
+    const isClose = stage.classList.contains("close") || visualViewport.scale > 1;
+    if (Math.abs(across) > SWIPE_PX && !isClose) go(Math.sign(-across));
+  });
   stage.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();

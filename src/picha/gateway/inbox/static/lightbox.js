@@ -79,7 +79,7 @@ function show(one) {
     trouble.hidden = false;
   };
   large.src = one.href;
-  part("caption").textContent = message.querySelector(".msg-text")?.textContent ?? "";
+  part("caption").replaceChildren(...(message.querySelector(".msg-text")?.cloneNode(true).childNodes ?? []));
   part("done").textContent = one.dataset.done;
   part("facts").textContent = one.dataset.facts;
   part("who").textContent = `${message.dataset.who}, ${message.querySelector("time").title}`;

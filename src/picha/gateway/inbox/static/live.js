@@ -13,9 +13,14 @@ export function on(kind, then) {
   heard.addEventListener(kind, (event) => then(event.detail));
 }
 
+/** What this page is of, live or test; another tab may look at the other one meanwhile. */
+export const { environment } = document.documentElement.dataset;
+/** What every request of a script brings, so that it is answered as of this page. */
+export const HEADERS = { "X-Picha-Environment": environment };
+
 /** Ask the gateway for `path`, or with `form` tell it something; who is signed out is sent to sign in. */
 export async function fetched(path, { form = null, signal = undefined, method = form ? "POST" : "GET" } = {}) {
-  const answer = await fetch(path, { method, body: form, signal, credentials: "same-origin", redirect: "error" });
+  const answer = await fetch(path, { method, body: form, signal, headers: HEADERS, credentials: "same-origin", redirect: "error" });
   if (answer.status === 401) leave();
   return answer;
 }

@@ -45,3 +45,18 @@ export function divide(list) {
     list.insertBefore(line, before?.id === "unread" ? before : one);
   }
 }
+
+const LOOK_MS = 10_000;
+
+/** Call `then()` whenever another day begins; a machine that slept through midnight is told when it wakes. */
+export function onNewDay(then) {
+  let today = +dayOf(new Date());
+  const look = () => {
+    const day = +dayOf(new Date());
+    if (day === today) return;
+    today = day;
+    then();
+  };
+  setInterval(look, LOOK_MS);
+  document.addEventListener("visibilitychange", look);
+}

@@ -1,5 +1,7 @@
 // How one may answer in a thread: open until its window shuts, shut with a reason, or not at all; by the account's clock.
 
+import { environment } from "./live.js";
+
 const SOON_MS = 30 * 60 * 1000;
 // A test account's clock may be moved at any moment.
 const LOOK_MS = { test: 5000, live: 60000 };
@@ -72,7 +74,7 @@ export function follow({ box, thread, on, fetched, closed }) {
   on("conversation", (told) => { if (told.id === thread) soon(); });
   on("message", (told) => { if (told.conversation === thread) soon(); });
   on("refresh", soon);
-  const looking = setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, LOOK_MS[box.dataset.environment]);
+  const looking = setInterval(() => { if (!document.hidden && navigator.onLine) refresh(); }, LOOK_MS[environment]);
   hint();
   return { refresh };
 }

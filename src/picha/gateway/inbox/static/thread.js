@@ -2,7 +2,7 @@
 
 import { forgetThread } from "./drafts.js";
 import { fetched, on, toast } from "./live.js";
-import { divide, localise } from "./moments.js";
+import { divide, localise, onNewDay } from "./moments.js";
 
 const talk = document.getElementById("talk");
 const scroll = document.getElementById("talk-scroll");
@@ -171,16 +171,15 @@ async function answerAll() {
   isAsking = false;
 }
 
-// A thread that is gone takes what was written in it along; one of the environment that another tab left does not.
-async function leave() {
-  const me = await fetched("/inbox/me").then((answer) => answer.json()).catch(() => ({}));
-  if (me.environment === document.getElementById("list").dataset.environment) forgetThread(talk.dataset.id);
+// A thread that is gone takes what was written in it along.
+function leave() {
+  forgetThread(talk.dataset.id);
   location.assign("/inbox");
 }
 
 async function asked(path) {
   const answer = await fetched(path).catch(() => null);
-  if (answer?.status === 404) await leave();
+  if (answer?.status === 404) leave();
   return answer?.ok ? answer.text() : null;
 }
 
@@ -465,6 +464,7 @@ document.getElementById("unread")?.scrollIntoView({ block: "center" });
 if (location.hash.startsWith("#m-")) leap(location.hash.slice(3));
 begin();
 setInterval(count, 15_000);
+onNewDay(() => keeping(() => divide(list)));
 showChip();
 const first = document.getElementById("older");
 if (first) top.observe(first);

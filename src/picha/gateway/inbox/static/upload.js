@@ -1,6 +1,6 @@
 // A picture on its way to the gateway, which tells what will be sent of it.
 
-import { fetched } from "./live.js";
+import { fetched, HEADERS } from "./live.js";
 
 export const NO_CONNECTION = "There is no connection. Nothing was lost: try again when you are back.";
 const TOO_MUCH = "That went wrong on the way. Try again.";
@@ -30,6 +30,7 @@ export function upload(file, { progress, signal }) {
     request.addEventListener("abort", () => resolve({ words: "", again: false }));
     signal.addEventListener("abort", () => request.abort());
     request.open("POST", "/inbox/preview");
+    for (const [name, value] of Object.entries(HEADERS)) request.setRequestHeader(name, value);
     request.send(form);
   });
 }

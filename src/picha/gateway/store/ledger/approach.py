@@ -28,7 +28,7 @@ async def approach(
         contacts = await acquaint(connection, met, ids)
         pairs = {(sender.id, contact): workspace for (sender, _), contact in zip(people, contacts, strict=True)}
         made = await opened(connection, pairs, ids)
-        threads = {row["id"]: Thread(*row) for row in await connection.fetch(_THREADS, list(made.values()))}
+        threads = {row[0]: Thread(*row) for row in await connection.fetch(_THREADS, list(made.values()))}
         return {
             (sender.id, phone): threads[made[sender.id, contact]]
             for (sender, phone), contact in zip(people, contacts, strict=True)

@@ -37,7 +37,9 @@ CREATE TABLE api_key (
     per_month integer CHECK (per_month >= 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    -- To the minute.
+    last_used_at timestamptz
 );
 CREATE INDEX api_key_of_app ON api_key (app_id);
 
@@ -193,6 +195,8 @@ CREATE TABLE file (
     width integer,
     height integer,
     changes jsonb NOT NULL DEFAULT '[]',
+    -- What it was before it was changed: {mime_type, size_bytes, width, height}.
+    came jsonb,
     -- What is worth knowing and keeps it from nothing: [{code, message}].
     notes jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT now(),
