@@ -619,13 +619,15 @@ CREATE TABLE keeper (
 
 -- Which life of its data this database is in. The number grows while workers work and is noted in the blob store, too:
 -- where it is less here than there, the database was put back to what it was. Then nothing is sent until a person
--- confirms; what has an id up to restored_upto may have been sent in the life that was lost.
+-- confirms; what has an id before restored_before, or waited with a later one (restored_ahead: a clock was ahead), may have
+-- been sent in the life that was lost.
 CREATE TABLE epoch (
     lineage uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     value bigint NOT NULL DEFAULT 0,
     beaten_at timestamptz,
     restored_at timestamptz,
-    restored_upto uuid
+    restored_before uuid,
+    restored_ahead uuid[] NOT NULL DEFAULT '{}'
 );
 INSERT INTO epoch DEFAULT VALUES;
 
