@@ -15,6 +15,7 @@ from bench.measuring import Figure, answers, compare, cpu, peak, program
 from picha.gateway.store.ledger.turns import IS_WAITING
 
 _CONNECTIONS = 64
+_P99_MAX_S = 0.05
 # What a worker lets fly for each number.
 _ROOM = 64
 
@@ -74,7 +75,9 @@ def _accepted(ground: Ground, name: str, baseline: str, stored: int, *, rounds: 
 
     with running(ground, "api", baseline):
         figure = compare(name, ours, lambda: count / through(ground.ports.bare, stored).seconds, rounds=rounds)
-    return replace(figure, note=f"   p99 {median(late) * 1e3:.0f} ms ({_CONNECTIONS} connections)")
+    p99 = median(late)
+    note = f"   p99 {p99 * 1e3:.0f} ms, {_P99_MAX_S * 1e3:.0f} ms is promised ({_CONNECTIONS} connections)"
+    return replace(figure, note=note, is_in_time=p99 < _P99_MAX_S)
 
 
 def _forwarded(ground: Ground, requests: Sequence[bytes], count: int) -> float:

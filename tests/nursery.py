@@ -1,8 +1,8 @@
 """Starts programs of picha's as forks of one that has read every module of it: half a second of computing less each.
 
 A program so started is a process of its own, with the words, environment, folder, standard streams, signals and exit
-code that an executed one would have, and a child of this process. `picha up`, whatever it starts, and tests about a
-start itself execute theirs.
+code that an executed one would have, and a child of this process; its name is the first of its words. What a `picha up`
+so started keeps running are its own forks likewise. Tests about a start itself execute theirs.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -29,6 +30,7 @@ _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 _MOST_BYTES = 1 << 20
 _ROOT = Path(__file__).parents[1]
 _PATIENCE_S = 20.0
+_execute = asyncio.create_subprocess_exec
 PLAIN = {"PATH": "/usr/bin:/bin"}
 
 
@@ -43,8 +45,8 @@ class Done(NamedTuple):
 class Program:
     """A program that was started, with what of `asyncio.subprocess.Process` tests use."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, stdout: asyncio.StreamReader | None = None) -> None:
+        self.pid, self.stdout = pid, stdout
         self.returncode: int | None = None
 
     def send_signal(self, number: int) -> None:
@@ -73,9 +75,14 @@ class Program:
                 os.close(watched)
         return self.reap()
 
-    def reap(self) -> int:
+    def reap(self, within_s: float | None = None) -> int:
         """Do the same, and let nothing else go on meanwhile."""
         if self.returncode is None:
+            if within_s is not None:
+                watched = os.pidfd_open(self.pid)
+                is_over, _, _ = select.select([watched], [], [], within_s)
+                os.close(watched)
+                assert is_over, f"process {self.pid} does not end"
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self.returncode
 
@@ -84,22 +91,20 @@ class _Nursery:
     """The program that forks, which runs from the first wish on for as long as this process does."""
 
     def __init__(self) -> None:
-        self._line: socket.socket | None = None
+        self.line: socket.socket | None = None
         self._one_at_a_time = Lock()
 
     def fork(self, wish: Mapping[str, Any], streams: Sequence[int]) -> int:
         with self._one_at_a_time:
-            if self._line is None:
-                self._line = _raised()
-            socket.send_fds(self._line, [json.dumps(wish).encode()], streams)
-            return int(self._line.recv(_MOST_BYTES))
+            if self.line is None:
+                self.line = _raised()
+            socket.send_fds(self.line, [json.dumps(wish).encode()], streams)
+            return int(self.line.recv(_MOST_BYTES))
 
 
 def _raised() -> socket.socket:
     """Start the program that forks, which ends with this one."""
-    # Whatever it forks is left to us by whoever stood between, and is our child.
-    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, its = _line()
     with its:
         command = [sys.executable, "-m", "tests.nursery", str(its.fileno())]
         program = subprocess.Popen(command, pass_fds=[its.fileno()], cwd=_ROOT, env=PLAIN)
@@ -110,6 +115,13 @@ def _raised() -> socket.socket:
 
     atexit.register(end)
     return ours
+
+
+def _line() -> tuple[socket.socket, socket.socket]:
+    """Return our end of a line to a program that forks for us, and its end."""
+    # Whatever it forks is left to us by whoever stood between, and is our child.
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 _nursery = _Nursery()
@@ -123,9 +135,13 @@ def started(
     given: IO[Any] | None = None,
     environment: Mapping[str, str] = PLAIN,
     folder: str | Path = ".",
+    leads: bool = False,
 ) -> Program:
-    """Start `picha` with these words; `out`, `err` and `given` are its standard streams, open files or descriptors."""
-    wish = {"words": words, "environment": dict(environment), "folder": str(Path(folder).resolve())}
+    """Start `picha` with these words; `out`, `err` and `given` are its standard streams, open files or descriptors.
+
+    One that `leads` has a session of its own.
+    """
+    wish = {"words": words, "environment": dict(environment), "folder": str(Path(folder).resolve()), "leads": leads}
     with Path(os.devnull).open("rb") as nothing:
         streams = [one if isinstance(one, int) else one.fileno() for one in (given or nothing, out, err)]
         return Program(_nursery.fork(wish | {"parent": os.getpid()}, streams))
@@ -152,8 +168,7 @@ async def heard(
     ours, its = os.pipe()
     program = started(words, out=its, environment=environment)
     os.close(its)
-    lines, loop = asyncio.StreamReader(), asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(ours, "rb", 0))
+    lines, transport = await _read(ours)
     try:
         yield program, lines
     finally:
@@ -163,12 +178,58 @@ async def heard(
         transport.close()
 
 
+async def _read(pipe: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    """Read a pipe line by line, until the transport is closed or nobody writes into it any more."""
+    lines, loop = asyncio.StreamReader(), asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(pipe, "rb", 0))
+    return lines, transport
+
+
+async def _forked(*argv: str, **given: Any) -> Any:
+    """Stand in for `asyncio.create_subprocess_exec` in a program that keeps others of picha's running."""
+    if "picha.cli" not in argv:
+        return await _execute(*argv, **given)
+    words, out, ours = argv[argv.index("picha.cli") + 1 :], given["stdout"], -1
+    if out == subprocess.PIPE:
+        ours, out = os.pipe()
+    leads = given["start_new_session"]
+    program = started(words, out=out, err=given["stderr"], environment=given["env"], leads=leads)
+    if ours >= 0:
+        os.close(out)
+        program.stdout, _ = await _read(ours)
+    return program
+
+
+def _brood() -> list[str] | None:
+    """Let this program fork what it keeps running; return in such a child with the words of its command."""
+    ours, its = _line()
+    mother = os.fork()
+    if not mother:
+        ours.close()
+        # It holds nothing open by which somebody could tell that this program lives.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for place in range(3):
+            os.dup2(nothing, place)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return _asked(its)
+    its.close()
+
+    def end() -> None:
+        ours.close()
+        os.waitpid(mother, 0)
+
+    atexit.register(end)
+    _nursery.line = ours
+    asyncio.create_subprocess_exec = _forked  # type: ignore[assignment]
+    return None
+
+
 def _asked(line: socket.socket) -> list[str]:
     """Fork whenever that is asked for, and return in the child with the words of its command."""
     while True:
         told, streams, _, _ = socket.recv_fds(line, _MOST_BYTES, 3)
         if not told:
-            sys.exit()
+            os._exit(0)
         # The child's parent is one who ends at once, so that it falls to the process that asked.
         if between := os.fork():
             os.waitpid(between, 0)
@@ -192,14 +253,39 @@ def _born(wish: Mapping[str, Any], streams: Sequence[int]) -> list[str]:
     for place, one in enumerate(streams):
         os.dup2(one, place)
         os.close(one)
+    if wish["leads"]:
+        os.setsid()
     os.chdir(wish["folder"])
     os.environ.clear()  # noqa: TID251 - the program's own, as an executed one is given it
     os.environ.update(wish["environment"])  # noqa: TID251 - as above
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape")
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="surrogateescape")
-    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    return list(wish["words"])
+    sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    words = list(wish["words"])
+    Path("/proc/self/comm").write_text(words[0], encoding="utf-8")
+    return (_brood() if words[0] == "up" else None) or words
+
+
+_codes: list[int] = []
+
+
+def _leave() -> None:
+    """End without taking apart what a program was forked with, which takes a tenth of a second."""
+    if _codes:
+        sys.stdout.flush()
+        os._exit(_codes[0])
+
+
+def _run(main: Callable[[], None]) -> None:
+    try:
+        with suppress(BrokenPipeError):
+            main()
+        _codes.append(0)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            _codes.append(end.code or 0)
+        raise
 
 
 def _read_every_module() -> None:
@@ -213,6 +299,8 @@ def _read_every_module() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _read_every_module()
+    # Called last: after all that a program wants done at its end.
+    atexit.register(_leave)
     gc.collect()
     gc.freeze()
     words = _asked(socket.socket(fileno=int(sys.argv[1])))
@@ -222,5 +310,4 @@ if __name__ == "__main__":
 
     sys.modules["__main__"] = command_line
     sys.argv = [str(command_line.__file__), *words]
-    with suppress(BrokenPipeError):
-        main()
+    _run(main)

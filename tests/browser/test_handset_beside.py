@@ -43,6 +43,25 @@ def test_a_day_later_the_window_is_shut(phone: Handset) -> None:
     expect(time.locator(".window")).to_contain_text("for another 23 h")
 
 
+def test_at_midnight_today_becomes_yesterday_while_the_page_is_open(open_window: Callable[..., Window]) -> None:
+    evening = SystemClock().now().replace(hour=23, minute=45, second=0, microsecond=0)
+    with running(SandboxOptions(ladder=(0, 0, 0))) as sandbox:
+        sandbox.control("POST", "/clock", {"set": evening.isoformat()})
+        person, window = stranger(), open_window(timezone_id="UTC")
+        written(sandbox, person, text="Goodnight")
+        window.page.clock.install(time=evening)
+        phone = Handset(window, sandbox).hold(person)
+        day, when = phone.page.locator(".day span"), phone.page.locator("#chats .when")
+        expect(day).to_have_text("Today")
+        expect(when).to_have_text(re.compile("11:4[5-9]|11:5|23:"))
+
+        phone.page.clock.fast_forward(15 * 60_000)
+
+        expect(day).to_have_text("Yesterday")
+        expect(when).to_have_text(f"{evening:%b} {evening.day}")
+        phone.page.goto("about:blank")
+
+
 def test_the_clock_stands_still_and_goes_on(phone: Handset) -> None:
     time = phone.view("Time")
 
@@ -101,6 +120,22 @@ def test_a_preset_spoils_answers_and_counts_how_often(
     assert answered == status
     assert code is None or json.loads(answer)["error"]["code"] == code
     assert send(phone.sandbox, phone.person)[0] == 200
+
+
+def test_a_fault_that_is_used_up_breaks_nothing_any_more(phone: Handset) -> None:
+    written(phone.sandbox, phone.person)
+    panel, body = phone.view("Break"), phone.page.locator("body")
+    expect(body).to_have_attribute("data-trouble", "off")
+
+    phone.sandbox.fail_next(131026)
+    expect(body).to_have_attribute("data-trouble", "on")
+    send(phone.sandbox, phone.person)
+
+    expect(panel.get_by_role("list", name="Faults in force")).to_contain_text("used up")
+    expect(body).to_have_attribute("data-trouble", "off")
+    panel.get_by_role("button", name="Slow answers").click()
+    expect(body).to_have_attribute("data-trouble", "on")
+    expect(panel.get_by_role("button", name="All well again")).to_be_enabled()
 
 
 def test_slow_answers_and_answers_that_never_come_are_rules_of_the_control_api(phone: Handset) -> None:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Window
 from tests.browser.handsets import Handset, sent, stranger, written
+from tests.unit.test_inbox_links import TEXTS
 
 from picha.testing import Sandbox, SandboxOptions, running
 
@@ -57,6 +58,38 @@ def test_hostile_words_in_names_and_captions_are_words(window: Window, shop: San
     assert {tuple(one) for one in links} <= {("https://x.example", "noopener noreferrer nofollow")}
     assert bool(links) == ("https:" in words)
     assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(("text", "found"), TEXTS)
+def test_addresses_of_web_pages_are_links_as_in_the_inbox(
+    window: Window, shop: Sandbox, text: str, found: list[str]
+) -> None:
+    person = stranger()
+    written(shop, person, text=text)
+    phone = Handset(window, shop).hold(person)
+    expect(phone.bubbles).to_have_count(1)
+
+    links = phone.page.locator(".words a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+
+    assert links == found
+    assert phone.page.locator(".words").evaluate("one => one.textContent") == text
+
+
+def test_a_text_of_brackets_holds_nobody_up(window: Window, shop: Sandbox) -> None:
+    Handset(window, shop).hold(stranger())
+
+    took_ms = window.page.evaluate(
+        """async (text) => {
+            const { linked } = await import(new URL("dom.js", document.querySelector("script").src));
+            const begun = performance.now();
+            linked(text);
+            return performance.now() - begun;
+        }""",
+        f"https://a{')' * 6000}b",
+    )
+
+    # Where each is looked for anew in all of it, it takes a minute.
+    assert took_ms < 10_000
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_is_inline(window: Window, shop: Sandbox) -> None:

@@ -1,5 +1,6 @@
 """Coming in and going: by password, by link, and what somebody sees who may not."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,12 +49,13 @@ def test_a_password_lets_in_where_one_wanted_to_go(window: Window, house: House)
 
     window.page.wait_for_url(f"{house.ready.inbox_url}/password")
     assert window.page.get_by_role("heading", level=1).inner_text() == "Your password"
-    [cookie] = window.page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (
-        f"picha_{urlsplit(house.ready.inbox_url).port}",
-        True,
-        "Lax",
-    )
+    port = urlsplit(house.ready.inbox_url).port
+    kept = sorted(window.page.context.cookies(), key=lambda one: one["name"])
+    assert [re.sub("[0-9a-f]{32}", "PERSON", one["name"]) for one in kept] == [
+        f"picha_{port}",
+        f"picha_known_PERSON_{port}",
+    ]
+    assert all((one["httpOnly"], one["sameSite"]) == (True, "Lax") for one in kept)
 
 
 @pytest.mark.parametrize(("width", "is_dark"), SHAPES)
@@ -101,20 +103,40 @@ def test_signing_out_sends_every_open_page_to_the_door_within_five_seconds(windo
     remarked_only(window, "status of 401")
 
 
-def test_after_five_wrong_passwords_the_next_is_told_when_to_come_again(window: Window, house: House) -> None:
+def tries(window: Window, house: House, name: str, password: str) -> None:
+    window.page.goto(f"{house.ready.inbox_url}/sign-in")
+    window.page.get_by_label("Name").fill(name)
+    window.page.get_by_label("Password").fill(password)
+    window.page.get_by_role("button", name="Sign in").click()
+    window.page.wait_for_load_state()
+
+
+def test_after_five_wrong_passwords_a_new_browser_is_told_what_to_do_and_ones_own_goes_on(
+    open_window: Callable[..., Window], house: House
+) -> None:
+    own, stranger, new = [open_window() for _ in range(3)]
+    own.page.goto(users(house, "add", "Neema"))
+    own.page.get_by_label("password").fill(PASSWORD)
+    own.page.get_by_role("button", name="Set password and open").click()
+    own.page.wait_for_url(house.ready.inbox_url)
+    own.page.goto("about:blank")
+    own.page.context.clear_cookies(name=f"picha_{urlsplit(house.ready.inbox_url).port}")
     # As a proxy tells it: whoever else comes from here is to come in.
-    window.page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.7"})
-
+    stranger.page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.7"})
     for _ in range(6):
-        window.page.goto(f"{house.ready.inbox_url}/sign-in")
-        window.page.get_by_label("Name").fill("nobody at all")
-        window.page.get_by_label("Password").fill("wrong")
-        window.page.get_by_role("button", name="Sign in").click()
-        window.page.wait_for_load_state()
+        tries(stranger, house, "Neema", "wrong")
+    assert stranger.page.locator("h1").inner_text() == "Too many tries"
 
-    assert window.page.locator("h1").inner_text() == "Too many tries"
-    assert window.page.locator("time").inner_text()
-    remarked(window, *["status of 403"] * 5, "status of 429")
+    tries(new, house, "Neema", PASSWORD)
+    tries(own, house, "Neema", PASSWORD)
+
+    own.page.wait_for_url(house.ready.inbox_url)
+    assert new.page.locator("h1").inner_text() == "Too many tries"
+    assert new.page.locator("time").inner_text()
+    assert "picha users link NAME" in new.page.locator("main").inner_text()
+    assert new.audit() == []
+    remarked(stranger, *["status of 403"] * 5, "status of 429")
+    remarked(new, "status of 429")
 
 
 def test_a_page_that_is_not_there_says_so_with_the_way_back(inside: Callable[..., Window], house: House) -> None:

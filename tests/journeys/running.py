@@ -12,8 +12,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -24,6 +22,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 from PIL import Image
+from tests import nursery
 
 from picha.cli.welcome import Ready
 
@@ -36,7 +35,7 @@ _STRANGERS = itertools.count(255_700_000_000)
 class House:
     """A `picha up` that runs: its process, its ready line, its home."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", ready: Ready, home: Path) -> None:
+    def __init__(self, process: nursery.Program, ready: Ready, home: Path) -> None:
         self.process, self.ready, self.home = process, ready, home
 
     @property
@@ -53,7 +52,7 @@ class House:
         for pid in tree:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.process.wait(PATIENCE_S)
+        self.process.reap(PATIENCE_S)
         deadline = time.monotonic() + PATIENCE_S
         while any(is_alive(pid) for pid in tree):
             assert time.monotonic() < deadline, "something of it still runs"
@@ -69,9 +68,9 @@ class House:
         """Return the process id that a program has now, None between two lives: api, worker, sandbox or postgres."""
         for pid in below(self.ready.pids.up):
             with suppress(OSError):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                is_it = b"-D" in words if name == "postgres" else b"picha.cli" in words and name.encode() in words
-                if is_it and is_alive(pid):
+                is_server = b"\0-D\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                called = "postgres" if is_server else Path(f"/proc/{pid}/comm").read_text().strip()
+                if called == name and is_alive(pid):
                     return pid
         return None
 
@@ -104,28 +103,19 @@ def raised(
 
     `settings` are variables of its environment, which has nothing else of ours.
     """
-    with (home.parent / f"{home.name}.err").open("wb") as said:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "picha.cli", "up", "--home", str(home)),
-                *("--port", str(port), "--sandbox-port", str(sandbox_port), "--json"),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=said,
-            env={"PATH": "/usr/bin:/bin", **(settings or {})},
-        )
-    try:
-        assert process.stdout is not None
-        is_told, _, _ = select.select([process.stdout], [], [], 90)
-        line = process.stdout.readline() if is_told else b""
-        assert line, Path(said.name).read_text()
-        yield House(process, msgspec.json.decode(line, type=Ready), home)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        if process.stdout is not None:
-            process.stdout.close()
+    words = ["up", "--home", str(home), "--port", str(port), "--sandbox-port", str(sandbox_port), "--json"]
+    ours, its = os.pipe()
+    with (home.parent / f"{home.name}.err").open("wb") as said, os.fdopen(ours, "rb") as told:
+        process = nursery.started(words, out=its, err=said, environment=nursery.PLAIN | dict(settings or {}))
+        os.close(its)
+        try:
+            is_told, _, _ = select.select([told], [], [], 90)
+            line = told.readline() if is_told else b""
+            assert line, Path(said.name).read_text()
+            yield House(process, msgspec.json.decode(line, type=Ready), home)
+        finally:
+            process.terminate()
+            process.reap(60)
 
 
 @dataclass(frozen=True)

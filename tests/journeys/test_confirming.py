@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -88,16 +87,9 @@ async def cancel(picha: Talk, message_id: str) -> Any:
     return await picha.api("POST", f"/v1/whatsapp/messages/{message_id}/cancel")
 
 
-def metrics_port(picha: Talk) -> str:
-    """Return the port of the worker's metrics, which no ready line tells."""
-    variables = Path(f"/proc/{picha.house.child('worker')}/environ").read_bytes().split(b"\0")
-    name = b"PICHA_WORKER_METRICS_PORT="
-    return next(one for one in variables if one.startswith(name)).removeprefix(name).decode()
-
-
 async def counted(picha: Talk, name: str) -> float:
     """Return what the worker has counted under a metric's name and labels."""
-    page = (await picha.call("GET", f"http://127.0.0.1:{metrics_port(picha)}/metrics")).body.decode()
+    page = (await picha.call("GET", picha.ready.worker_metrics_url)).body.decode()
     return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name))
 
 

@@ -1,7 +1,9 @@
 """`picha users` on a running product: people are added, let in, given another role, kept out and let in again."""
 
+import asyncio
 import secrets
 import time
+from collections import Counter
 from typing import Any
 
 from tests.journeys.running import Talk, Told, until
@@ -183,6 +185,34 @@ async def test_who_is_nobody_is_told_so_and_how_to_look(picha: Talk) -> None:
         said = await refused(picha, "users", command, "Nobody Here", *more)
 
         assert "picha users list" in said, words
+
+
+async def test_many_guesses_at_once_from_everywhere_are_refused_and_whoever_is_guessed_at_comes_in(picha: Talk) -> None:
+    name, password = somebody(), secrets.token_hex(12)
+    [added] = await done(picha, "users", "add", name, *HERE)
+    form = {"how": "password", "password": password}
+    url = added["sign_in_url"]
+    async with picha.session.post(url, data=form, headers=FROM_OURS, allow_redirects=False) as came:
+        known = [one.partition(";")[0] for one in came.headers.getall("Set-Cookie") if one.startswith("picha_known_")]
+
+    async def tries(password: str, place: str, *cookies: str) -> Told:
+        form = {"name": name, "password": password}
+        headers = {**FROM_OURS, "X-Forwarded-For": f"{place}, {place}", "Cookie": "; ".join(cookies)}
+        url = f"{picha.ready.inbox_url}/sign-in"
+        return await picha.call("POST", url, data=form, headers=headers, allow_redirects=False)
+
+    told = await asyncio.gather(*(tries("a wrong password", f"198.18.0.{place}") for place in range(60)))
+
+    assert Counter(one.status for one in told) == {403: 5, 429: 55}
+    refused = await tries(password, "198.18.1.1")
+    assert refused.status == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 15 * 60 + 1
+    assert b"picha users link NAME" in refused.body
+    assert b"another browser in which you signed in before" in refused.body
+    assert (await tries(password, "198.18.1.1", *known)).status == 303
+    # In a new browser a link lets in at once.
+    [again] = await done(picha, "users", "link", name)
+    await let_in(picha, again["sign_in_url"])
 
 
 async def test_no_password_and_no_link_reaches_a_log(picha: Talk) -> None:

@@ -7,7 +7,7 @@ the time are models. The same seed tells the same story.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -33,7 +33,7 @@ PACE = PairPace(timedelta(seconds=6), timedelta(seconds=12))
 TROUBLE_S, AFTERMATH_S, PEACE_S = 60.0, 45.0, 200.0
 PICTURE_WITHIN_S = 40.0
 # How long after the faults a message may be open that has no reason to be, and how long a story waits for what is late.
-LATE_S, WAITS_S = 60.0, 600.0
+LATE_S, WAITS_S, LOOKS_S, LONGEST_REST_S = 60.0, 600.0, 5.0, 60.0
 CHANNEL = "picha_send"
 
 
@@ -109,6 +109,7 @@ class World:
         self.meta = meta(Random(seed + 1), self._hear)
         self.story = Story(seed, self.model, self.meta)
         self.bells: list[Doorbell] = []
+        self._well_at = float("inf")
         self.workers: list[Worker] = []
         self.watch()
 
@@ -164,6 +165,7 @@ class World:
         # What was still on its way may pause the number once more; then its operator resumes it for good.
         await asyncio.sleep(HANGS_S + 1)
         self._resume()
+        self._well_at = self.loop.time()
         beside.append(asyncio.create_task(self._look_at_clock()))
         await asyncio.sleep(AFTERMATH_S)
         await self._rest()
@@ -189,13 +191,13 @@ class World:
 
     async def _look_at_clock(self) -> None:
         """Note what is not over although nothing explains it any more, and has not been for too long."""
-        since: dict[UUID, float] = {}
+        unexplained: Counter[UUID] = Counter()
         while True:
             now = self.loop.time()
-            since = {one.id: since.get(one.id, now) for one in self._open() if not self._may_be_open(one, now)}
-            late = [self.model.messages[message] for message, at in since.items() if now - at > LATE_S]
+            unexplained.update(one.id for one in self._open() if not self._may_be_open(one, now))
+            late = [self.model.messages[message] for message, count in unexplained.items() if count * LOOKS_S > LATE_S]
             self.story.late |= {one.id: f"{one.id.int} was late: {one.phase} at {now:.0f} s" for one in late}
-            await asyncio.sleep(5)
+            await asyncio.sleep(LOOKS_S)
 
     def _may_be_open(self, one: Message, now: float) -> bool:
         """Tell whether a message waits for its time, or for one before it that holds it up."""
@@ -208,7 +210,8 @@ class World:
                 return one.unknown_since is not None and now < one.unknown_since + GIVE_UP_AFTER.total_seconds()
             case "queued":
                 opens_at, rests_until = self.model.pairs[one.thread].opens_at, self.model.lanes[one.sender].rests_until
-                return now < max(one.due_at or now, opens_at, rests_until)
+                # Since all is well no rest begins anew, and none is longer than that.
+                return now < max(one.due_at or now, opens_at, min(rests_until, self._well_at + LONGEST_REST_S))
             case _:
                 return False
 

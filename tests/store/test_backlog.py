@@ -1,13 +1,14 @@
 """What waits for a number is counted beside the accepts; the limit holds as if it were counted in them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from tests.journeys.running import until
 from tests.store.ground import NOON, PNID, VAULT, Ground
 
 from picha.gateway.domain.admission import Refusal, Send
@@ -15,6 +16,7 @@ from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.times import Times
 from picha.gateway.sending.accept import Accept, Receipt
 from picha.gateway.sending.backlog import Backlog
+from picha.gateway.store.ledger.admit import NewSend, admit
 from picha.gateway.store.pool import Pool, open_pool
 from picha.kit.clock import ManualClock
 
@@ -61,16 +63,41 @@ async def desk(ground: Ground, database: str) -> AsyncIterator[Desk]:
             yield Desk(ground, clock, accept, counts)
 
 
-async def test_the_count_of_one_number_keeps_no_other_waiting(desk: Desk) -> None:
-    assert isinstance(await desk.send(OTHER), Receipt)
+async def test_a_count_that_takes_long_keeps_nobody_waiting_of_a_number_that_had_room(desk: Desk) -> None:
     async with AsyncExitStack() as stack:
         await desk.stalled(stack)
-        waiting = asyncio.create_task(desk.send(PNID))
+        first = asyncio.create_task(desk.send())
 
-        assert isinstance(await desk.send(OTHER), Receipt)
-        assert not waiting.done()
+        async def counts() -> bool:
+            return bool(desk.accept._backlog._counting)
 
-    assert isinstance(await waiting, Receipt)
+        await until(counts)
+        desk.clock.advance(timedelta(seconds=1))
+    assert isinstance(await first, Receipt)
+    async with AsyncExitStack() as stack:
+        await desk.stalled(stack)
+        desk.clock.advance(timedelta(seconds=50))
+
+        assert isinstance(await desk.send(), Receipt)
+
+
+async def test_sends_of_many_numbers_are_decided_once_however_long_what_is_written_takes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+
+    async def slow(pool: Pool, sends: Sequence[NewSend]) -> Collection[UUID]:
+        batches.append(len(sends))
+        desk.clock.advance(timedelta(seconds=1.2))
+        return await admit(pool, sends)
+
+    monkeypatch.setattr(desk.accept, "_write", slow)
+
+    answers = await asyncio.gather(*(desk.send(number) for number in (PNID, OTHER) * 8))
+
+    assert {type(answer) for answer in answers} == {Receipt}
+    # The first came alone, and all others while it was written.
+    assert len(batches) <= 2
 
 
 async def test_a_number_that_is_asked_about_again_and_again_is_counted_while_its_last_count_is_used(desk: Desk) -> None:

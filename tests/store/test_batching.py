@@ -22,7 +22,7 @@ from picha.gateway.sending.accept import Accept
 from picha.gateway.sending.backlog import Backlog
 from picha.gateway.sending.batching import CHUNK, Batching, end
 from picha.gateway.setup import fresh_key
-from picha.gateway.store import batches, keys, lanes, tenants
+from picha.gateway.store import batches, epochs, keys, lanes, tenants
 from picha.gateway.store.batches import BatchView, NewBatch, Recipient
 from picha.gateway.store.ledger import doubt, withdraw
 from picha.images.workers import Workshop
@@ -243,7 +243,8 @@ async def test_a_batch_in_a_database_that_was_put_back_goes_no_further_unless_it
     held = await keep(ground, people)
     twice = await keep(ground, people, on_unknown="resend")
 
-    await doubt.doubt(ground.pool, ground.ids.uuid(), PAIR_PACE)
+    await epochs.hold(ground.pool, ground.ids.uuid())
+    await doubt.doubt(ground.pool, PAIR_PACE)
     await steps(await worker(ground))
 
     view = await seen(ground, held)

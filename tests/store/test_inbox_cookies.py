@@ -3,22 +3,23 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from tests.store.ground import Ground
 
-from picha.gateway.domain.staff import SESSION_LIVES, Role, link_path
+from picha.gateway.domain.staff import BROWSER_IS_KNOWN, SESSION_LIVES, Role, link_path
 from picha.gateway.inbox.app import create_inbox
 from picha.gateway.run import open_ground, open_means, open_services
-from picha.gateway.settings import Settings
+from picha.gateway.settings import Settings, SettingsError
 from picha.gateway.store import sessions, staff
 from picha.gateway.store.vault import keep_private, written
 
 FROM_OURS = {"Sec-Fetch-Site": "same-origin"}
 LASTS_S = int(SESSION_LIVES.total_seconds())
-Browsing = Callable[[str], AbstractAsyncContextManager[httpx.AsyncClient]]
+Browsing = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def browsing(database: str, tmp_path: Path) -> Browsing:
     keep_private(tmp_path / "keys", written({"masterky": b"m" * 32}))
 
     @asynccontextmanager
-    async def browsing(public_url: str) -> AsyncIterator[httpx.AsyncClient]:
-        settings = Settings(database_url=database, home=tmp_path, public_url=public_url)
+    async def browsing(public_url: str, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+        settings = Settings(database_url=database, home=tmp_path, public_url=public_url, **more)
         async with (
             open_ground(settings) as opened,
             open_services(opened, settings) as services,
@@ -94,6 +95,12 @@ async def test_without_https_a_cookie_is_kept_that_browsers_take_there(ground: G
         assert (await browser.get("/inbox/me")).status_code == 200
 
 
+async def test_proxies_that_are_no_networks_are_named_by_their_variable(browsing: Browsing) -> None:
+    with pytest.raises(SettingsError, match=r"PICHA_TRUSTED_PROXIES: 'proxy\.internal'"):
+        async with browsing("https://api.shop.example", trusted_proxies="10.0.0.1,proxy.internal"):
+            pass
+
+
 async def test_two_on_one_host_do_not_sign_each_other_out(ground: Ground, browsing: Browsing) -> None:
     async with browsing("http://127.0.0.1:8080") as here, browsing("http://127.0.0.1:8090") as beside:
         await let_in(ground, here)
@@ -104,3 +111,24 @@ async def test_two_on_one_host_do_not_sign_each_other_out(ground: Ground, browsi
 
         assert name not in here.cookies
         assert (await here.get("/inbox/me")).status_code == 200
+
+
+async def test_a_browser_is_known_by_a_cookie_of_its_person_for_a_year_and_after_signing_out(
+    ground: Ground, browsing: Browsing
+) -> None:
+    async with browsing("https://api.shop.example") as browser:
+        person = await staff.add(ground.pool, ground.ids, ground.app.workspace_id, "Asha", Role.AGENT)
+        form = {"how": "password", "password": "a fine password"}
+
+        told = await browser.post(link_path(await sessions.invite(ground.pool, person)), data=form)
+
+        _, line = told.headers.get_list("set-cookie")
+        pair, *attributes = line.split("; ")
+        name, _, mark = pair.partition("=")
+        assert name == f"__Host-picha_known_{person.hex}"
+        age = f"Max-Age={int(BROWSER_IS_KNOWN.total_seconds())}"
+        assert set(attributes) == {"HttpOnly", age, "Path=/", "SameSite=lax", "Secure"}
+        await browser.post("/inbox/sign-out")
+        assert dict(browser.cookies) == {name: mark}
+        # It lets nobody in.
+        assert (await browser.get("/inbox/me")).status_code == 401

@@ -83,7 +83,7 @@ async def test_evidence_that_lies_parked_although_its_attempt_is_known_is_bound_
     # As if settling had missed it.
     await ground.pool.execute("UPDATE attempt SET wamid = $1, outcome = 'accepted' WHERE id = $2", WAMID, attempt)
 
-    assert await witness.bind_parked(ground.pool, after="", most=500) == ("", 0)
+    assert await witness.bind_parked(ground.pool, after="", most=500) == ("", 2, 0)
 
     assert (await ground.see(message)).status == "delivered"
     assert await ground.pool.fetchval("SELECT count(*) FROM evidence WHERE attempt_id IS NULL") == 3
@@ -95,7 +95,7 @@ async def test_the_sweep_goes_through_what_is_parked_in_turns(ground: Ground) ->
 
     after, rounds = "", 0
     while rounds == 0 or after:
-        after, _ = await witness.bind_parked(ground.pool, after=after, most=2)
+        after, _, _ = await witness.bind_parked(ground.pool, after=after, most=2)
         rounds += 1
 
     assert rounds == 3
@@ -112,5 +112,5 @@ async def test_the_sweep_confirms_a_duplicate_that_was_missed(ground: Ground) ->
     await ground.meta_says(WAMID, "sent")
     await ground.pool.execute("UPDATE attempt SET wamid = $1 WHERE id = $2", WAMID, first)
 
-    assert await witness.bind_parked(ground.pool, after="", most=500) == ("", 1)
+    assert await witness.bind_parked(ground.pool, after="", most=500) == ("", 1, 1)
     assert (await ground.see(message)).duplicates == 1

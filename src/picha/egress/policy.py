@@ -1,7 +1,7 @@
 """Which addresses may be reached, and how long and how much may be waited for."""
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv6Address
 
 from picha.kit import addresses
 
@@ -17,7 +17,7 @@ class Policy:
     schemes: frozenset[str] = frozenset({"https"})
     ports: frozenset[int] | None = frozenset({443, 8443})
     allow_loopback: bool = False
-    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    allowed_networks: tuple[addresses.Network, ...] = ()
     max_redirects: int = 3
     connect_s: float = 5
     first_byte_s: float = 10
@@ -54,8 +54,8 @@ class Policies:
         Raises:
             ValueError: one of them is no network; the text says which.
         """
-        named = tuple(ip_network(each.strip()) for each in networks.split(",") if each.strip())
-        return replace(self, test=replace(self.test, allowed_networks=self.test.allowed_networks + named))
+        named = self.test.allowed_networks + addresses.networks_of(networks)
+        return replace(self, test=replace(self.test, allowed_networks=named))
 
 
 LIVE = Policy()

@@ -27,6 +27,7 @@ from picha.gateway.hearing.fetch import Fetching
 from picha.gateway.hearing.intake import Intake
 from picha.gateway.inbox.app import create_inbox
 from picha.gateway.inbox.doorkeeper import Doorkeeper
+from picha.gateway.inbox.known_browsers import KnownBrowsers
 from picha.gateway.inbox.means import Means
 from picha.gateway.lanes.doorbell import Doorbell, doorbell, pause
 from picha.gateway.lanes.keeper import Keeper, Work
@@ -64,6 +65,7 @@ from picha.gateway.upkeep.forgetting import Forgetting, Keep
 from picha.gateway.upkeep.pulse import pulse
 from picha.gateway.upkeep.restored import Watch, watching
 from picha.images.workers import Workshop
+from picha.kit.addresses import Network, networks_of
 from picha.kit.clock import Clock, SystemClock
 from picha.kit.ids import Ids
 from picha.kit.logs import configure, logger
@@ -135,6 +137,13 @@ def _policies(settings: Settings) -> Policies:
         return POLICIES.admitting(settings.media_networks)
     except ValueError as error:
         raise SettingsError(f"PICHA_MEDIA_NETWORKS: {error}; write networks as 10.1.0.0/16.") from error
+
+
+def _proxies(settings: Settings) -> Sequence[Network]:
+    try:
+        return networks_of(settings.trusted_proxies)
+    except ValueError as error:
+        raise SettingsError(f"PICHA_TRUSTED_PROXIES: {error}; write networks as 10.1.0.0/16.") from error
 
 
 def _doubted(settings: Settings) -> frozenset[int]:
@@ -251,12 +260,13 @@ async def open_means(ground: Ground, settings: Settings, services: Services) -> 
             links=services.links,
             bell=services.feed.bell,
             changes=changes,
-            door=Doorkeeper(ground.pool, ground.clock),
+            door=Doorkeeper(ground.pool, ground.clock, KnownBrowsers(ground.vault.deriving("known browsers"))),
             policies=ground.policies,
             examine=partial(examine_number, settings, ground.clock),
             public_url=settings.public_url,
             base_url=settings.base_url,
             handset_url=settings.handset_url,
+            proxies=_proxies(settings),
             stopping=services.feed.stopping,
         )
 

@@ -247,6 +247,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Where callers reach the API, for links in answers.", examples=["https://api.shop.example"]),
     ] = ""
+    trusted_proxies: Annotated[
+        str,
+        Meta(
+            description="Networks, between commas, of the proxies whose X-Forwarded-For is believed: by it the inbox "
+            "counts wrong passwords. The default is a proxy on the same machine.",
+            examples=["10.0.0.1,10.1.0.0/16"],
+        ),
+    ] = "127.0.0.0/8,::1"
     handset_url: Annotated[
         str,
         Meta(

@@ -4,7 +4,9 @@ The tables follow IANA's IPv4 and IPv6 special-purpose address registries (RFC 6
 enough: it calls NAT64, 6to4 and ISATAP addresses global although they lead to whatever IPv4 address is packed inside.
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+Network = IPv4Network | IPv6Network
 
 _METADATA = frozenset(
     {
@@ -77,6 +79,15 @@ _IPV6 = tuple(
 _UNICAST = IPv6Network("2000::/3")
 # The interface half of an ISATAP address (RFC 5214): these 32 bits, then an IPv4 address.
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def networks_of(text: str) -> tuple[Network, ...]:
+    """Read networks, or single addresses, between commas.
+
+    Raises:
+        ValueError: one of them is neither; the text says which.
+    """
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
 def refusal(ip: IPv4Address | IPv6Address) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,6 +20,7 @@ FRESH_S = 1.0
 
 _MOST_CACHED = 10_000
 _NOTED_EVERY_S = 60.0
+_LAST_NOTE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ class KeyDesk:
         finally:
             noting.cancel()
             await asyncio.gather(noting, return_exceptions=True)
-            await self.note()
+            # Whatever holds it up, a stop does not wait for it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_NOTE_S):
+                    await self.note()
 
     async def note(self) -> None:
         """Write down which keys were used since the last time; where that cannot be, the next time does."""

@@ -89,7 +89,7 @@ class Thread:
 class Known:
     """What the store knows that bears on one command.
 
-    `senders` are the workspace's of the command's environment; `threads` are those with the person named by `to`, or
+    `senders` are the workspace's of the command's environment; `threads` has the one with the person named by `to`, or
     the one named by `conversation_id`; `replied_to` is the provider's id of the message that `reply_to` names; `forms`
     are the templates that have the name of the command's, of every account of the workspace. `falls_back` tells that
     the default sender stands in where several are active and none is named.
@@ -163,9 +163,8 @@ def _digits(number: str) -> str:
 _BETWEEN = str.maketrans("", "", " +-()./\u00a0")
 
 
-def _sender(command: Send, known: Known) -> Sender | Refusal:
+def sender_of(command: Send, senders: Sequence[Sender], *, falls_back: bool) -> Sender | Refusal:
     """Resolve `sender` (number, then phone_number_id), then `sender_id`, then the only active one, or the default."""
-    senders = known.senders
     if command.sender is not None:
         wanted = _digits(command.sender)
         found = [s for s in senders if s.display_number == wanted] or [
@@ -175,7 +174,7 @@ def _sender(command: Send, known: Known) -> Sender | Refusal:
         found = [s for s in senders if s.id == command.sender_id]
     else:
         found = [s for s in senders if s.is_active]
-        if known.falls_back:
+        if falls_back:
             found = [s for s in found if s.is_default] or found
         if len(found) > 1:
             return Refusal(
@@ -192,7 +191,7 @@ def _sender(command: Send, known: Known) -> Sender | Refusal:
 def _thread(command: Send, known: Known) -> tuple[Sender, Thread | None] | Refusal:
     """Find the number and the thread; `conversation_id` wins over `to` and `sender`."""
     if command.conversation_id is None:
-        sender = _sender(command, known)
+        sender = sender_of(command, known.senders, falls_back=known.falls_back)
         if isinstance(sender, Refusal):
             return sender
         return sender, next((t for t in known.threads if t.sender_id == sender.id), None)

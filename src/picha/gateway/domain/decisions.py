@@ -24,7 +24,7 @@ class Kind(StrEnum):
     DOUBTED = "doubted"
     """It waited when the database was put back to an earlier state, so that it may have been sent since."""
     PUT_OFF = "put_off"
-    """Its picture could not be had yet: it is tried again by itself."""
+    """Its picture could not be had yet."""
 
 
 # These call for another attempt: what the newest one failed with is no failure of the message.

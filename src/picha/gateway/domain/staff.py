@@ -17,10 +17,10 @@ SESSION_LIVES, SESSION_IDLES = timedelta(days=30), timedelta(days=7)
 """When somebody has to sign in again at the latest, and when after having done nothing here for so long."""
 
 TRIES, TRIES_WITHIN = 5, timedelta(minutes=15)
-"""How often a password may be wrong from an address, within which time."""
+"""How often a password may be wrong for a name, from an address, or in a browser that is known, within which time."""
 
-TRIES_OF_NAME, SLOWED_S = 25, 3.0
-"""How often it may be wrong for a name, from wherever, before each further try is answered so many seconds later."""
+BROWSER_IS_KNOWN = timedelta(days=365)
+"""For how long a browser in which somebody signed in is known as one of theirs, unless their password changes."""
 
 _TOKEN_CHARACTERS = 43
 

@@ -1,12 +1,12 @@
 """Who comes in: by the cookie they bring, or by a name and a password."""
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from picha.gateway.domain.staff import SLOWED_S, called, digest_of
+from picha.gateway.domain.staff import called, digest_of
+from picha.gateway.inbox.known_browsers import KnownBrowsers
 from picha.gateway.inbox.passwords import Passwords
 from picha.gateway.store import sessions, staff
 from picha.gateway.store.pool import Pool
@@ -23,7 +23,7 @@ class WrongError(Exception):
 
 
 class TriedTooOftenError(Exception):
-    """A password was wrong too often from an address; the next may be given at `until`."""
+    """A password was wrong too often; the next may be given at `until`."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__("tried too often")
@@ -31,10 +31,10 @@ class TriedTooOftenError(Exception):
 
 
 class Doorkeeper:
-    """Knows who is signed in, and lets people in; `pause` is how it waits."""
+    """Knows who is signed in, and lets people in."""
 
-    def __init__(self, pool: Pool, clock: Clock, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self._pool, self._clock, self._pause = pool, clock, pause
+    def __init__(self, pool: Pool, clock: Clock, browsers: KnownBrowsers) -> None:
+        self._pool, self._clock, self._browsers = pool, clock, browsers
         self._known: dict[bytes, tuple[float, SignedIn | None]] = {}
         self.passwords = Passwords()
 
@@ -50,33 +50,38 @@ class Doorkeeper:
         self._known[digest] = (now, found)
         return found
 
-    async def sign_in(self, name: str, password: str, address: str) -> str:
+    async def sign_in(self, name: str, password: str, address: str, marks: Sequence[str] = ()) -> str:
         """Let somebody in by their password; return the token of their new session. Refuses as `check` does."""
-        return await sessions.begin(self._pool, await self.check(name, password, address))
+        return await sessions.begin(self._pool, await self.check(name, password, address, marks))
 
-    async def check(self, name: str, password: str, address: str) -> UUID:
+    async def check(self, name: str, password: str, address: str, marks: Sequence[str] = ()) -> UUID:
         """Return who has this name and password.
 
-        A name that nobody has is answered as one with another password, and as late. Anybody can have a name tried from
-        everywhere, so that shuts nobody out: it makes the answers late.
+        A name that nobody has is answered as one with another password, and as late. Strangers are counted by the name
+        and by their address; a browser that shows one of the person's `marks` by that alone, so that nobody else shuts
+        it out, and who stole it can guess no more often than a stranger.
 
         Raises:
             WrongError: the name or the password is another.
-            TriedTooOftenError: it is not looked at, because others from there were wrong just before.
+            TriedTooOftenError: it is not looked at, because others were wrong just before.
         """
-        subjects = _subject("name", called(name)), _subject("address", address)
-        tried = await sessions.attempt(self._pool, *subjects)
-        if tried.until:
-            raise TriedTooOftenError(tried.until)
-        if tried.is_slowed:
-            await self._pause(SLOWED_S)
-        found = await staff.password_of(self._pool, name)
-        person, password_hash = found or (None, None)
+        person, password_hash = await staff.password_of(self._pool, name) or (None, None)
+        mark = self._browsers.known(marks, person, password_hash)
+        subjects = (
+            [_subject("browser", mark)] if mark else [_subject("name", called(name)), _subject("address", address)]
+        )
+        if until := await sessions.attempt(self._pool, subjects):
+            raise TriedTooOftenError(until)
         fits = await self.passwords.fits(password, password_hash)
         if not fits or person is None:
             raise WrongError
-        await sessions.forgive(self._pool, *subjects)
+        await sessions.forgive(self._pool, subjects)
         return person
+
+    async def mark(self, name: str) -> tuple[UUID, str] | None:
+        """Return whom a name means, and a mark of theirs for their browser; None for who has no password to guess."""
+        person, password_hash = await staff.password_of(self._pool, name) or (None, None)
+        return (person, self._browsers.mark(person, password_hash)) if person and password_hash else None
 
     async def sign_out(self, token: str) -> None:
         """End the session of a cookie."""

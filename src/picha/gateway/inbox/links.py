@@ -33,11 +33,12 @@ def _pieces(text: str) -> Iterator[Markup]:
 
 def _trimmed(address: str) -> str:
     """Leave out what belongs to the sentence: its point, and a bracket that was opened before."""
-    while address[-1] in _ENDS or (
-        address[-1] in _PAIRS and address.count(_PAIRS[address[-1]]) < address.count(address[-1])
-    ):
-        address = address[:-1]
-    return address
+    unopened = {close: address.count(close) - address.count(opens) for close, opens in _PAIRS.items()}
+    end = len(address)
+    while (last := address[end - 1]) in _ENDS or unopened.get(last, 0) > 0:
+        unopened[last] = unopened.get(last, 0) - 1
+        end -= 1
+    return address[:end]
 
 
 def _leads_somewhere(address: str) -> bool:

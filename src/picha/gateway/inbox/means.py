@@ -19,6 +19,7 @@ from picha.gateway.store.pool import Pool
 from picha.gateway.store.vault import Vault
 from picha.gateway.telling.links import Links
 from picha.gateway.upkeep.doctor.findings import Finding
+from picha.kit.addresses import Network
 from picha.kit.clock import Clock
 from picha.kit.ids import Ids
 
@@ -31,7 +32,8 @@ class Means:
     """What pages work with, the same in the whole process; `stopping` is set when the process is to end.
 
     `examine` has the doctor look at one number, which calls out; `base_url` is where people find this gateway, and
-    `handset_url`, where there is one, the phones of the test numbers' customers.
+    `handset_url`, where there is one, the phones of the test numbers' customers; `proxies` are believed whom they speak
+    for.
     """
 
     pool: Pool
@@ -51,6 +53,7 @@ class Means:
     public_url: str
     base_url: str
     handset_url: str
+    proxies: Sequence[Network]
     stopping: asyncio.Event
     looks: Looks = field(default_factory=Looks)
     # How many live pages are served now, by person.

@@ -1,10 +1,12 @@
 """Whether a request comes from a page of ours, and where from: what browsers tell, and no other page can forge."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
+
+from picha.kit.addresses import Network
 
 SAFE = frozenset(("GET", "HEAD"))
 
@@ -26,22 +28,28 @@ def our_origin(request: Request, public_url: str) -> str:
     return f"{at.scheme}://{at.netloc}".lower()
 
 
-def address_of(request: Request) -> str:
-    """Return where a request comes from; a proxy in a network of ours is believed whom it speaks for.
+def address_of(request: Request, proxies: Sequence[Network]) -> str:
+    """Return where a request comes from; a proxy that the operator named is believed whom it speaks for.
 
     An IPv6 address stands for its network of 64 bits: whoever has one has them all.
     """
-    peer = _parsed(request.client.host if request.client else "")
-    # The last one is what our own proxy saw; whatever stands before it, in this line or in others, anybody can write.
-    told = _parsed(",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip())
-    address = told if told and peer and peer.is_private else peer
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+    told = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    address = _parsed(request.client.host if request.client else "")
+    # Each proxy adds whom it saw at the end; what stands before the last one that is not ours, anybody can write.
+    for one in reversed(told):
+        seen = _parsed(one)
+        if not (address and seen and any(address in network for network in proxies)):
+            break
+        address = seen
+    if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
+    # As a socket of both families writes an address of the older one.
+    return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address

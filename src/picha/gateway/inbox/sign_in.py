@@ -22,12 +22,12 @@ async def show(visit: Visit) -> Response:
 
 async def sign_in(visit: Visit) -> Response:
     """Let somebody in by their password."""
-    form, request = await visit.form(), visit.request
+    form = await visit.form()
     name, password, onward = form.get("name", ""), form.get("password", ""), _onward(form.get("next", ""))
     if not name.strip() or not password:
         return _asked(visit, onward, name=name, problem="Enter your name and your password.", status=400)
     try:
-        token = await visit.means.door.sign_in(name, password[: PASSWORD_MAX + 1], address_of(request))
+        token = await visit.means.door.sign_in(name, password[: PASSWORD_MAX + 1], *_whence(visit))
     except WrongError:
         problem = "That name and password do not belong together. Without a password you need a sign-in link."
         return _asked(visit, onward, name=name, problem=problem, status=403)
@@ -36,7 +36,7 @@ async def sign_in(visit: Visit) -> Response:
         wait = refusal.until - visit.means.clock.now()
         answer.headers["Retry-After"] = str(max(1, int(wait.total_seconds()) + 1))
         return answer
-    return _let_in(visit, token, onward)
+    return await _let_in(visit, name, token, onward)
 
 
 async def me(visit: Visit) -> Response:
@@ -65,7 +65,7 @@ async def follow_link(visit: Visit) -> Response:
         return _welcome(visit, invited.name, token, has_password=invited.has_password, problem=problem)
     password_hash = await means.door.passwords.hashed(password) if password else None
     session = await sessions.accept(means.pool, token, password_hash)
-    return _bad_link(visit, is_used=True) if session is None else _let_in(visit, session, HOME)
+    return _bad_link(visit, is_used=True) if session is None else await _let_in(visit, invited.name, session, HOME)
 
 
 async def show_password(visit: Visit) -> Response:
@@ -81,7 +81,7 @@ async def set_password(visit: Visit) -> Response:
     if problem:
         return visit.page("password.html", title="Your password", problem=problem, least=PASSWORD_MIN, status=400)
     session = await sessions.change_password(means.pool, visit.who.id, await means.door.passwords.hashed(password))
-    return _let_in(visit, session, HOME)
+    return await _let_in(visit, visit.who.name, session, HOME)
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -100,7 +100,7 @@ async def _wrong(visit: Visit, current: str) -> str:
     if not visit.who.has_password:
         return ""
     try:
-        await visit.means.door.check(visit.who.name, current[: PASSWORD_MAX + 1], address_of(visit.request))
+        await visit.means.door.check(visit.who.name, current[: PASSWORD_MAX + 1], *_whence(visit))
     except WrongError:
         return "That is not your present password."
     except TriedTooOftenError as refusal:
@@ -145,7 +145,14 @@ def _bad_link(visit: Visit, *, is_used: bool) -> Response:
     return visit.page("bad_link.html", title=title, is_used=is_used, status=410)
 
 
-def _let_in(visit: Visit, token: str, onward: str) -> Response:
+def _whence(visit: Visit) -> tuple[str, list[str]]:
+    """Return what tells whether somebody was here before: their address, and the marks in their browser."""
+    return address_of(visit.request, visit.means.proxies), cookies.marks_of(visit.request, visit.means)
+
+
+async def _let_in(visit: Visit, name: str, token: str, onward: str) -> Response:
     answer = visit.elsewhere(onward)
     cookies.put_token(visit.request, answer, visit.means, token)
+    if marked := await visit.means.door.mark(name):
+        cookies.put_mark(visit.request, answer, visit.means, *marked)
     return answer

@@ -83,7 +83,8 @@ class Keeper:
         self._weights: dict[UUID, int] = {}
         self._stopping = False
         self._look_again = asyncio.Event()
-        # Set when a lane begins to rest: whoever has it after this process is to know, however it ends.
+        # Lanes that begin to rest: whoever has them after this process is to know, however it ends.
+        self._resting: set[Lease] = set()
         self._rests = asyncio.Event()
         self._log = logger("lanes").bind(kind=leases.kind)
 
@@ -126,19 +127,29 @@ class Keeper:
         return leases
 
     async def _renew(self) -> None:
-        """Prolong every held lease; one that cannot be prolonged runs out by the steady clock."""
+        """Prolong every held lease now and then; one that cannot be prolonged runs out by the steady clock.
+
+        Between, those are prolonged whose lanes begin to rest, which writes that down.
+        """
+        all_at = float("-inf")
         while True:
             self._rests.clear()
+            resting, self._resting = self._resting & self._held.keys(), set()
+            is_due = self._clock.monotonic() >= all_at
             try:
-                await self._prolong()
-                self._leave_to_others(len(self._held) - await self._leases.share())
-                self._weights = await self._leases.weights()
+                if is_due:
+                    all_at = self._clock.monotonic() + lanes.RENEW_SECONDS
+                    await self._prolong(list(self._held))
+                    self._leave_to_others(len(self._held) - await self._leases.share())
+                    self._weights = await self._leases.weights()
+                elif resting:
+                    await self._prolong(list(resting))
             except Exception as error:  # noqa: BLE001 - without renewal every lane would be lost
                 self._log.warning("leases not renewed", error=str(error))
-            await pause(self._rests, lanes.RENEW_SECONDS)
+            await pause(self._rests, max(0.0, all_at - self._clock.monotonic()))
 
-    async def _prolong(self) -> None:
-        asked_at, asked = self._clock.monotonic(), list(self._held)
+    async def _prolong(self, asked: Sequence[Lease]) -> None:
+        asked_at = self._clock.monotonic()
         kept = await self._leases.renew([self._as_it_stands(lease) for lease in asked])
         for lease in asked:
             if lease in self._held:
@@ -201,7 +212,7 @@ class Keeper:
                         fresh_until = self._clock.monotonic() + _FRESH_SECONDS
                     started = lane.start(_BATCH, self._clock.monotonic())
                     for piece in started:
-                        flights.create_task(self._fly(work, lane, piece, wake))
+                        flights.create_task(self._fly(work, lease, piece, wake))
                     woken = bool(started) or await pause(wake, self._patience(lane))
 
     async def _look(self, work: Work, lane: Lane) -> Sequence[Due]:
@@ -220,8 +231,8 @@ class Keeper:
             return _IDLE_SECONDS
         return min(_IDLE_SECONDS, max(0.0, opens_at - self._clock.monotonic()))
 
-    async def _fly(self, work: Work, lane: Lane, piece: Due, wake: asyncio.Event) -> None:
-        landing = Landing.MUTE
+    async def _fly(self, work: Work, lease: Lease, piece: Due, wake: asyncio.Event) -> None:
+        lane, landing = self._held[lease].lane, Landing.MUTE
         try:
             landing = await work.perform(piece)
         except UNREACHABLE as error:
@@ -234,6 +245,7 @@ class Keeper:
             await asyncio.sleep(_REST_SECONDS)
         finally:
             if lane.done(piece.id, self._clock.monotonic(), landing, chance=self._chance()):
+                self._resting.add(lease)
                 self._rests.set()
             wake.set()
 

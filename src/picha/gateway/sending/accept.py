@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +10,7 @@ import msgspec
 
 from picha.gateway.domain.admission import Admitted, Known, Opening, Refusal, Send, Sender, Thread, admit, survey
 from picha.gateway.meta.times import Times
-from picha.gateway.sending.backlog import Backlog, Uncounted
+from picha.gateway.sending.backlog import Backlog
 from picha.gateway.sending.budget import Budget
 from picha.gateway.store import accepting, replays
 from picha.gateway.store.group import GroupCommit
@@ -79,10 +78,7 @@ class Accept:
         Raises:
             OverloadedError: too many wait for the database.
         """
-        while isinstance(answer := await self.group.submit(command), Uncounted):
-            # Here and not in the batch, so that nobody waits who sends from another number.
-            await self._backlog.count([answer.number])
-        return answer
+        return await self.group.submit(command)
 
     async def before(self, command: Send) -> Receipt | Refusal | None:
         """Return what was answered to the command's idempotency key before, None if nothing was."""
@@ -91,12 +87,12 @@ class Accept:
 
     async def look(self, command: Send) -> Admitted | Refusal:
         """Decide on a send as `send` would now, and keep nothing."""
-        [decided] = await self._settled([command])
+        [decided] = await self._decide([command])
         return decided
 
     async def plan(self, commands: Sequence[Send]) -> list[NewSend | Refusal]:
         """Decide on sends as `send` would now, and return what is to be written of each."""
-        decided, naming = await self._settled(commands), _Naming(self._ids)
+        decided, naming = await self._decide(commands), _Naming(self._ids)
         return [
             self._send(command, one, naming.receipt(one)) if isinstance(one, Admitted) else one
             for command, one in zip(commands, decided, strict=True)
@@ -153,24 +149,16 @@ class Accept:
                 [answers[place]] = await self._batch([commands[place]])
         return answers
 
-    async def _settled(self, commands: Sequence[Send]) -> list[Admitted | Refusal]:
-        """Decide, having counted whatever must be."""
-        decided = await self._decide(commands)
-        while uncounted := [one.number for one in decided if isinstance(one, Uncounted)]:
-            await self._backlog.count(uncounted)
-            decided = await self._decide(commands)
-        return decided
-
     async def _decide(self, commands: Sequence[Send]) -> list[Admitted | Refusal]:
         found = await self._known(commands)
-        decided = [admit(command, known, self._moments(known)) for command, known in zip(commands, found, strict=True)]
-        full = self._backlog.full_at_once({one.sender.id for one in decided if not isinstance(one, Refusal)})
+        moments = self._moments(commands, found)
+        decided = [admit(command, known, moments) for command, known in zip(commands, found, strict=True)]
+        full = await self._backlog.full({one.sender.id for one in decided if not isinstance(one, Refusal)})
         lawful = [one if isinstance(one, Refusal) else full.get(one.sender.id, one) for one in decided]
         return await self._approached(commands, await self._afforded(commands, lawful))
 
     async def _known(self, commands: Sequence[Send]) -> list[Known]:
-        found = await accepting.known(self._pool, commands)
-        return [replace(known, falls_back=True) for known in found] if self._falls_back else found
+        return await accepting.known(self._pool, commands, falls_back=self._falls_back)
 
     async def _afforded(
         self, commands: Sequence[Send], decided: Sequence[Admitted | Opening | Refusal]
@@ -196,8 +184,11 @@ class Accept:
             threads |= await approach(self._pool, workspace, people, self._clock.now(), self._ids)
         return [one.into(threads[one.sender.id, one.phone]) if isinstance(one, Opening) else one for one in decided]
 
-    def _moments(self, known: Known) -> dict[UUID, datetime]:
-        return {sender.account_id: self._times.now(sender.account_id) for sender in known.senders}
+    def _moments(self, commands: Sequence[Send], found: Sequence[Known]) -> dict[UUID, datetime]:
+        # Whose commands are of one workspace and environment share its senders.
+        shared = {(one.workspace_id, one.environment): known for one, known in zip(commands, found, strict=True)}
+        accounts = {sender.account_id for known in shared.values() for sender in known.senders}
+        return {account: self._times.now(account) for account in accounts}
 
     def _send(self, command: Send, lawful: Admitted, receipt: Receipt) -> NewSend:
         return NewSend(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from uuid import UUID
 
@@ -15,13 +15,8 @@ from picha.kit.clock import Clock
 _FRESH_S = 1.0
 # A count that took long, because much waits, is used for so many times as long.
 _COSTLY = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Uncounted(Refusal):
-    """A refusal that nobody is told of: what waits for the number is to be counted first."""
-
-    number: UUID = field(kw_only=True)
+# Where counting takes longer than that nobody waits for it who asks within this time: a number that had room then has.
+_LONG_S, _ROOMY_S = 0.02, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ class Backlog:
     """A process's knowledge of what waits for each number, a second old at most while little does.
 
     A number that is asked about again and again is counted anew beside that, when half of the time is over for which
-    its last count is used: so nobody waits for a count but who asks about a number for the first time in a while.
+    its last count is used: so only who asks about one for the first time in a while waits for a count.
     """
 
     def __init__(self, pool: Pool, clock: Clock, *, limit_s: float) -> None:
@@ -52,33 +47,24 @@ class Backlog:
     async def told(self, senders: Iterable[UUID]) -> dict[UUID, Number]:
         """Return how numbers stand, as this process knows it; one that is gone is left out."""
         asked = set(senders)
-        await self.count(asked)
+        await self._know(asked)
         return {sender: number for sender in asked if (number := self._known[sender].number)}
 
     async def full(self, senders: Iterable[UUID]) -> dict[UUID, Refusal]:
         """Return those of `senders` that take no more, with the refusal of a send."""
         asked = set(senders)
-        await self.count(asked)
-        return {sender: refusal for sender in asked if (refusal := self._refusal(sender))}
+        await self._know(asked)
+        return {
+            sender: _refusal(over_s) for sender in asked if (over_s := self._over_s(self._known[sender].number)) > 0
+        }
 
-    def full_at_once(self, senders: Iterable[UUID]) -> dict[UUID, Refusal]:
-        """Return what `full` does, without waiting: `Uncounted` for a number of which too little is known."""
-        asked, now = set(senders), self._clock.monotonic()
-        old = self._old(asked)
-        self._count_beside(one for one in asked - old if self._known[one].anew_at <= now)
-        found = {one: _uncounted(one) if one in old else self._refusal(one) for one in asked}
-        return {one: refusal for one, refusal in found.items() if refusal}
-
-    async def count(self, senders: Iterable[UUID]) -> None:
-        """Wait until numbers whose last count is too old, or that have none, are counted anew."""
-        old = self._old(set(senders))
-        self._count_beside(old)
+    async def _know(self, senders: set[UUID]) -> None:
+        """Wait until what is known of numbers is good enough, all that is not being counted at once."""
+        now = self._clock.monotonic()
+        old = {one for one in senders if one not in self._known or self._known[one].until <= now}
+        self._count_beside(one for one in senders if one in old or self._known[one].anew_at <= now)
         # Who waits no longer leaves the count to those who do.
         await asyncio.gather(*(asyncio.shield(task) for task in {self._counting[one] for one in old}))
-
-    def _old(self, senders: set[UUID]) -> set[UUID]:
-        now = self._clock.monotonic()
-        return {one for one in senders if one not in self._known or self._known[one].until <= now}
 
     def _count_beside(self, senders: Iterable[UUID]) -> None:
         """Have numbers counted that nobody counts already."""
@@ -93,21 +79,20 @@ class Backlog:
             before = self._clock.monotonic()
             found = await numbers.numbers(self._pool, senders, count_s=self._limit_s + 1)
             after = self._clock.monotonic()
-            fresh_s = max(_FRESH_S, _COSTLY * (after - before))
+            took = after - before
+            fresh_s = max(_FRESH_S, _COSTLY * took)
             for sender in senders:
-                self._known[sender] = _Count(found.get(sender), after + fresh_s / 2, after + fresh_s)
+                number = found.get(sender)
+                used_s = max(fresh_s, _ROOMY_S) if took > _LONG_S and self._over_s(number) <= 0 else fresh_s
+                self._known[sender] = _Count(number, after + fresh_s / 2, after + used_s)
         finally:
             for sender in senders:
                 del self._counting[sender]
 
-    def _refusal(self, sender: UUID) -> Refusal | None:
-        number = self._known[sender].number
-        over_s = number.backlog_s - self._limit_s if number else 0.0
-        if over_s <= 0:
-            return None
-        message = "More waits for this number than it can send in time. Try again later, or send from another number."
-        return Refusal("BACKLOG_FULL", message, "sender", retry_after_s=ceil(over_s))
+    def _over_s(self, number: Number | None) -> float:
+        return number.backlog_s - self._limit_s if number else 0.0
 
 
-def _uncounted(sender: UUID) -> Uncounted:
-    return Uncounted("BACKLOG_FULL", "", number=sender)
+def _refusal(over_s: float) -> Refusal:
+    message = "More waits for this number than it can send in time. Try again later, or send from another number."
+    return Refusal("BACKLOG_FULL", message, "sender", retry_after_s=ceil(over_s))

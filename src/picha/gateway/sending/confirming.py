@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from uuid import UUID
 
 from picha.gateway.meta.accounts import AccountBook
 from picha.gateway.meta.times import Times
@@ -30,8 +32,10 @@ class Confirming:
     async def turn(self) -> None:
         """Do each job, round after round while a round is full, so that a heap is no later than a few are."""
         # Whatever evidence is there is bound before anything is concluded from its absence.
-        for job in (self._bind, self._resend, self._give_up, self._expire):
+        for job in (self._bind, self._resend, self._give_up):
             await self._work_off(job)
+        for account in await self._book.all():
+            await self._work_off(partial(self._expire, account.id))
 
     async def _work_off(self, job: Callable[[], Awaitable[bool]]) -> None:
         for _ in range(self._rounds):
@@ -40,9 +44,10 @@ class Confirming:
             await asyncio.sleep(_BREATH_S)
 
     async def _bind(self) -> bool:
-        self._parked_upto, doubled = await witness.bind_parked(self._pool, after=self._parked_upto, most=MOST)
+        self._parked_upto, bound, doubled = await witness.bind_parked(self._pool, after=self._parked_upto, most=MOST)
         DUPLICATES.inc(doubled)
-        return self._parked_upto != ""
+        # Where nothing was found the next turn looks on: what belongs to nobody may be any number.
+        return bound > 0 and self._parked_upto != ""
 
     async def _resend(self) -> bool:
         count = await decide.resend(self._pool)
@@ -54,9 +59,5 @@ class Confirming:
         GIVEN_UP.inc(count)
         return count == MOST
 
-    async def _expire(self) -> bool:
-        counts = [
-            await withdraw.expire(self._pool, account.id, self._times.now(account.id))
-            for account in await self._book.all()
-        ]
-        return MOST in counts
+    async def _expire(self, account: UUID) -> bool:
+        return await withdraw.expire(self._pool, account, self._times.now(account)) == MOST

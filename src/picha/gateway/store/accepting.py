@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from picha.gateway.domain.admission import Known, Send, Thread
+from picha.gateway.domain.admission import Known, Refusal, Send, Sender, Thread, sender_of
 from picha.gateway.domain.filling import Form
 from picha.gateway.store import tenants
 from picha.gateway.store.pool import Connection, Pool
@@ -24,10 +24,10 @@ JOIN contact ON contact.id = contact_id WHERE deleted_at IS NULL
 # One that was deleted has its window all the same, and lives again with what is sent to its customer.
 _THREADS_BY_PHONE = f"""
 SELECT asked.place, conversation.id, sender_id, contact_id, window_until, {NEWEST}
-FROM unnest($1::int[], $2::uuid[], $3::text[]) AS asked (place, workspace_id, phone)
+FROM unnest($1::int[], $2::uuid[], $3::text[], $4::uuid[]) AS asked (place, workspace_id, phone, sender_id)
 JOIN contact_address AS address
     ON address.workspace_id = asked.workspace_id AND address.value = asked.phone AND kind IN ('wa_id', 'phone')
-JOIN conversation USING (contact_id)
+JOIN conversation USING (contact_id, sender_id)
 """  # noqa: S608 - a constant of this module only
 
 _FILES = """
@@ -64,15 +64,23 @@ def _asked(commands: Sequence[Send], field: str) -> tuple[list[int], list[UUID],
     )
 
 
-async def _threads(connection: Connection, commands: Sequence[Send]) -> dict[int, list[Thread]]:
+async def _threads(
+    connection: Connection, commands: Sequence[Send], leaving_from: Sequence[Sender | Refusal]
+) -> dict[int, list[Thread]]:
+    places, workspaces, named, _ = _asked(commands, "conversation_id")
+    rows = await connection.fetch(_THREADS_BY_ID, places, workspaces, named) if places else []
+    people = [
+        (place, one.workspace_id, one.to, sender.id)
+        for place, (one, sender) in enumerate(zip(commands, leaving_from, strict=True))
+        if one.to and not one.conversation_id and isinstance(sender, Sender)
+    ]
+    rows += await connection.fetch(_THREADS_BY_PHONE, *zip(*people, strict=True)) if people else []
     found: dict[int, list[Thread]] = defaultdict(list)
-    for query, field in ((_THREADS_BY_ID, "conversation_id"), (_THREADS_BY_PHONE, "to")):
+    for row in rows:
         # Whose numbers they are with is seen to by whoever admits.
-        places, workspaces, values, _ = _asked(commands, field)
-        for row in await connection.fetch(query, places, workspaces, values) if places else ():
-            thread = Thread(*list(row)[1:])
-            if thread not in found[row["place"]]:
-                found[row["place"]].append(thread)
+        thread = Thread(*list(row)[1:])
+        if thread not in found[row["place"]]:
+            found[row["place"]].append(thread)
     return found
 
 
@@ -84,24 +92,31 @@ async def _forms(connection: Connection, commands: Sequence[Send]) -> dict[int, 
     return found
 
 
-async def known(pool: Pool, commands: Sequence[Send]) -> list[Known]:
-    """Return what the store knows about each command, in order."""
+async def known(pool: Pool, commands: Sequence[Send], *, falls_back: bool = False) -> list[Known]:
+    """Return what the store knows about each command, in order; `falls_back` is as in `Known`."""
+    everyone = await tenants.senders(pool, list({one.workspace_id for one in commands}))
+    rosters = {
+        (workspace, environment): [one for one in everyone[workspace] if one.environment == environment]
+        for workspace, environment in {(one.workspace_id, one.environment) for one in commands}
+    }
+    senders = [rosters[one.workspace_id, one.environment] for one in commands]
+    leaving_from = [sender_of(one, of, falls_back=falls_back) for one, of in zip(commands, senders, strict=True)]
     async with pool.acquire() as connection:
-        threads, forms = await _threads(connection, commands), await _forms(connection, commands)
+        threads, forms = await _threads(connection, commands, leaving_from), await _forms(connection, commands)
         files_asked, replies_asked = _asked(commands, "file_id"), _asked(commands, "reply_to")
         filed = await connection.fetch(_FILES, *files_asked) if files_asked[0] else []
         replied = await connection.fetch(_REPLIES, *replies_asked) if replies_asked[0] else []
     files: dict[int, bool] = {row[0]: row[1] for row in filed}
     replies: dict[int, str] = {row[0]: row[1] for row in replied}
-    senders = await tenants.senders(pool, list({one.workspace_id for one in commands}))
     return [
         Known(
-            senders=[s for s in senders[one.workspace_id] if s.environment == one.environment],
+            senders=senders[place],
             threads=threads.get(place, []),
             has_file=place in files,
             is_file_fit=files.get(place, False),
             replied_to=replies.get(place),
             forms=forms.get(place, ()),
+            falls_back=falls_back,
         )
-        for place, one in enumerate(commands)
+        for place in range(len(commands))
     ]

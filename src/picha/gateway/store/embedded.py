@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-
 from picha.gateway.store import embedded_place, embedded_remains
 from picha.gateway.store.embedded_place import EmbeddedPostgresError, Place
 from picha.kit import filelock, launch
@@ -156,6 +154,8 @@ class EmbeddedPostgres:
 
         Raises `EmbeddedPostgresError` as soon as `is_alive` says no, or after `timeout_s` seconds.
         """
+        import psycopg  # noqa: PLC0415 - a tenth of a second for every command that only asks where a house is
+
         deadline = time.monotonic() + timeout_s
         while True:
             try:

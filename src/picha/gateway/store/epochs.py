@@ -15,38 +15,31 @@ from picha.gateway.store.pool import Connection, Pool, in_transaction
 # What a confirmation adds, so that no number that any process has ever seen comes again.
 _LEAP = 1000
 
-_READ = "SELECT lineage, value, beaten_at, restored_at, restored_upto FROM epoch"
+_READ = "SELECT lineage, value, beaten_at, restored_at FROM epoch"
 _BEAT = """
 UPDATE epoch SET value = value + (restored_at IS NULL)::int, beaten_at = clock_timestamp()
-RETURNING lineage, value, beaten_at, restored_at, restored_upto
+RETURNING lineage, value, beaten_at, restored_at
 """
-# What waits is of the life that was lost, whatever the clock was that made its id.
 _HOLD = f"""
-UPDATE epoch SET restored_at = clock_timestamp(), restored_upto = (
-    SELECT id FROM (
-        SELECT $1::uuid AS id UNION ALL SELECT id FROM message WHERE {IS_WAITING}
-        UNION ALL SELECT id FROM batch WHERE due_at IS NOT NULL
-    ) AS old ORDER BY id DESC LIMIT 1)
+UPDATE epoch SET restored_at = clock_timestamp(), restored_before = $1, restored_ahead = ARRAY(
+    SELECT id FROM message WHERE {IS_WAITING} AND id >= $1 UNION ALL
+    SELECT id FROM batch WHERE due_at IS NOT NULL AND id >= $1)
 WHERE restored_at IS NULL RETURNING value
 """  # noqa: S608 - a constant of the store only
 _CONFIRM = """
-UPDATE epoch SET restored_at = NULL, restored_upto = NULL, value = greatest(value, $1) + $2
+UPDATE epoch SET restored_at = NULL, restored_before = NULL, restored_ahead = '{}', value = greatest(value, $1) + $2
 WHERE restored_at IS NOT NULL RETURNING value
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The number, which database's it is, when a worker last beat, and since when nothing is sent if that is so.
-
-    What has an id up to `restored_upto` may have been sent in the life of the data that was lost.
-    """
+    """The number, which database's it is, when a worker last beat, and since when nothing is sent if that is so."""
 
     lineage: UUID
     value: int
     beaten_at: datetime | None
     restored_at: datetime | None
-    restored_upto: UUID | None
 
     @property
     def name(self) -> str:
@@ -64,12 +57,14 @@ async def beat(pool: Pool) -> Epoch:
     return _epoch(await pool.fetchrow(_BEAT))
 
 
-async def hold(pool: Pool, upto: UUID) -> bool:
-    """Send nothing more until somebody confirms; what waits, or has an id up to `upto`, may have been sent already.
+async def hold(pool: Pool, before: UUID) -> bool:
+    """Send nothing more until somebody confirms.
+
+    What waits now, or has an id less than `before`, may have been sent already.
 
     Tells whether something was sent until now.
     """
-    return await pool.fetchval(_HOLD, upto) is not None
+    return await pool.fetchval(_HOLD, before) is not None
 
 
 async def confirm(pool: Pool, noted: int, *, about: Mapping[str, Any]) -> int | None:

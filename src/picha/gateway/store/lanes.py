@@ -55,11 +55,18 @@ RETURNING lane.key, lane.fence, rests,
 """  # noqa: S608 - constants of this module only
 _IS_WANTED = f"SELECT EXISTS (SELECT FROM lane WHERE {_IS_FREE})"  # noqa: S608 - constants of this module only
 
+# Locked in the order in which beginnings lock them.
 _RENEW = """
+WITH held AS MATERIALIZED (
+    SELECT lane.key, lane.fence, told.rests_for, told.rests FROM lane
+    JOIN unnest($2::uuid[], $3::bigint[], $5::float8[], $6::int[]) AS told (key, fence, rests_for, rests)
+        ON kind = $1 AND lane.key = told.key AND lane.fence = told.fence
+    WHERE leased_until > clock_timestamp()
+    ORDER BY lane.key FOR NO KEY UPDATE OF lane
+)
 UPDATE lane SET leased_until = clock_timestamp() + make_interval(secs => $4),
     rests_until = clock_timestamp() + make_interval(secs => nullif(held.rests_for, 0)), rests = held.rests
-FROM unnest($2::uuid[], $3::bigint[], $5::float8[], $6::int[]) AS held (key, fence, rests_for, rests)
-WHERE kind = $1 AND lane.key = held.key AND lane.fence = held.fence AND leased_until > clock_timestamp()
+FROM held WHERE kind = $1 AND lane.key = held.key
 RETURNING lane.key, lane.fence
 """
 

@@ -13,7 +13,6 @@ from picha.gateway.domain.staff import (
     SESSION_IDLES,
     SESSION_LIVES,
     TRIES,
-    TRIES_OF_NAME,
     TRIES_WITHIN,
     Role,
     digest_of,
@@ -46,14 +45,6 @@ class Invited:
     has_password: bool
     is_good: bool
     is_used: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """How a try of a password stands: shut out `until` then, or to be answered late since others were wrong before."""
-
-    until: datetime | None = None
-    is_slowed: bool = False
 
 
 # A session that is used says so now and then, and no more often: each page would write otherwise.
@@ -97,10 +88,9 @@ FROM sign_in_try WHERE subject = ANY($1::bytea[])
 _RECENT = f"{_LATELY} ORDER BY subject FOR UPDATE"
 _TRY = """
 UPDATE sign_in_try SET last_at = now(), tried_at = now() ||
-    ARRAY(SELECT one FROM unnest(tried_at) AS one WHERE one > now() - $2::interval ORDER BY one DESC LIMIT $3)
+    ARRAY(SELECT one FROM unnest(tried_at) AS one WHERE one > now() - $2::interval ORDER BY one DESC)
 WHERE subject = ANY($1::bytea[])
 """
-_CLEAR = "DELETE FROM sign_in_try WHERE subject = $1"
 _TAKE_BACK = "UPDATE sign_in_try SET tried_at = tried_at[2:] WHERE subject = $1"
 
 _DROP = (
@@ -201,41 +191,38 @@ async def change_password(pool: Pool, person: UUID, password_hash: str) -> str:
     return await in_transaction(pool, work)
 
 
-async def attempt(pool: Pool, name: bytes, address: bytes) -> Tried:
-    """Count a try of a password for a name and an address; where the address had too many, count none.
+async def attempt(pool: Pool, subjects: Sequence[bytes]) -> datetime | None:
+    """Count a try of a password for each subject; where one had too many, count none and return when the next may be.
 
-    The count is one for all processes.
+    The count is one for all processes, and stands before the password is looked at: who comes at once is counted, too.
     """
-    asked = sorted((name, address))
     # Who is shut out writes nothing more.
-    if until := _full_until(address, await pool.fetch(_LATELY, [address], TRIES_WITHIN)):
-        return Tried(until)
+    if until := _full_until(await pool.fetch(_LATELY, subjects, TRIES_WITHIN)):
+        return until
 
-    async def work(connection: Connection) -> Tried:
-        await connection.execute(_SUBJECTS, asked)
-        rows = await connection.fetch(_RECENT, asked, TRIES_WITHIN)
-        if until := _full_until(address, rows):
-            return Tried(until)
-        await connection.execute(_TRY, asked, TRIES_WITHIN, TRIES_OF_NAME)
-        many = [row for row in rows if row["subject"] == name and len(row["recent"]) >= TRIES_OF_NAME]
-        return Tried(is_slowed=bool(many))
+    async def work(connection: Connection) -> datetime | None:
+        await connection.execute(_SUBJECTS, sorted(subjects))
+        if until := _full_until(await connection.fetch(_RECENT, subjects, TRIES_WITHIN)):
+            return until
+        await connection.execute(_TRY, subjects, TRIES_WITHIN)
+        return None
 
     return await in_transaction(pool, work)
 
 
-def _full_until(address: bytes, rows: Sequence[asyncpg.Record]) -> datetime | None:
-    """Return when the next try from an address may be, None for now."""
-    [recent] = [row["recent"] for row in rows if row["subject"] == address] or [[]]
-    return recent[-TRIES] + TRIES_WITHIN if len(recent) >= TRIES else None
+def _full_until(rows: Sequence[asyncpg.Record]) -> datetime | None:
+    """Return when the next try may be, None for now."""
+    full: list[datetime] = [row["recent"][-TRIES] + TRIES_WITHIN for row in rows if len(row["recent"]) >= TRIES]
+    return max(full, default=None)
 
 
-async def forgive(pool: Pool, name: bytes, address: bytes) -> None:
-    """Forget the tries of a name whose password was given at last; the address has one try back, and no more."""
+async def forgive(pool: Pool, subjects: Sequence[bytes]) -> None:
+    """Take one try back, as its password was right, and no more: others may be guessing at the same time."""
 
     async def work(connection: Connection) -> None:
         # In the order in which `attempt` locks them.
-        for subject in sorted((name, address)):
-            await connection.execute(_CLEAR if subject == name else _TAKE_BACK, subject)
+        for subject in sorted(subjects):
+            await connection.execute(_TAKE_BACK, subject)
 
     await in_transaction(pool, work)
 

@@ -30,7 +30,7 @@ WORDS = {
     Kind.HEALING: "To be sent once more with a new upload, because WhatsApp could not use the picture",
     Kind.DUPLICATE: "Confirmed: WhatsApp took it more than once",
     Kind.DOUBTED: "Nobody knows whether it was sent",
-    Kind.PUT_OFF: "Put off until its picture can be had, and tried again by itself",
+    Kind.PUT_OFF: "Put off until its picture can be had",
 }
 _LATE_FAILURE = "WhatsApp also reported a failure, although it had arrived"
 

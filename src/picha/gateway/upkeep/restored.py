@@ -133,7 +133,7 @@ class Standing:
 async def stand(pool: Pool, blobs: Blobs) -> Standing:
     """Return whether the database was put back, and how much hangs on it."""
     epoch, noted = await _read(pool, blobs)
-    waited = await doubt.count(pool, epoch.restored_upto) if epoch.restored_upto is not None else 0
+    waited = await doubt.count(pool) if epoch.restored_at is not None else 0
     return Standing(epoch, noted, waited)
 
 
@@ -149,9 +149,9 @@ async def confirm(pool: Pool, blobs: Blobs, *, sends_waiting: bool) -> int | Non
     way then is unknown in any case.
     """
     standing = await stand(pool, blobs)
-    if standing.epoch.restored_upto is None:
+    if standing.epoch.restored_at is None:
         return None
-    doubted = 0 if sends_waiting else await doubt.doubt(pool, standing.epoch.restored_upto, PAIR_PACE)
+    doubted = 0 if sends_waiting else await doubt.doubt(pool, PAIR_PACE)
     value = await epochs.confirm(
         pool, standing.noted, about={"called_unknown": doubted, "sends_waiting": sends_waiting}
     )

@@ -54,15 +54,30 @@ export function icon(name) {
   return svg;
 }
 
-// An address of a web page, as far as nothing hides in it; what ends a sentence ends no address.
+// An address of a web page, as far as nothing hides in it; what ends a sentence ends no address. As the inbox has it.
 const ADDRESS = /(?<![\w@/])https?:\/\/[^\s<>"'`\\\p{Cc}\p{Cf}]+/giu;
+
+const ENDS = ".,;:!?*_~…";
+const PAIRS = { ")": "(", "]": "[", "}": "{" };
+
+// Leaves out what belongs to the sentence: its point, and a bracket that was opened before.
+function trimmed(address) {
+  const count = (char) => address.split(char).length - 1;
+  const unopened = Object.fromEntries(Object.entries(PAIRS).map(([close, opens]) => [close, count(close) - count(opens)]));
+  let end = address.length;
+  for (let last = address[end - 1]; ENDS.includes(last) || unopened[last] > 0; last = address[end - 1]) {
+    unopened[last] -= 1;
+    end -= 1;
+  }
+  return address.slice(0, end);
+}
 
 // A text as nodes that read the same, with addresses of web pages as links.
 export function linked(text) {
   const nodes = [];
   let end = 0;
   for (const { 0: found, index } of text.matchAll(ADDRESS)) {
-    const href = found.replace(/(?:[.,;:!?*_~…]|(?<=^[^(]*)\))+$/u, "");
+    const href = trimmed(found);
     // Nobody stands before the host: `https://bank.example@evil.example` is no bank's.
     if (!/^https?:\/\/[^/?#@]+(?:[/?#]|$)/iu.test(href) || !URL.canParse(href)) continue;
     nodes.push(text.slice(end, index), h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href));

@@ -45,7 +45,7 @@ const chat = new Chat({
   onReact: (row, emoji) => composer.react(row, emoji),
 });
 const phone = new Phone({ chat, composer, onOpen: (number) => openChat(number), onBack: () => phone.screen("chats") });
-const clock = new TimePanel(byId("clock"));
+const clock = new TimePanel(byId("clock"), () => refresh("messages"));
 const trouble = new TroublePanel(byId("trouble"));
 const ledger = new LedgerPanel(byId("ledger"), async (key, numberId, wamid) => {
   show("phone");
@@ -85,7 +85,7 @@ const LOADERS = new Map([
   [loadMessages, ["messages", "people"]],
   [() => ledger.load(), ["ledger"]],
   [() => webhooks.load(), ["webhooks"]],
-  [() => clock.load().then(() => chat.render()), ["clock"]],
+  [() => clock.load(), ["clock"]],
   [() => trouble.load(), ["rules"]],
 ].map(([load, parts]) => [load, { parts, isRunning: false, isStale: false }]));
 

@@ -1,14 +1,16 @@
-// The sandbox's clock: what it shows, and the buttons that move it.
+// The sandbox's clock: what it shows, the buttons that move it, and who is told when another day begins by it.
 
 import { dialog, h, icon, toast } from "./dom.js";
 import { nameOf, now, state } from "./state.js";
-import { dayOf, exactTimeOf, span, timeOf } from "./words.js";
+import { dayKey, dayOf, exactTimeOf, span, timeOf } from "./words.js";
 import { get, post } from "./wire.js";
 
 const REAL_WITHIN_MS = 2000;
 
 export class TimePanel {
-  constructor(panel) {
+  constructor(panel, onNewDay) {
+    this.onNewDay = onNewDay;
+    this.today = dayKey(now());
     this.time = h("strong.time");
     this.day = h("span.day");
     this.tag = h("span.tag", { role: "status" });
@@ -54,6 +56,9 @@ export class TimePanel {
     this.real.disabled = isReal;
     document.getElementById("phone-time").textContent = timeOf(moment);
     this.tellWindow(moment);
+    if (this.today === dayKey(moment)) return;
+    this.today = dayKey(moment);
+    this.onNewDay();
   }
 
   tellWindow(moment) {

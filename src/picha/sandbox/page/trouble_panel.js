@@ -29,6 +29,7 @@ const TROUBLES = [
   { name: "unknown_wamid", title: "Of strangers", says: "Of a message nobody sent" },
 ];
 const isOn = (value, trouble) => JSON.stringify(value ?? trouble.off ?? 0) !== JSON.stringify(trouble.off ?? 0) && value !== false;
+const isSpent = ({ when, struck }) => when.mode === "next" && struck >= when.n;
 
 const failed = (why) => toast(why.message, { isBad: true });
 
@@ -55,8 +56,7 @@ export class TroublePanel {
     const likely = on.find((one) => one.on === undefined);
     if (likely) this.likely.choose(Number(trouble[likely.name]) >= 1 ? 1 : 0);
     this.well.disabled = !items.length && !on.length;
-    const count = items.length + on.length;
-    document.body.dataset.trouble = count ? "on" : "off";
+    document.body.dataset.trouble = on.length || !items.every(isSpent) ? "on" : "off";
   }
 
   rule(fault) {
@@ -64,9 +64,8 @@ export class TroublePanel {
     const title = preset?.title ?? JSON.stringify(fault.effect);
     const { mode, n, p } = fault.when;
     const often = { always: "always", next: `next ${n}`, every: `every ${n}.`, probability: `${Math.round(p * 100)} %` }[mode];
-    const isSpent = mode === "next" && fault.struck >= n;
     const whom = fault.match.to ? ` to ${fault.match.to}` : "";
-    return h(`li${isSpent ? ".spent" : ""}`, {}, h("span.who", {}, h("strong", {}, title), h("span", {}, `${often}${whom} · struck ${fault.struck} of ${fault.matched}${isSpent ? ", used up" : ""}`)),
+    return h(`li${isSpent(fault) ? ".spent" : ""}`, {}, h("span.who", {}, h("strong", {}, title), h("span", {}, `${often}${whom} · struck ${fault.struck} of ${fault.matched}${isSpent(fault) ? ", used up" : ""}`)),
       button(`Take away: ${title}`, "close", () => remove(`/faults/${fault.id}`).catch(failed)));
   }
 

@@ -15,7 +15,10 @@ _DETAIL = (
     "not sent again unless its on_unknown asks for that."
 )
 
-_WAITED = f"SELECT id FROM message WHERE {IS_WAITING} AND phase <> 'unknown' AND id <= $1 ORDER BY id"  # noqa: S608 - constants
+_IS_OLD = "(id < restored_before OR id = ANY(restored_ahead))"
+_WAITED = f"""
+SELECT id FROM message, epoch WHERE {IS_WAITING} AND phase <> 'unknown' AND {_IS_OLD} ORDER BY id
+"""  # noqa: S608 - constants
 _LOCK = """
 SELECT id FROM message WHERE id = ANY($1) AND phase IN ('image_wait', 'queued', 'sending') ORDER BY id
 FOR NO KEY UPDATE
@@ -37,26 +40,26 @@ SELECT DISTINCT conversation_id, sender_id FROM doubted
 """
 
 # Whom a batch had not come to by then it may have come to since.
-_STOP_BATCHES = """
+_STOP_BATCHES = f"""
 UPDATE batch SET cancelled_at = clock_timestamp(), due_at = NULL, detail =
     'The database was put back to an earlier state. Who is skipped may have been sent the picture since.'
-WHERE due_at IS NOT NULL AND id <= $1 AND on_unknown = 'hold'
-"""
+FROM epoch WHERE due_at IS NOT NULL AND {_IS_OLD} AND on_unknown = 'hold'
+"""  # noqa: S608 - constants of this module only
 
 
-async def count(pool: Pool, upto: UUID) -> int:
-    """Return how many messages with ids up to `upto` wait or are being sent."""
-    return len(await pool.fetch(_WAITED, upto))
+async def count(pool: Pool) -> int:
+    """Return how many messages wait or are being sent that did so when the database was put back."""
+    return len(await pool.fetch(_WAITED))
 
 
-async def doubt(pool: Pool, upto: UUID, pace: PairPace) -> int:
-    """Call unknown all messages with ids up to `upto` that wait or are being sent; return how many.
+async def doubt(pool: Pool, pace: PairPace) -> int:
+    """Call unknown all messages that waited or were being sent when the database was put back; return how many.
 
-    Batches with such ids go no further, unless they ask for `resend`.
+    Batches of then go no further, unless they ask for `resend`.
     Running it again goes on where it stopped.
     """
-    waited = [row[0] for row in await pool.fetch(_WAITED, upto)]
-    await pool.execute(_STOP_BATCHES, upto)
+    waited = [row[0] for row in await pool.fetch(_WAITED)]
+    await pool.execute(_STOP_BATCHES)
     doubted = 0
     for start in range(0, len(waited), _MOST):
         doubted += await in_transaction(pool, _step(waited[start : start + _MOST], pace))

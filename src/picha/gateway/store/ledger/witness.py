@@ -106,14 +106,14 @@ async def _judge(connection: Connection, seen: Sequence[StatusSeen]) -> int:
     return len(await standing.refold(connection, touched))
 
 
-async def bind_parked(pool: Pool, *, after: str, most: int) -> tuple[str, int]:
+async def bind_parked(pool: Pool, *, after: str, most: int) -> tuple[str, int, int]:
     """Bind what is parked although an attempt has its wamid, among the next `most` pieces from `after` on.
 
-    The deeds bind by themselves; this is for what they missed. Returns where to go on ("" is the beginning) and how
-    many messages turned out to have been taken by Meta twice.
+    The deeds bind by themselves; this is for what they missed. Returns where to go on ("" is the beginning), how
+    many pieces were bound, and how many messages turned out to have been taken by Meta twice.
     """
 
-    async def work(connection: Connection) -> tuple[str, int]:
+    async def work(connection: Connection) -> tuple[str, int, int]:
         rows = await connection.fetch(_PARKED, after, most)
         found = [row for row in rows if row["message_id"]]
         doubled = 0
@@ -123,7 +123,7 @@ async def bind_parked(pool: Pool, *, after: str, most: int) -> tuple[str, int]:
             await standing.lock_messages(connection, messages)
             await standing.bind(connection, wamids)
             doubled = len(await standing.refold(connection, messages))
-        return rows[-1]["wamid"] if len(rows) == most else "", doubled
+        return rows[-1]["wamid"] if len(rows) == most else "", len(found), doubled
 
     return await in_transaction(pool, work)
 

@@ -619,13 +619,15 @@ CREATE TABLE keeper (
 
 -- Which life of its data this database is in. The number grows while workers work and is noted in the blob store, too:
 -- where it is less here than there, the database was put back to what it was. Then nothing is sent until a person
--- confirms; what has an id up to restored_upto may have been sent in the life that was lost.
+-- confirms; what has an id before restored_before, or waited with a later one (restored_ahead: a clock was ahead), may have
+-- been sent in the life that was lost.
 CREATE TABLE epoch (
     lineage uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     value bigint NOT NULL DEFAULT 0,
     beaten_at timestamptz,
     restored_at timestamptz,
-    restored_upto uuid
+    restored_before uuid,
+    restored_ahead uuid[] NOT NULL DEFAULT '{}'
 );
 INSERT INTO epoch DEFAULT VALUES;
 
@@ -770,7 +772,8 @@ CREATE TABLE sign_in_link (
 CREATE INDEX sign_in_link_of_person ON sign_in_link (person_id);
 CREATE INDEX sign_in_link_to_forget ON sign_in_link (expires_at);
 
--- When a password was tried lately for a name, or from an address: subject is a SHA-256 of which. What was right is no try.
+-- When a password was tried lately for a name, from an address, or in a known browser: subject is a SHA-256 of which. What
+-- was right is no try.
 CREATE TABLE sign_in_try (
     subject bytea PRIMARY KEY,
     tried_at timestamptz[] NOT NULL DEFAULT '{}',
