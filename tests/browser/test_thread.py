@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import psycopg
 import pytest
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Locator, Page, Response, Route, expect
 from tests.browser.conftest import Window
 from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
 from tests.browser.test_conversations import HOSTILE
@@ -419,3 +419,26 @@ def test_two_hundred_pictures_cost_few_requests_before_one_scrolls(inside: Calla
     assert len(own) <= 30, "\n".join(own)
     assert sizes
     assert max(sizes) <= 20_000
+
+
+def test_a_thread_hears_what_came_while_it_was_drawn_and_asks_for_nothing_else(
+    inside: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    thread = heard(house, writes(house, customer, type="text", text="Hello"))["conversation_id"]
+    # What changes is told as long as anybody looks.
+    opened(inside(), house, thread)
+    page, asked = inside().page, list[str]()
+
+    def late(route: Route) -> None:
+        heard(house, writes(house, customer, type="text", text="Anybody there?"))
+        route.continue_()
+
+    page.on("request", lambda one: asked.append(one.url))
+    page.route("**/thread.js", late)
+    page.goto(f"{house.ready.inbox_url}/conversations/{thread}")
+
+    expect(page.locator(".msg").last).to_contain_text("Anybody there?")
+    expect(page.locator(f".thread[data-id='{thread}'] .row-words")).to_have_text("Anybody there?")
+    page.wait_for_load_state("networkidle")
+    assert [url for url in asked if url.endswith(("/newest", "/list?"))] == []
