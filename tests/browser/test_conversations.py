@@ -52,12 +52,6 @@ DELETE FROM contact WHERE profile_name LIKE 'Flock%'
 HEARD = """([id]) => {
     new BroadcastChannel("picha").postMessage({ kind: "conversation", detail: { id } });
 }"""
-# Counts how often the page was told that anything may have changed.
-TOLD = """async () => {
-    const { on } = await import(document.querySelector("script[src$='/list.js']").src.replace("list.js", "live.js"));
-    window.told = 0;
-    on("refresh", () => { told += 1; });
-}"""
 
 
 def opened(window: Window, house: House, query: str = "") -> Page:
@@ -160,7 +154,10 @@ def test_the_list_is_looked_at_anew_once_at_a_time_however_often_that_is_told(
     inside: Callable[..., Window], house: House
 ) -> None:
     writes(house, stranger(), name="Told of often", type="text", text="Hello")
-    page = opened(inside(), house)
+    page = inside().page
+    page.clock.install()
+    page.goto(house.ready.inbox_url)
+    page.locator("html[data-live=yes]").wait_for()
     line(page, "Told of often").wait_for()
     asked: list[Route] = []
 
@@ -171,12 +168,11 @@ def test_the_list_is_looked_at_anew_once_at_a_time_however_often_that_is_told(
 
     page.route(re.compile(r"/inbox/list\??$"), ask)
 
-    page.evaluate(TOLD)
-    for told in (1, 2, 3):
-        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        page.wait_for_function("least => told >= least", arg=told)
+    for _ in range(3):
+        looks_anew(page)
+        page.clock.run_for(2000)
 
-    assert len(asked) == 1
+    until(lambda: page.evaluate("asked => asked", len(asked)) == 1 or None)
     asked[0].continue_()
     until(lambda: page.evaluate("asked => asked", len(asked)) == 2 or None)
 
@@ -198,7 +194,7 @@ def test_a_second_page_hears_what_came_while_it_was_drawn_though_the_first_has_t
             expect(line(window.page, "Came meanwhile")).to_be_visible()
         route.continue_()
 
-    second.route("**/live.js", late)
+    second.route("**/list.js", late)
     second.goto(house.ready.inbox_url)
 
     expect(line(second, "Came meanwhile")).to_be_visible()

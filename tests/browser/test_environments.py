@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 from tests.browser.conftest import Window, remarked, remarked_only
 from tests.browser.speaking import photo, until
 from tests.browser.test_conversations import HEARD
@@ -39,8 +39,8 @@ WITH number AS (
         now() + interval '1 day'
     FROM number RETURNING *
 ), thread AS (
-    INSERT INTO conversation (id, workspace_id, sender_id, contact_id, unread_count, last_message_at)
-    SELECT gen_random_uuid(), number.workspace_id, number.id, person.id, 1, now()
+    INSERT INTO conversation (id, workspace_id, sender_id, contact_id, unread_count, last_message_at, window_until)
+    SELECT gen_random_uuid(), number.workspace_id, number.id, person.id, 1, now(), now() + interval '1 day'
     FROM number JOIN person ON profile_name = 'Customer of ' || environment RETURNING *
 ), said AS (
     INSERT INTO message (id, workspace_id, conversation_id, sender_id, contact_id, is_outbound, message_type, phase,
@@ -51,15 +51,6 @@ WITH number AS (
 )
 SELECT environment, said.conversation_id::text, said.file_id::text FROM said JOIN number ON number.id = said.sender_id
 """
-
-
-# Uploads a picture, in hexadecimal, as the composer does.
-UPLOADED = """async (hex) => {
-    const { src } = document.querySelector("script[src$='/thread.js']");
-    const { upload } = await import(src.replace("thread.js", "upload.js"));
-    const bytes = Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
-    return upload(new File([bytes], "picture.jpg"), { progress: () => {}, signal: new AbortController().signal });
-}"""
 
 
 # Lets a page be in the background, or come back from there.
@@ -180,13 +171,16 @@ def test_what_a_page_does_is_of_its_own_environment_whatever_another_tab_switche
 
     with page.expect_response(lambda answer: "/inbox/list" in answer.url and answer.ok):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    taken = page.evaluate(UPLOADED, base64.b64decode(photo()).hex())
+    with page.expect_response("**/preview") as answer:
+        picture: FilePayload = {"name": "picture.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(photo())}
+        page.locator("#composer-file").set_input_files(picture)
+    taken = answer.value.json()
 
     expect(page.locator(".row-name")).to_have_text(["Customer of test"])
     with psycopg.connect(EmbeddedPostgres(house.home).dsn) as connection:
         asked = "SELECT environment FROM file WHERE id = %s"
-        assert connection.execute(asked, [taken["picture"]["file_id"]]).fetchone() == ("test",)
-    assert page.request.get(house.ready.api_url + taken["picture"]["thumb"]).status == 200
+        assert connection.execute(asked, [taken["file_id"]]).fetchone() == ("test",)
+    assert page.request.get(house.ready.api_url + taken["thumb"]).status == 200
     assert page.locator(".msg").count() == 1
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg
@@ -20,6 +21,7 @@ from tests.journeys.running import House
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.kit.clock import SystemClock
 
+LOADED = "image => image.complete && image.naturalWidth > 0"
 AT_END = "document.getElementById('talk-scroll').scrollTop > -10"
 
 
@@ -65,6 +67,12 @@ def all_heard(house: House, last: str, count: int) -> str:
     path = f"/v1/whatsapp/messages?conversation_id={thread}&limit=1"
     until(lambda: api(house, "GET", path)["total"] == count or None)
     return thread
+
+
+def settled(one: Locator) -> Any:
+    """Return the box of something once it has come to rest."""
+    one.evaluate("one => Promise.all(one.getAnimations().map((each) => each.finished))")
+    return one.bounding_box()
 
 
 def top_of(one: Locator) -> float:
@@ -187,7 +195,7 @@ def test_a_picture_is_there_a_second_after_it_came_and_its_place_before(
     coming = bubble(page, "Just taken")
     coming.wait_for(timeout=4_000)
     expect(coming.locator(".spinner")).to_be_visible()
-    room = coming.bounding_box()
+    room = settled(coming)
     expect(coming.locator(".msg-picture img")).to_be_visible(timeout=8_000)
     assert coming.bounding_box() == room
     expect(coming.locator(".spinner")).to_have_count(0)
@@ -449,12 +457,22 @@ def test_what_was_refused_says_why_and_goes_out_anew_once_however_often_it_is_cl
     assert len(api(house, "GET", f"/v1/whatsapp/messages?conversation_id={thread}&direction=outbound")["items"]) == 2
 
 
-def test_two_hundred_pictures_cost_few_requests_before_one_scrolls(inside: Callable[..., Window], house: House) -> None:
+@pytest.fixture(scope="module")
+def gallery(house: House) -> str:
+    """A thread of 200 pictures, beside those of 50 people who sent one each."""
+    for n in range(50):
+        heard(house, writes(house, stranger(), name=f"Photographer {n}", image_base64=photo(n)))
     customer = stranger()
     for _ in range(200):
         last = writes(house, customer)
-    thread = all_heard(house, last, 200)
-    window = inside()
+    return all_heard(house, last, 200)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+def test_two_hundred_pictures_cost_few_requests_before_one_scrolls(
+    inside: Callable[..., Window], house: House, gallery: str, *, width: int, height: int
+) -> None:
+    window = inside(width=width, height=height)
     asked: list[str] = []
     sizes: list[int] = []
 
@@ -464,13 +482,47 @@ def test_two_hundred_pictures_cost_few_requests_before_one_scrolls(inside: Calla
             sizes.append(int(answer.headers["content-length"]))
 
     window.page.on("response", answered)
-    page = opened(window, house, thread)
+    page = opened(window, house, f"{gallery}?search=photographer")
     expect(page.locator(".msg-picture img").last).to_be_visible()
     page.wait_for_load_state("networkidle")
 
-    # Other conversations have pictures too, one a row, as many as other tests left.
-    others = page.locator(".thread-row:not([aria-current]) img").evaluate_all("all => all.map((one) => one.currentSrc)")
-    own = [url for url in asked if url not in others]
-    assert len(own) <= 30, "\n".join(own)
+    assert page.locator("#threads img").count() == 50
+    assert len(asked) <= 30, "\n".join(asked)
     assert sizes
     assert max(sizes) <= 20_000
+    far = page.locator(f"#{page.locator('.msg').nth(5).get_attribute('id')} img")
+    assert not far.evaluate(LOADED)
+    far.scroll_into_view_if_needed()
+    until(lambda: far.evaluate(LOADED) or None)
+
+
+def test_a_thread_hears_what_came_while_it_was_drawn_and_asks_for_nothing_else(
+    inside: Callable[..., Window], house: House
+) -> None:
+    customer = stranger()
+    thread = heard(house, writes(house, customer, type="text", text="Hello"))["conversation_id"]
+    # What changes is told as long as anybody looks.
+    opened(inside(), house, thread)
+    page, asked = inside().page, list[str]()
+
+    def late(route: Route) -> None:
+        heard(house, writes(house, customer, type="text", text="Anybody there?"))
+        route.continue_()
+
+    page.on("request", lambda one: asked.append(one.url))
+    page.route("**/thread.js", late)
+    page.goto(f"{house.ready.inbox_url}/conversations/{thread}")
+
+    expect(page.locator(".msg").last).to_contain_text("Anybody there?")
+    expect(page.locator(f".thread[data-id='{thread}'] .row-words")).to_have_text("Anybody there?")
+    page.wait_for_load_state("networkidle")
+    assert [url for url in asked if url.endswith(("/newest", "/list?"))] == []
+
+
+def test_pictures_show_without_scripts(inside: Callable[..., Window], house: House, gallery: str) -> None:
+    page = inside(java_script_enabled=False).page
+
+    page.goto(f"{house.ready.inbox_url}/conversations/{gallery}")
+
+    until(lambda: page.locator(".msg-picture img").last.evaluate(LOADED) or None)
+    until(lambda: page.locator(".row-picture").first.evaluate(LOADED) or None)

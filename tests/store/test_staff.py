@@ -20,10 +20,10 @@ from picha.gateway.domain.staff import (
 from picha.gateway.inbox.doorkeeper import Doorkeeper, TriedTooOftenError, WrongError
 from picha.gateway.inbox.known_browsers import KnownBrowsers
 from picha.gateway.store import audit, sessions, staff, tenants
-from picha.gateway.store.changes import Change, Changes, Ear, Presence, listening
+from picha.gateway.store.changes import WATCH_LASTS, Change, Changes, Ear, Presence, listening
 from picha.gateway.store.staff import PersonRefusedError
 from picha.gateway.store.vault import Vault
-from picha.kit.clock import SystemClock
+from picha.kit.clock import ManualClock, SystemClock
 
 
 async def add(ground: Ground, name: str = "Asha", role: Role = Role.AGENT) -> UUID:
@@ -292,6 +292,58 @@ async def test_a_listener_who_is_far_behind_is_told_that_anything_may_have_chang
         assert ear.take() == ([], True)
         changes.heard("picha_inbox", f"{ground.app.workspace_id} {ground.sender}:{ground.account}")
         assert ear.take() == ([Change(ground.sender, ground.account)], False)
+
+
+def changed(ground: Ground, changes: Changes, workspace: UUID) -> Change:
+    """Let it be told that a thread changed."""
+    change = Change(ground.ids.uuid())
+    changes.heard("picha_inbox", f"{workspace} {change.conversation}")
+    return change
+
+
+def since(changes: Changes, workspace: UUID, mark: str) -> tuple[list[Change | Presence], bool]:
+    """Take what is told to who made a mark."""
+    with changes.ear(workspace, since=mark) as ear:
+        return ear.take()
+
+
+async def test_who_made_a_mark_hears_what_was_told_since_it(ground: Ground) -> None:
+    changes, ours = Changes(ground.pool, SystemClock()), ground.app.workspace_id
+    await changes.watch(ours)
+
+    early = await changes.mark(ours)
+    first = changed(ground, changes, ours)
+    late = await changes.mark(ours)
+    changed(ground, changes, ground.ids.uuid())
+    changes.heard("picha_presence", f"{ours} {ground.sender}:{ground.account}:Asha")
+    second = changed(ground, changes, ours)
+
+    assert since(changes, ours, early) == ([first, second], False)
+    assert since(changes, ours, late) == ([second], False)
+    assert since(changes, ours, await changes.mark(ours)) == ([], False)
+
+
+async def test_who_made_a_mark_is_told_where_it_is_not_known_what_changed_since(ground: Ground) -> None:
+    clock, ours = ManualClock(SystemClock().now()), ground.app.workspace_id
+    changes, others = Changes(ground.pool, clock), Changes(ground.pool, clock)
+    unwatched, mark = await changes.mark(ours), await changes.mark(ours)
+    process, _, at = mark.split(".")
+    wrong = [unwatched, "", "no.mark", f"{mark}.0", f"{process}.9.{at}", f"{process}.-1.{at}", await others.mark(ours)]
+
+    assert [since(changes, ours, one) for one in wrong] == [([], True)] * len(wrong)
+    assert since(changes, ours, mark) == ([], False)
+    changes.heard("picha_inbox", str(ours))
+    assert since(changes, ours, mark) == ([], True)
+    before = await changes.mark(ours)
+    changes.lost()
+    assert [since(changes, ours, one) for one in (before, await changes.mark(ours))] == [([], True), ([], False)]
+    before = await changes.mark(ours)
+    for _ in range(1001):
+        changed(ground, changes, ground.ids.uuid())
+    assert since(changes, ours, before) == ([], True)
+    before = await changes.mark(ours)
+    clock.advance(WATCH_LASTS)
+    assert [since(changes, ours, one) for one in (before, await changes.mark(ours))] == [([], True)] * 2
 
 
 async def told(*, ear_rings: asyncio.Event) -> None:

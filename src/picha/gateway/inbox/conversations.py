@@ -55,7 +55,8 @@ class Listing:
 
 async def show(visit: Visit) -> Response:
     """Show the conversations, and that one of them can be opened beside."""
-    return visit.page("conversations.html", title="Conversations", **await listed(visit))
+    mark = await visit.means.changes.mark(visit.workspace)
+    return visit.page("conversations.html", title="Conversations", mark=mark, **await listed(visit))
 
 
 async def part(visit: Visit) -> Response:

@@ -28,7 +28,7 @@ _FULL = RefusedError(503, "Too many pages are open", "This page is not live for 
 async def live(visit: Visit) -> Response:
     """Stream what changes: `conversation` and `message` with their ids, `presence`, and `refresh` for all at once.
 
-    It begins with `refresh`, since things may have changed while nobody told.
+    It begins with what changed since `since`, the mark that the page has, or with `refresh` where that is not known.
     """
     means, person = visit.means, visit.who.id
     if means.streams.total() >= STREAMS_MAX or means.streams[person] >= EACH_MAX:
@@ -60,9 +60,9 @@ class _Stream(StreamingResponse):
 
 async def _frames(visit: Visit) -> AsyncIterator[bytes]:
     means, token = visit.means, cookies.token_of(visit.request, visit.means)
-    with means.changes.ear(visit.workspace) as ear:
+    with means.changes.ear(visit.workspace, since=visit.request.query_params.get("since", "")) as ear:
         said_at = means.clock.monotonic()
-        yield b"retry: 1000\n" + _frame("refresh", {})
+        yield b"retry: 1000\n\n"
         while not means.stopping.is_set():
             await pause(ear.ring, LOOK_S)
             # What changes together is told together.

@@ -15,16 +15,11 @@ from markupsafe import Markup
 from picha.gateway.inbox.links import linked
 from picha.gateway.inbox.numerals import masked, spaced
 
-# What is written in parts and served as one, since each file is a request: of a script, those before which others need.
+# What is written in parts and served as one, since each file is a request: a page's script comes with all it imports.
 _SHEETS = {"conversations.css": ("list.css", "thread.css", "composer.css")}
-_SCRIPTS = {
-    "list.js": (
-        *(f"list/{part}.js" for part in ("row", "asking", "lines", "end", "looking", "renewing", "keys")),
-        "list.js",
-    )
-}
+_SCRIPTS = ("shell.js", "list.js", "thread.js", "story.js", "desk.js", "clock.js")
 _IMPORT = re.compile(r'^import (?:\{ ([^}]+) \} from )?"([^"]+)";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export ", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:(?:async )?function|class|const) (?:\{ )?(\w+))", re.MULTILINE)
 
 Shape = Literal["thumb", "shown", "full"]
 
@@ -38,22 +33,35 @@ def picture_url(file: UUID, shape: Shape) -> str:
     return f"/inbox/pictures/{file}/{shape}"
 
 
-def _joined(parts: Mapping[str, str]) -> str:
-    """Make one module of some that have no name twice; they import from each other, and from what lies beside it."""
-    others: dict[str, set[str]] = {}
-    for part, text in parts.items():
+def _joined(modules: Mapping[str, str], entry: str) -> str:
+    """Make one script of a module and of all that it imports, each in a scope of its own behind those that it needs.
+
+    What a module exports is a constant, and there is one name in each `export`; all else a browser refuses to read.
+    """
+    scopes: dict[str, str] = {}
+
+    def add(module: str) -> None:
+        text, imported = modules[module], ""
         for names, path in _IMPORT.findall(text):
-            there = posixpath.normpath(posixpath.join(posixpath.dirname(part), path))
-            if there not in parts:
-                others.setdefault(there, set()).update(names.split(", "))
-    imports = [f'import {{ {", ".join(sorted(names))} }} from "./{there}";\n' for there, names in others.items()]
-    return "".join([*imports, *(_EXPORT.sub("", _IMPORT.sub("", text)) for text in parts.values())])
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(module), path))
+            if other not in scopes:
+                add(other)
+            imported += f"const {{ {names} }} = {_variable(other)};\n"
+        exported, text = ", ".join(_EXPORT.findall(text)), _EXPORT.sub("", _IMPORT.sub("", text))
+        scopes[module] = f"const {_variable(module)} = (() => {{\n{imported}{text}return {{ {exported} }};\n}})();\n"
+
+    add(entry)
+    return "".join(scopes.values())
+
+
+def _variable(module: str) -> str:
+    return re.sub(r"\W", "_", module)
 
 
 class Looks:
     """The templates, and the files that pages load.
 
-    All files share one hash: a module that imports another by a relative path gets the one it was written with.
+    All files share one hash: a page gets those that it was written with.
     """
 
     def __init__(self) -> None:
@@ -62,8 +70,8 @@ class Looks:
         self._files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
         for sheet, parts in _SHEETS.items():
             self._files[sheet] = b"".join(self._files[part] for part in parts)
-        for script, sources in _SCRIPTS.items():
-            self._files[script] = _joined({part: self._files.pop(part).decode() for part in sources}).encode()
+        modules = {name: self._files.pop(name).decode() for name in list(self._files) if name.endswith(".js")}
+        self._files |= {name: _joined(modules, name).encode() for name in _SCRIPTS}
         whole = hashlib.sha256()
         for name, content in self._files.items():
             whole.update(f"{name}\0{len(content)}\0".encode() + content)

@@ -57,6 +57,7 @@ class Leaf:
 
 async def show(visit: Visit) -> Response:
     """Show a thread with its last messages, or with those before the message that `older` names."""
+    mark = await visit.means.changes.mark(visit.workspace)
     thread = await _find(visit)
     if str(thread.id) != visit.request.path_params["id"]:
         return visit.elsewhere(visit.at("conversations", thread.id))
@@ -66,6 +67,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "thread.html",
         title=head.name,
+        mark=mark,
         head=head,
         leaf=_leaf(thread, entries, is_newest=older is None),
         is_newest=older is None,

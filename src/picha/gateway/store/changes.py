@@ -7,8 +7,8 @@ have changed.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ import asyncpg
 
 from picha.gateway.store.pool import UNREACHABLE, Pool, connect
 from picha.kit.clock import Clock
+from picha.kit.ids import base62
 from picha.kit.logs import logger
 
 CHANGED, PRESENT = "picha_inbox", "picha_presence"
@@ -35,6 +36,9 @@ _WATCH_AGAIN_S = 60.0
 _PROBE_S = 15.0
 # How much a listener may be behind before it is told that anything may have changed.
 _WAITING_MAX = 200
+# How much is kept for who made a mark, and how long a mark is good: whoever made it is surely watching until then.
+_KEPT_MAX = 1000
+_MARK_S = WATCH_LASTS.total_seconds() - _WATCH_AGAIN_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,13 @@ class Ear:
         self._waiting: dict[Change | Presence, None] = {}
         self._is_lost = False
 
-    def tell(self, told: Change | Presence) -> None:
-        """Put something where `take` finds it."""
-        if len(self._waiting) >= _WAITING_MAX:
-            self.lose()
+    def tell(self, told: Change | Presence | None) -> None:
+        """Put something where `take` finds it; None is that something may have been told that nobody hears."""
+        if told is None or len(self._waiting) >= _WAITING_MAX:
+            self._waiting.clear()
+            self._is_lost = True
         elif not self._is_lost:
             self._waiting[told] = None
-        self.ring.set()
-
-    def lose(self) -> None:
-        """Say that something may have been told that this listener will not hear."""
-        self._waiting.clear()
-        self._is_lost = True
         self.ring.set()
 
     def take(self) -> tuple[list[Change | Presence], bool]:
@@ -92,11 +91,20 @@ class Changes:
         self._pool, self._clock = pool, clock
         self._ears: dict[UUID, dict[Ear, None]] = defaultdict(dict)
         self._watched: dict[UUID, float] = {}
+        # What was told of last, and how much that was from the beginning: None is that anything may have changed.
+        self._kept: deque[tuple[UUID, Change | None]] = deque(maxlen=_KEPT_MAX)
+        self._count = 0
+        self._process = base62(8)
 
     @contextmanager
-    def ear(self, workspace: UUID) -> Iterator[Ear]:
-        """Lend an ear for what changes in a workspace."""
+    def ear(self, workspace: UUID, *, since: str | None = None) -> Iterator[Ear]:
+        """Lend an ear for what changes in a workspace from now on, or from the mark `since`.
+
+        Of a mark from which not all is known any more, or that is none, it hears that anything may have changed.
+        """
         ear = Ear()
+        for one in () if since is None else self._since(workspace, since):
+            ear.tell(one)
         self._ears[workspace][ear] = None
         try:
             yield ear
@@ -113,6 +121,26 @@ class Changes:
         await self._pool.execute(_WATCH, workspace, WATCH_LASTS)
         self._watched[workspace] = now
 
+    async def mark(self, workspace: UUID) -> str:
+        """Watch a workspace, and return a mark of this moment; whoever reads rows after it misses nothing `since` it.
+
+        It is empty where nobody watched until now: what was under way before that is not told.
+        """
+        now = self._clock.monotonic()
+        is_told = now - self._watched.get(workspace, -_MARK_S) < _MARK_S
+        await self.watch(workspace)
+        return f"{self._process}.{self._count}.{int(now)}" if is_told else ""
+
+    def _since(self, workspace: UUID, mark: str) -> Sequence[Change | None]:
+        try:
+            process, count, at = mark.split(".")
+            missed, age_s = self._count - int(count), self._clock.monotonic() - int(at)
+        except ValueError:
+            return [None]
+        if process != self._process or not 0 <= missed <= len(self._kept) or age_s >= _MARK_S:
+            return [None]
+        return [one for whose, one in list(self._kept)[len(self._kept) - missed :] if whose == workspace]
+
     async def writes(self, workspace: UUID, presence: Presence) -> None:
         """Tell all who look at a workspace that somebody writes a reply."""
         named = f"{presence.conversation}:{presence.person}:{quote(presence.name)}"
@@ -120,21 +148,27 @@ class Changes:
 
     def heard(self, channel: str, payload: str) -> None:
         """Pass on what was told on a channel."""
-        workspace, _, named = payload.partition(" ")
-        for ear in self._ears.get(UUID(workspace), ()):
-            if not named:
-                ear.lose()
-            for one in named.split():
-                ear.tell(_read(channel, one))
+        name, _, named = payload.partition(" ")
+        workspace = UUID(name)
+        for one in [_read(channel, each) for each in named.split() or [""]]:
+            if not isinstance(one, Presence):
+                self._kept.append((workspace, one))
+                self._count += 1
+            for ear in self._ears.get(workspace, ()):
+                ear.tell(one)
 
     def lost(self) -> None:
-        """Tell every listener that something may have gone unheard."""
+        """Tell every listener that something may have gone unheard, and whoever made a mark before."""
+        self._kept.clear()
+        self._count += 1
         for ears in self._ears.values():
             for ear in ears:
-                ear.lose()
+                ear.tell(None)
 
 
-def _read(channel: str, named: str) -> Change | Presence:
+def _read(channel: str, named: str) -> Change | Presence | None:
+    if not named:
+        return None
     conversation, *more = named.split(":")
     if channel == PRESENT:
         return Presence(UUID(conversation), UUID(more[0]), unquote(more[1]))

@@ -3,6 +3,7 @@
 // It hears `picha:reply` on the document, with {id, name, snippet, thumb} of the message to quote, and tells `picha:sent`
 // with {message_id}.
 
+import { choosing } from "./choosing.js";
 import { draft, keep } from "./drafts.js";
 import { fetched, on } from "./live.js";
 import { keyed, send } from "./sending.js";
@@ -258,13 +259,9 @@ addEventListener("pagehide", remember);
 addEventListener("online", () => complain(""));
 
 const writers = watchWriters({ thread, line: part("presence"), on, fetched });
-// Templates are seldom sent: what chooses them is fetched when somebody wants to.
-let chooser = null;
 const standing = follow({ box, thread, on, fetched, closed: () => { showDrop(false); remember(); } });
-part("choose").addEventListener("click", async () => {
-  chooser ??= (await import("./choosing.js")).choosing({ thread, dialog: part("choice"), limits });
-  chooser.open();
-});
+const chooser = choosing({ thread, dialog: part("choice"), limits });
+part("choose").addEventListener("click", chooser.open);
 
 const kept = draft(person, thread);
 if (kept) {

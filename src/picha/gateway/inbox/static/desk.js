@@ -1,6 +1,7 @@
 // The pages that look after the gateway: moments in local time, parts that stay fresh, and no form that is sent twice.
 
 import { fetched, on, toast } from "./live.js";
+import "./shell.js";
 
 const SLOW_MS = 10000;
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

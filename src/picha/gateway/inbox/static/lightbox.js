@@ -115,7 +115,7 @@ function act(does) {
 }
 
 /** Open a picture of the thread; `more` loads older messages, and tells whether any came. */
-export function open(one, more) {
+export function enlarge(one, more) {
   load = more;
   show(one);
   dialog.showModal();

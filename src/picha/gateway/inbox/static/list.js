@@ -2,7 +2,7 @@
 // keys, and the place kept from one page to the next.
 
 import { on, toast } from "./live.js";
-import { show_in_full, showsNumbers } from "./list/asking.js";
+import { state } from "./list/asking.js";
 import { keep, KEPT_MAX, load, restore, watch } from "./list/end.js";
 import "./list/keys.js";
 import { adopted, drawn, overdue, pane, search } from "./list/lines.js";
@@ -10,6 +10,7 @@ import { entitle, go, look } from "./list/looking.js";
 import { fetch_lines, hear, look_anew, refresh, tick } from "./list/renewing.js";
 import { lines, tell_time, writes } from "./list/row.js";
 import { onNewDay } from "./moments.js";
+import "./shell.js";
 
 const TYPING_MS = 180;
 const TICK_MS = 20_000;
@@ -50,7 +51,7 @@ pane.addEventListener("click", (event) => {
 });
 
 function show_numbers(shows) {
-  show_in_full(shows);
+  state.showsNumbers = shows;
   numbers.setAttribute("aria-pressed", String(shows));
 }
 
@@ -61,14 +62,14 @@ function veil(line) {
 }
 
 numbers.addEventListener("click", async () => {
-  const wanted = !showsNumbers;
+  const wanted = !state.showsNumbers;
   show_numbers(wanted);
   try {
     await (lines.length > KEPT_MAX ? look_anew() : fetch_lines([...lines].map((line) => line.dataset.id)));
-    if (!showsNumbers) [...lines].filter((line) => overdue.has(line)).forEach(veil);
+    if (!state.showsNumbers) [...lines].filter((line) => overdue.has(line)).forEach(veil);
   } catch {
     toast("The numbers could not be loaded.", "bad");
-    if (showsNumbers !== wanted) return;
+    if (state.showsNumbers !== wanted) return;
     show_numbers(!wanted);
     // Some may be drawn already: they become as the others are, as soon as they can be loaded.
     [...lines].filter((line) => !overdue.has(line)).forEach((line) => hear(line.dataset.id));

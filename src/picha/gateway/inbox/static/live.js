@@ -80,7 +80,7 @@ function standing(live) {
 }
 
 function stream() {
-  const source = new EventSource("/inbox/live");
+  const source = new EventSource(`/inbox/live?since=${document.documentElement.dataset.mark ?? ""}`);
   for (const kind of KINDS) {
     source.addEventListener(kind, (event) => {
       const detail = JSON.parse(event.data);

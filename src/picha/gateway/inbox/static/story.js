@@ -2,6 +2,7 @@
 
 import { fetched, on, toast, why } from "./live.js";
 import { localise } from "./moments.js";
+import "./shell.js";
 
 const body = document.getElementById("story-body");
 const dialog = document.getElementById("story");

@@ -1,8 +1,12 @@
 // A thread that is open: it stays as it is while messages come, change and are read.
 
+import "./composer.js";
 import { forgetThread } from "./drafts.js";
+import { enlarge } from "./lightbox.js";
+import "./list.js";
 import { fetched, isOver, on, toast, why } from "./live.js";
 import { divide, localise, onNewDay } from "./moments.js";
+import { tell } from "./story.js";
 
 const talk = document.getElementById("talk");
 const scroll = document.getElementById("talk-scroll");
@@ -21,13 +25,6 @@ const QUOTE_PAGES_MAX = 20;
 // How each message was drawn by the gateway, so that what did not change is left alone.
 const drawn = new Map();
 let unseen = 0;
-
-// What is only needed once somebody asks for it is loaded when they come near.
-const lightbox = () => import("./lightbox.js");
-const story = () => import("./story.js");
-for (const near of ["pointerover", "focusin"]) {
-  list.addEventListener(near, () => Promise.all([lightbox(), story()]).catch(() => {}), { once: true });
-}
 
 /* Where the reader is. In a column that is reversed, the end is at 0 and what is above it is less. */
 
@@ -468,9 +465,9 @@ list.addEventListener("click", (event) => {
   event.preventDefault();
   if (part.matches("#older a")) loadOlder();
   else if (part.matches(".msg-quote")) leap(part.dataset.quote);
-  else if (part.matches(".msg-picture")) lightbox().then(({ open }) => open(part, loadOlder));
+  else if (part.matches(".msg-picture")) enlarge(part, loadOlder);
   else if (part.dataset.does === "reply") reply(one);
-  else if (part.dataset.does === "story") story().then(({ tell }) => tell(one.dataset.id, part));
+  else if (part.dataset.does === "story") tell(one.dataset.id, part);
   else if (part.dataset.does === "again") again(one, part);
 });
 chip.addEventListener("click", () => (isNewest ? toEnd() : location.assign(document.querySelector(".talk-newer a").href)));

@@ -4,19 +4,16 @@ import { fetched } from "../live.js";
 
 /** How long what failed waits before it is asked for again. */
 export const AGAIN_MS = 2000;
-export let showsNumbers = false;
-// Grows with each change of what is looked for: what was asked for before is too late then.
-export let turn = 0;
+/**
+ * Whether people's numbers are asked for in full, or no more of them than tells them apart; and a turn that grows with
+ * each change of what is looked for: what was asked for before is too late then.
+ */
+export const state = { showsNumbers: false, turn: 0 };
 
 /** Look for something else from now on; return the turn that begins with it. */
 export function begin() {
-  turn += 1;
-  return turn;
-}
-
-/** Ask for people's numbers in full from now on, or for no more of them than tells them apart. */
-export function show_in_full(shows) {
-  showsNumbers = shows;
+  state.turn += 1;
+  return state.turn;
 }
 
 export function sieve() {
@@ -35,12 +32,12 @@ export function address(changed) {
 
 export async function ask(more = [], { signal } = {}) {
   const wanted = new URLSearchParams([...sieve(), ...more]);
-  const isInFull = showsNumbers;
+  const isInFull = state.showsNumbers;
   if (isInFull) wanted.set("numbers", "shown");
   const answer = await fetched(`/inbox/list?${wanted}`, { signal });
   if (!answer.ok) throw new Error(`answered ${answer.status}`);
   const part = new DOMParser().parseFromString(await answer.text(), "text/html");
   // Somebody hid the numbers meanwhile, or wants them: what came is thrown away.
-  if (isInFull !== showsNumbers) return ask(more, { signal });
+  if (isInFull !== state.showsNumbers) return ask(more, { signal });
   return { kinds: part.getElementById("kinds"), lines: [...part.querySelectorAll(".thread")], end: part.getElementById("list-end") };
 }

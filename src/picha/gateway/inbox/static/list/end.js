@@ -1,7 +1,7 @@
 // The end of the list, and more of it; and the place in it, kept for the next page of this window.
 
 import { toast } from "../live.js";
-import { AGAIN_MS, ask, sieve, turn } from "./asking.js";
+import { AGAIN_MS, ask, sieve, state } from "./asking.js";
 import { CHUNK, drawn, is_seen, leaf_of, more, near, scroller, take } from "./lines.js";
 import { lines, link_of, threads } from "./row.js";
 
@@ -55,12 +55,12 @@ export function load() {
 }
 
 async function next_page() {
-  const mine = turn;
+  const mine = state.turn;
   try {
     const { before } = more().dataset;
     const part = await ask([["before", before]]);
     // The list may end in another place by now: what was asked for would leave a gap behind it.
-    if (mine !== turn || more()?.dataset.before !== before) {
+    if (mine !== state.turn || more()?.dataset.before !== before) {
       watch();
       return;
     }

@@ -1,7 +1,7 @@
 // Looking for something else without leaving the page.
 
 import { toast } from "../live.js";
-import { address, ask, begin, turn } from "./asking.js";
+import { address, ask, begin, state } from "./asking.js";
 import { ended } from "./end.js";
 import { leaf_of, more, scroller, search, settle } from "./lines.js";
 import { lines, threads } from "./row.js";
@@ -20,7 +20,7 @@ export async function look() {
   search.parentElement.classList.add("is-busy");
   try {
     const part = await ask([], asking);
-    if (mine !== turn) return;
+    if (mine !== state.turn) return;
     counted(part.kinds);
     threads.replaceChildren(leaf_of(part.lines));
     settle(part.lines[0]);
@@ -30,7 +30,7 @@ export async function look() {
   } catch (error) {
     if (error.name !== "AbortError") toast("The list could not be loaded. Try again in a moment.", "bad");
   } finally {
-    if (mine === turn) {
+    if (mine === state.turn) {
       scroller.classList.remove("is-stale");
       search.parentElement.classList.remove("is-busy");
     }

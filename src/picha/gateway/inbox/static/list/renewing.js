@@ -1,7 +1,7 @@
 // The list as it changes: what is told of is fetched and put in its place, and all of it looked at anew.
 
 import { environment, isOver } from "../live.js";
-import { AGAIN_MS, ask, showsNumbers, turn } from "./asking.js";
+import { AGAIN_MS, ask, state } from "./asking.js";
 import { cut, ended, KEPT_MAX } from "./end.js";
 import { CHUNK, drop, in_sight, is_astray, is_before, is_drawn, near, overdue, put, settle } from "./lines.js";
 import { counted, look } from "./looking.js";
@@ -33,10 +33,10 @@ async function renew() {
 
 export async function fetch_lines(ids) {
   for (let start = 0; start < ids.length; start += CHUNK) {
-    const mine = turn;
+    const mine = state.turn;
     const chunk = ids.slice(start, start + CHUNK);
     const part = await ask(chunk.map((id) => ["id", id]));
-    if (mine !== turn) return;
+    if (mine !== state.turn) return;
     counted(part.kinds);
     const found = new Map(part.lines.map((line) => [line.dataset.id, line]));
     chunk.filter((id) => !found.has(id)).forEach(drop);
@@ -67,14 +67,14 @@ async function refreshed() {
 
 /** Ask for the newest lines: a page of them, or as many as it takes to reach those that are here. */
 async function newest(mine) {
-  const isInFull = showsNumbers;
+  const isInFull = state.showsNumbers;
   const part = await ask();
-  while (mine === turn && lines.length && isCutOff(part) && part.lines.length < KEPT_MAX) {
+  while (mine === state.turn && lines.length && isCutOff(part) && part.lines.length < KEPT_MAX) {
     const next = await ask([["before", part.end.querySelector("#more").dataset.before]]);
     part.lines.push(...next.lines);
     part.end = next.end;
   }
-  return isInFull === showsNumbers ? part : newest(mine);
+  return isInFull === state.showsNumbers ? part : newest(mine);
 }
 
 function isCutOff(part) {
@@ -82,9 +82,9 @@ function isCutOff(part) {
 }
 
 export async function look_anew() {
-  const mine = turn;
+  const mine = state.turn;
   const part = await newest(mine);
-  if (mine !== turn) return;
+  if (mine !== state.turn) return;
   counted(part.kinds);
   const there = new Set(part.lines.map((line) => line.dataset.id));
   const last = part.lines.at(-1);
