@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from tests.browser.conftest import Window, remarked, remarked_only
 from tests.browser.speaking import api, heard, photo, stranger, thread_of, until, writes
 from tests.browser.test_conversations import HOSTILE
 from tests.browser.test_sign_in import SHAPES
-from tests.browser.threads import becomes, control, opened, sends, spoil, uploaded
+from tests.browser.threads import becomes, control, in_database, opened, sends, spoil, uploaded
 from tests.journeys.running import House
 
 from picha.gateway.store.embedded import EmbeddedPostgres
@@ -472,6 +473,8 @@ def gallery(house: House) -> str:
 def test_two_hundred_pictures_cost_few_requests_before_one_scrolls(
     inside: Callable[..., Window], house: House, gallery: str, *, width: int, height: int
 ) -> None:
+    # Reading it asks for something, too.
+    in_database(house, "UPDATE conversation SET unread_count = 1 WHERE id = $1", UUID(gallery))
     window = inside(width=width, height=height)
     asked: list[str] = []
     sizes: list[int] = []
