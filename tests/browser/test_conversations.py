@@ -253,7 +253,7 @@ def test_the_unread_ones_leave_their_list_when_somebody_reads_them(inside: Calla
     page = opened(inside(), house)
     page.locator(".kind", has_text="Unread").click()
     page.wait_for_url("**/inbox?show=unread")
-    expect(line(page, "To be read")).to_be_visible()
+    expect(line(page, "To be read").locator(".row-time")).to_have_css("font-weight", "600")
     before = int(page.locator(".kind[data-show=unread]").get_attribute("data-count") or "")
 
     api(house, "POST", f"/v1/whatsapp/conversations/{thread}/read")
@@ -262,6 +262,7 @@ def test_the_unread_ones_leave_their_list_when_somebody_reads_them(inside: Calla
     expect(page.locator(".kind[data-show=unread]")).to_have_attribute("data-count", str(before - 1))
     page.locator(".kind", has_text="All").click()
     expect(line(page, "To be read").locator(".row-unread")).to_have_count(0)
+    expect(line(page, "To be read").locator(".row-time")).to_have_css("font-weight", "400")
 
 
 def test_keys_move_through_the_list_and_tell_which_there_are(inside: Callable[..., Window], house: House) -> None:
