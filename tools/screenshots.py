@@ -26,6 +26,11 @@ FOLDER = Path(__file__).parent.parent / "docs" / "images"
 _MAX_BYTES = 200_000
 _SIZE = {"width": 1280, "height": 860}
 _CUSTOMER = "255712345678"
+# Whether all pictures that one sees have come.
+_PICTURES_STAND = """() => [...document.images].every((picture) => {
+    const { top, bottom, height } = picture.getBoundingClientRect();
+    return !height || bottom < 0 || top > innerHeight || (picture.complete && picture.naturalWidth > 0);
+})"""
 
 
 def handset(page: Page, house: House) -> None:
@@ -192,6 +197,7 @@ def main(names: list[str]) -> None:
         for name in names or SHOTS:
             page = browser.new_context(viewport=_SIZE, reduced_motion="reduce").new_page()  # type: ignore[arg-type]
             SHOTS[name](page, house)
+            page.wait_for_function(_PICTURES_STAND)
             (FOLDER / f"{name}.png").write_bytes(_kept(page.screenshot()))
             page.context.close()
         browser.close()
