@@ -58,7 +58,7 @@ test: check ## Everything: check, then store, journeys and proofs against real p
 	@$(MAKE) --no-print-directory --jobs=2 docs browser
 
 browser: $(DEVELOPMENT)
-	@$(BIN)/pytest -q -n 3 --dist worksteal tests/browser
+	@$(BIN)/pytest -q -n 3 --dist loadfile tests/browser
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]
 	@$(BIN)/picha demo $(if $(IMAGE),--image "$(IMAGE)")
