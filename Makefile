@@ -55,10 +55,10 @@ fast: $(DEVELOPMENT)
 
 test: check ## Everything: check, then store, journeys and proofs against real programs, and the pages in a browser
 	@$(BIN)/pytest -q -n 5 --dist worksteal tests/proofs tests/journeys tests/store
-	@$(MAKE) --no-print-directory --jobs=2 docs browser
+	@$(MAKE) --no-print-directory docs browser
 
 browser: $(DEVELOPMENT)
-	@$(BIN)/pytest -q -n 3 --dist loadfile tests/browser
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/browser
 
 demo: $(SERVER) ## The main job, visible: make demo [IMAGE=path/to/photo.jpg]
 	@$(BIN)/picha demo $(if $(IMAGE),--image "$(IMAGE)")
