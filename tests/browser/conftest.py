@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.browser.speaking import heard, stranger, writes
 from tests.journeys.running import House, raised
 
 from picha.testing import Sandbox, SandboxOptions, running
@@ -122,6 +123,14 @@ def house(new_home: Callable[[str], Path]) -> Iterator[House]:
     """One `picha up` for all of these tests; what one test leaves, the others see."""
     with raised(new_home("browser")) as house:
         yield house
+
+
+@pytest.fixture
+def customer(house: House) -> str:
+    """A customer who has just written."""
+    customer = stranger()
+    heard(house, writes(house, customer, name="Asha", type="text", text="Do you have this one?"))
+    return customer
 
 
 @pytest.fixture(scope="session")

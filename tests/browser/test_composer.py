@@ -44,14 +44,6 @@ def file(name: str, data: bytes) -> Any:
 
 
 @pytest.fixture
-def customer(house: House) -> str:
-    """A customer who has just written."""
-    customer = stranger()
-    heard(house, writes(house, customer, name="Asha", type="text", text="Do you have this one?"))
-    return customer
-
-
-@pytest.fixture
 def opened(inside: Callable[..., Window], house: House, customer: str) -> Callable[..., Page]:
     """Open a window on the customer's thread."""
 

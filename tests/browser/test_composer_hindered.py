@@ -7,21 +7,13 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Window
-from tests.browser.speaking import api, heard, stranger, thread_of, until, writes
+from tests.browser.speaking import api, thread_of, until
 from tests.browser.test_composer import attach, file, jpeg, refusals, sent
 from tests.browser.test_story import picha
 from tests.browser.threads import becomes, in_database, opened, sends, spoil
 from tests.journeys.running import House
 
 WORDS = "Three metres are left, shall I put them aside?"
-
-
-@pytest.fixture
-def customer(house: House) -> str:
-    """A customer who has just written."""
-    customer = stranger()
-    heard(house, writes(house, customer, name="Asha", type="text", text="Do you have this one?"))
-    return customer
 
 
 @pytest.fixture
