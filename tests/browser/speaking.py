@@ -4,6 +4,8 @@ import base64
 import io
 import itertools
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -75,6 +77,14 @@ def heard(house: House, wamid: str) -> Any:
         return next((m for m in items if m["message_id"] == wamid and m["content"]["state"] != "pending"), None)
 
     return until(look)
+
+
+def picha(house: House, *words: str) -> str:
+    """Run a command about the house, and return what it prints."""
+    command = [sys.executable, "-m", "picha.cli", *words, "--home", str(house.home)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def _asked(url: str, body: Any, *, method: str = "POST", key: str = "") -> Any:

@@ -7,9 +7,8 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Window
-from tests.browser.speaking import api, thread_of, until
+from tests.browser.speaking import api, picha, thread_of, until
 from tests.browser.test_composer import attach, file, jpeg, refusals, sent
-from tests.browser.test_story import picha
 from tests.browser.threads import becomes, in_database, opened, sends, spoil
 from tests.journeys.running import House
 

@@ -34,7 +34,8 @@ def test_a_sandbox_that_knows_no_inbox_leads_to_none(window: Window, shop: Sandb
 def test_a_picture_of_the_business_is_there_without_a_refresh(window: Window, shop: Sandbox) -> None:
     phone = Handset(window, shop).hold(stranger())
     phone.say("Have you got this?")
-    expect(phone.bubble("Have you got this?")).to_be_visible()
+    # The bubble stands there before the sandbox has heard it; only then may the business answer.
+    expect(phone.bubble("Have you got this?").get_by_role("img", name="arrived")).to_be_visible()
 
     sent(shop, phone.person)
 

@@ -1,13 +1,12 @@
 """Coming in and going: by password, by link, and what somebody sees who may not."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
 from tests.browser.conftest import PASSWORD, Window, remarked, remarked_only
+from tests.browser.speaking import picha
 from tests.journeys.running import House
 
 SHAPES = [(360, False), (360, True), (1920, False), (1920, True)]
@@ -17,8 +16,7 @@ def users(house: House, *words: str) -> str:
     """Run `picha users` about the house, and return what it prints; who is added is of its first workspace."""
     if words[0] == "add" and "--workspace" not in words:
         words = (*words, "--workspace", "Default")
-    command = [sys.executable, "-m", "picha.cli", "users", *words, "--home", str(house.home)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return picha(house, "users", *words)
 
 
 def answered(window: Window, status: int) -> None:
@@ -115,7 +113,7 @@ def test_after_five_wrong_passwords_a_new_browser_is_told_what_to_do_and_ones_ow
     open_window: Callable[..., Window], house: House
 ) -> None:
     own, stranger, new = [open_window() for _ in range(3)]
-    own.page.goto(users(house, "add", "Neema"))
+    own.page.goto(users(house, "add", "Rehema"))
     own.page.get_by_label("password").fill(PASSWORD)
     own.page.get_by_role("button", name="Set password and open").click()
     own.page.wait_for_url(house.ready.inbox_url)
@@ -124,11 +122,11 @@ def test_after_five_wrong_passwords_a_new_browser_is_told_what_to_do_and_ones_ow
     # As a proxy tells it: whoever else comes from here is to come in.
     stranger.page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.7"})
     for _ in range(6):
-        tries(stranger, house, "Neema", "wrong")
+        tries(stranger, house, "Rehema", "wrong")
     assert stranger.page.locator("h1").inner_text() == "Too many tries"
 
-    tries(new, house, "Neema", PASSWORD)
-    tries(own, house, "Neema", PASSWORD)
+    tries(new, house, "Rehema", PASSWORD)
+    tries(own, house, "Rehema", PASSWORD)
 
     own.page.wait_for_url(house.ready.inbox_url)
     assert new.page.locator("h1").inner_text() == "Too many tries"

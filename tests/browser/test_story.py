@@ -1,7 +1,5 @@
 """A message's story: what happened to it, what comes next, and what may be done about it."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -9,7 +7,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Window
-from tests.browser.speaking import api, heard, stranger, writes
+from tests.browser.speaking import api, heard, picha, stranger, writes
 from tests.browser.test_sign_in import SHAPES
 from tests.browser.threads import becomes, in_database, opened, sends, spoil, time_passes
 from tests.journeys.running import House
@@ -27,12 +25,6 @@ def unknown(house: House, customer: str, **more: str) -> str:
     message = sends(house, customer, "Did you get this?", **more)
     becomes(house, message, "unknown")
     return message
-
-
-def picha(house: House, *words: str) -> str:
-    """Run a command about the house, and return what it prints."""
-    command = [sys.executable, "-m", "picha.cli", *words, "--home", str(house.home)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def told(page: Page) -> list[str]:
