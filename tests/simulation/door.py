@@ -15,7 +15,7 @@ from picha.gateway.domain.decisions import Reason
 from picha.gateway.store.lanes import SEND, Lease
 from picha.gateway.store.ledger.begin import Beginning
 from picha.gateway.store.ledger.settle import Settlement
-from picha.gateway.store.numbers import Number, PausedFor
+from picha.gateway.store.numbers import PausedFor
 from picha.gateway.store.outbox import Outgoing
 
 R = TypeVar("R")
@@ -82,8 +82,8 @@ class Door:
     async def sender(self, sender: UUID) -> Sender | None:
         return await self._ask(self.model.senders.get, sender)
 
-    async def number(self, sender: UUID) -> Number:
-        return await self._ask(self.model.number, sender)
+    async def speed(self, sender: UUID) -> float | None:
+        return await self._ask(self.model.speed, sender)
 
     async def pause(self, sender: UUID, why: PausedFor) -> bool:
         return await self._ask(self.model.pause, sender, why)

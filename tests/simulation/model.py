@@ -34,7 +34,7 @@ from picha.gateway.domain.status import Evidence, Told, standing, view
 from picha.gateway.store.lanes import LEASE_SECONDS, MARGIN_SECONDS, SEND, Lease
 from picha.gateway.store.ledger.begin import Beginning
 from picha.gateway.store.ledger.settle import Settlement
-from picha.gateway.store.numbers import Number, PausedFor
+from picha.gateway.store.numbers import PausedFor
 
 WAITING = frozenset({"image_wait", "queued", "sending", "unknown"})
 NEVER = float("inf")
@@ -142,9 +142,8 @@ class Model:
         self.senders[sender.id], self.lanes[sender.id], self.per_second[sender.id] = sender, Lane(), per_second
         self.turns[sender.id] = {}
 
-    def number(self, sender: UUID) -> Number:
-        paused = self.paused.get(sender)
-        return Number(sender, self.per_second[sender], EPOCH if paused else None, paused, 0)
+    def speed(self, sender: UUID) -> float | None:
+        return None if sender in self.paused else self.per_second[sender]
 
     def pause(self, sender: UUID, why: PausedFor) -> bool:
         return self.paused.setdefault(sender, why) is why

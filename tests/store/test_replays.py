@@ -1,10 +1,10 @@
 """Idempotency keys in the database: taken with their message or not at all, claimed, answered, forgotten."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from tests.store.ground import Ground
 
 from picha.gateway.domain.once import Once

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from tests.store.ground import Ground

@@ -1,11 +1,11 @@
 """Caps on what is sent: who is counted, from when to when, and what several processes know of one another."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from tests.store.ground import Ground
 
 from picha.gateway.domain.caps import Cap

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from starlette.requests import Request
 
 from picha.egress import Policies
@@ -68,17 +69,15 @@ class RefusedError(Exception):
         self.code, self.item, self.headers = code, ErrorItem(code, message, field), headers or {}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A handler's success: data for the envelope, or for a bare body where the route says so."""
 
     data: Any
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request to one route, which takes keys of the scope `needs`, or any key."""
 
     request: Request

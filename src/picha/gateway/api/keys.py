@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from picha.gateway.api.turnstile import Turnstile
 from picha.gateway.domain.caps import Cap
@@ -18,13 +19,14 @@ from picha.kit.logs import logger
 FRESH_S = 1.0
 """For how long a process believes what it read of a key: so soon is one refused that was revoked, or has ended."""
 
+# How long it may take to find out whose key it is, also where what follows may take longer.
+_WHO_S = 30.0
 _MOST_CACHED = 10_000
 _NOTED_EVERY_S = 60.0
 _LAST_NOTE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """A workspace's app, in the environment (test or live) of its key; the key's public part, scopes and caps."""
 
     workspace_id: UUID
@@ -48,6 +50,7 @@ class KeyDesk:
 
         Raises:
             TooOftenError: too many keys came from `address` that are none.
+            TimeoutError: the database does not tell.
         """
         if not presented:
             return None
@@ -95,7 +98,8 @@ class KeyDesk:
         read_at, row = self._known.get(public_id, (float("-inf"), None))
         if now - read_at <= FRESH_S:
             return row
-        row = await keys.find(self._pool, public_id)
+        async with asyncio.timeout(_WHO_S):
+            row = await keys.find(self._pool, public_id)
         if row is None:
             self._known.pop(public_id, None)
         elif len(self._known) < _MOST_CACHED or public_id in self._known:

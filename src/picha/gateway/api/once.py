@@ -61,7 +61,7 @@ async def only_once(call: Call, asked: bytes, work: Work) -> Answer:
         [is_first] = await replays.take(connection, [Taken(*place, known)])
         if not is_first:
             return None
-        answer = await work(replace(call, services=replace(call.services, pool=within(connection))))
+        answer = await work(msgspec.structs.replace(call, services=replace(call.services, pool=within(connection))))
         await replays.answer(connection, *place, known.key, (answer.status, msgspec.to_builtins(answer.data)))
         crashpoint("deed_before_commit")
         return answer

@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from types import AsyncGeneratorType, SimpleNamespace
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 from aiohttp.payload import AsyncIterablePayload, BytesPayload
+from yarl import URL
 
 from picha.cloudapi.error_kinds import OutcomeClass
 from picha.cloudapi.errors import decode_error, lookup
@@ -116,10 +118,9 @@ class Graph:
         trace = SimpleNamespace(left=False, on_left=on_left)
         try:
             async with self._session.post(
-                f"{account.graph_url}/{phone_number_id}/messages",
-                data=encode_send(message),
-                params=_proof(account),
-                headers={**_bearer(account.access_token), "Content-Type": "application/json"},
+                _messages(account.graph_url, phone_number_id, account.app_secret, account.access_token),
+                data=BytesPayload(encode_send(message), content_type="application/json"),
+                headers=_bearer(account.access_token),
                 allow_redirects=False,
                 trace_request_ctx=trace,
             ) as response:
@@ -237,7 +238,7 @@ class Graph:
         self, method: str, url: str, account: Credentials, *, bearer: Secret | None = None, **request: Any
     ) -> bytes:
         if bearer is None:
-            request["params"] = {**request.get("params", {}), **_proof(account)}
+            request["params"] = {**request.get("params", {}), **_proof(account.app_secret, account.access_token)}
         async with self._opened(method, url, account, bearer=bearer, **request) as response:
             return await _read(response, _ANSWER_MAX)
 
@@ -300,10 +301,16 @@ def _bearer(token: Secret) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.reveal()}", "Accept-Encoding": "identity"}
 
 
-def _proof(account: Credentials) -> dict[str, str]:
+def _proof(app_secret: Secret, access_token: Secret) -> dict[str, str]:
     """Prove that the caller holds the app secret too (Graph API, "Securing requests")."""
-    key, token = account.app_secret.reveal().encode(), account.access_token.reveal().encode()
+    key, token = app_secret.reveal().encode(), access_token.reveal().encode()
     return {"appsecret_proof": hmac.digest(key, token, "sha256").hex()}
+
+
+@lru_cache(maxsize=1024)
+def _messages(graph_url: str, phone_number_id: str, app_secret: Secret, access_token: Secret) -> URL:
+    """Return where a number's sends go to; it is the same for all of them, and putting it together costs a tenth."""
+    return URL(f"{graph_url}/{phone_number_id}/messages").with_query(_proof(app_secret, access_token))
 
 
 def _may_see_token(account: Credentials, url: str) -> bool:
@@ -343,7 +350,7 @@ def _refusal(status: int, body: bytes) -> GraphCallError:
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Read the whole body; one that is longer than `limit` is as unreadable as one that was cut off."""
     chunks, size = [], 0
-    async for chunk in response.content.iter_chunked(64 * 1024):
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > limit:
             raise aiohttp.ClientPayloadError(f"more than {limit} bytes")

@@ -131,9 +131,10 @@ class Dispatch:
 
     async def _look_at_number(self) -> bool:
         """Follow the number's pace, and tell whether it is sending."""
-        number = await self.desk.book.number(self.lease.key)
-        self._pace.per_second = number.per_second
-        return number.paused_at is None
+        speed = await self.desk.book.speed(self.lease.key)
+        if speed is not None:
+            self._pace.per_second = speed
+        return speed is not None
 
     async def _is_lawful(self, send: Outgoing, account: Account) -> bool:
         now = self.desk.times.now(account.id)

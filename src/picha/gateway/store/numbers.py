@@ -79,6 +79,14 @@ async def numbers(pool: Pool, senders: Sequence[UUID], *, count_s: float) -> dic
     return {row["id"]: Number(*row) for row in await pool.fetch(_NUMBERS, list(senders), count_s)}
 
 
+async def speed(pool: Pool, sender: UUID) -> float | None:
+    """Return how many messages a second a number sends, None while it is paused; raises `LookupError` if it is gone."""
+    row = await pool.fetchrow("SELECT per_second, paused_at FROM sender WHERE id = $1", sender)
+    if row is None:
+        raise LookupError("there is no such number")
+    return None if row["paused_at"] else row["per_second"]
+
+
 async def states(pool: Pool, workspace: UUID, environment: str, *, only: UUID | None = None) -> list[NumberState]:
     """Return how the numbers of a workspace are, or one of them, the default one first."""
     return [NumberState(*row) for row in await pool.fetch(_STATES, workspace, environment, only)]

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from picha.gateway.domain.outcomes import STALE_MEDIA
 from picha.gateway.store import lanes
 from picha.gateway.store.ledger import turns
@@ -13,8 +15,7 @@ from picha.gateway.store.pool import Pool
 from picha.images.plan import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A queued send with all that its sending needs. Without a file Meta fetches the picture from `media_url`.
 
     `facts` are what a text or a template says; neither needs a picture.

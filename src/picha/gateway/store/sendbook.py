@@ -15,7 +15,7 @@ from picha.gateway.store.ledger import decide, equip, turns
 from picha.gateway.store.ledger.acquaint import acquaint
 from picha.gateway.store.ledger.begin import Beginning, begin
 from picha.gateway.store.ledger.settle import Settlement, settle
-from picha.gateway.store.numbers import Number, PausedFor
+from picha.gateway.store.numbers import PausedFor
 from picha.gateway.store.outbox import Outgoing
 from picha.gateway.store.pool import Pool, in_transaction
 from picha.kit.ids import Ids
@@ -37,9 +37,9 @@ class Sendbook:
         """Return one sender."""
         return await tenants.sender(self._pool, sender)
 
-    async def number(self, sender: UUID) -> Number:
-        """Return how a number stands, without counting what waits; raises `LookupError` when it is gone."""
-        return (await numbers.numbers(self._pool, [sender], count_s=0))[sender]
+    async def speed(self, sender: UUID) -> float | None:
+        """Return how many messages a second a number sends, None while it is paused; raises `LookupError` for none."""
+        return await numbers.speed(self._pool, sender)
 
     async def pause(self, sender: UUID, why: PausedFor) -> bool:
         """Pause a number; tell whether it was sending."""

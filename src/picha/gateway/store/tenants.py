@@ -79,8 +79,7 @@ def _account(row: asyncpg.Record, vault: Vault) -> Account:
 
 _SENDERS = """
 SELECT workspace_id, id, account_id, environment, phone_number_id, display_number, is_active, image_policy, is_default
-FROM sender
-WHERE workspace_id = ANY($1::uuid[]) ORDER BY is_default DESC, id
+FROM unnest($1::uuid[]) AS asked (workspace_id) JOIN sender USING (workspace_id) ORDER BY is_default DESC, id
 """
 
 

@@ -1,9 +1,10 @@
 """Take admitted sends into the outbox."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from picha.gateway.domain.outcomes import HOLD, OnUnknown
 from picha.gateway.store import replays, spending
@@ -14,8 +15,7 @@ from picha.images.plan import Policy
 from picha.kit.crashpoints import crashpoint
 
 
-@dataclass(frozen=True, slots=True)
-class NewSend:
+class NewSend(msgspec.Struct, frozen=True):
     """One admitted send. A picture of its is `file_id`'s or `media_url`'s; both when it was brought in before.
 
     With `is_link` Meta fetches `media_url` itself; otherwise we do, under `image_policy`. `facts` are what else it

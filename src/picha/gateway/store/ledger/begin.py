@@ -1,9 +1,10 @@
 """Commit the attempt before the socket opens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+
+import msgspec
 
 from picha.gateway.domain.outcomes import HOLD
 from picha.gateway.store.lanes import MARGIN_SECONDS, Lease
@@ -41,8 +42,7 @@ RETURNING id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(msgspec.Struct, frozen=True):
     """A message about to be sent under a lease, the id its attempt will have, and Meta's id of an uploaded picture."""
 
     lease: Lease

@@ -1,9 +1,10 @@
 """Record what became of an attempt, and move its message accordingly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+
+import msgspec
 
 from picha.gateway.domain.outcomes import (
     GIVE_UP_AFTER,
@@ -66,8 +67,7 @@ FROM counted
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """One attempt's outcome.
 
     `again_after` is when a message is tried anew that was not processed, or how long Meta wants its pair to rest.

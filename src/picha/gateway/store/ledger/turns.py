@@ -7,9 +7,10 @@ Every deed locks messages first and pairs last.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+
+import msgspec
 
 from picha.gateway.domain.pace import PairPace
 from picha.gateway.store.pool import Connection, Pool, in_transaction
@@ -21,7 +22,8 @@ IS_WAITING = "is_outbound AND phase IN ('image_wait', 'queued', 'sending', 'unkn
 DECIDES = "((phase = 'queued' AND due_at <= now()) OR held_until IS NULL OR held_until > now())"
 
 _LOCK = """
-SELECT FROM pair WHERE conversation_id = ANY($1::uuid[]) ORDER BY conversation_id FOR NO KEY UPDATE
+SELECT FROM pair JOIN unnest($1::uuid[]) AS asked (id) ON conversation_id = asked.id
+ORDER BY conversation_id FOR NO KEY UPDATE OF pair
 """
 
 # Messages before the deciding one were put off and hold nobody up any more: they wait for their own time.
@@ -52,8 +54,7 @@ UPDATE pair SET next_due = greatest(now(), opens_at), rank = greatest(rank, $2) 
 _RING = "SELECT pg_notify('picha_send', '')"
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """A thread whose turn is to be worked out.
 
     `rest` counts a message that has left for the thread's pace: it is zero, or how long Meta wants the pair to rest.
