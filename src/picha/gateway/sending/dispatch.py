@@ -122,7 +122,7 @@ class Dispatch:
         # What is known of the send is kept before anything else is done about it.
         if isinstance(outcome, Barred):
             await _surely(partial(bar, self.desk.book.pause, self._sender.id, outcome.code))
-        if outcome == STALE_MEDIA and send.digest and picture.media_id:
+        if outcome is STALE_MEDIA and send.digest and picture.media_id:
             await _surely(partial(self.desk.uploads.forget, self._sender, send.digest, picture.media_id))
         if isinstance(outcome, Accepted) and outcome.wa_id and send.phone and outcome.wa_id != send.phone:
             # What they answer comes from there.
@@ -252,7 +252,7 @@ def _again(send: Outgoing, outcome: Outcome, chance: float) -> timedelta:
 
 def _landing(outcome: Outcome) -> Landing:
     """Return what an outcome says of its number."""
-    if outcome == STALE_MEDIA:
+    if outcome is STALE_MEDIA:
         return Landing.FINE
     match outcome:
         case Accepted() | Rejected() | Throttled(scope=Scope.PAIR):

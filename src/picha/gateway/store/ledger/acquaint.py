@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from picha.gateway.domain.people import Address, Directory, Met
+from picha.gateway.store.columns import columns
 from picha.gateway.store.ledger import merge
 from picha.gateway.store.pool import Connection
 from picha.kit.ids import Ids
@@ -160,6 +161,6 @@ def _reach(met: Met) -> tuple[str | None, str | None, str | None]:
     return met.phone, met.addresses.get("bsuid"), met.addresses.get("group")
 
 
-def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Turn rows into columns; no rows are as many empty columns."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[Sequence[object] | None]:
+    """Turn rows into columns; no rows are as many columns of nothing."""
+    return columns(rows) or [None] * width

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
 
 from picha.gateway.domain.outcomes import HOLD, OnUnknown
 from picha.gateway.store import replays, spending
+from picha.gateway.store.columns import columns
 from picha.gateway.store.pool import Connection, Pool, in_transaction
 from picha.gateway.store.replays import Taken
 from picha.gateway.store.spending import Spent
@@ -109,7 +111,7 @@ FROM (SELECT id, max(until) AS until FROM unnest($1::uuid[], $2::timestamptz[]) 
 WHERE conversation.id = opened.id
 """
 
-_COLUMNS = (
+_row = attrgetter(
     "id",
     "workspace_id",
     "conversation_id",
@@ -161,8 +163,7 @@ async def admit(pool: Pool, sends: Sequence[NewSend], *, hold: timedelta = HOLD)
 
 async def write(connection: Connection, sends: Sequence[NewSend], hold: timedelta) -> None:
     """Write sends in one statement, inside the caller's transaction."""
-    columns = [[getattr(send, name) for send in sends] for name in _COLUMNS]
-    await connection.execute(_ADMIT, *columns, hold)
+    await connection.execute(_ADMIT, *columns(map(_row, sends)), hold)
 
 
 async def _note_templates(connection: Connection, sends: Sequence[NewSend]) -> None:

@@ -20,6 +20,7 @@ from picha.gateway.domain.outcomes import (
     Throttled,
 )
 from picha.gateway.domain.pace import PairPace
+from picha.gateway.store.columns import columns
 from picha.gateway.store.ledger import standing, turns
 from picha.gateway.store.ledger.turns import Turn
 from picha.gateway.store.pool import Connection, Pool, in_transaction
@@ -97,14 +98,14 @@ async def settle(pool: Pool, settlements: Sequence[Settlement], pace: PairPace) 
         wamids = [one.outcome.wamid for one in by_attempt.values() if isinstance(one.outcome, Accepted)]
         await standing.lock_wamids(connection, wamids)
         threads = await standing.lock_messages(connection, [one.message for one in settlements])
-        rows = await connection.fetch(_ATTEMPTS, *zip(*map(_attempt, by_attempt.values()), strict=True))
+        rows = await connection.fetch(_ATTEMPTS, *columns(map(_attempt, by_attempt.values())))
         # Where a wamid is bound, by the answer or by evidence before it, the fold speaks; the outcome moves the rest.
         moves = [_move(row["message_id"], row["number"], by_attempt[row["id"]]) for row in rows if not row["wamid"]]
         if moves:
-            await connection.execute(_MESSAGES, *zip(*moves, strict=True), HOLD_UNKNOWN)
+            await connection.execute(_MESSAGES, *columns(moves), HOLD_UNKNOWN)
         written = {row["id"] for row in rows}
         if lost := [_lost(one) for one in by_attempt.values() if one.is_not_sent and one.attempt not in written]:
-            await connection.execute(_NEVER_BEGUN, *zip(*lost, strict=True))
+            await connection.execute(_NEVER_BEGUN, *columns(lost))
         await standing.bind(connection, wamids)
         bound = [row["message_id"] for row in rows if row["wamid"]]
         doubled = await standing.refold(connection, bound) if bound else set()

@@ -11,6 +11,7 @@ from picha.gateway.domain.decisions import ANOTHER, Kind
 from picha.gateway.domain.ground import Answered, is_healable
 from picha.gateway.domain.ground import ground as ground_of
 from picha.gateway.domain.status import Evidence, Told, View, standing, view
+from picha.gateway.store.columns import columns
 from picha.gateway.store.ledger import turns
 from picha.gateway.store.ledger.note import Decision, note
 from picha.gateway.store.pool import Connection
@@ -144,7 +145,7 @@ async def refold(connection: Connection, messages: Iterable[UUID]) -> set[UUID]:
     in_doubt = [message for message, shown in views.items() if shown is None or shown.status == "failed"]
     woken = await _resolve(connection, in_doubt, tried, views) if in_doubt else {}
     if rows := [_row(message, shown) for message, shown in views.items() if shown]:
-        await connection.execute(_WRITE, *zip(*rows, strict=True))
+        await connection.execute(_WRITE, *columns(rows))
     doubled = {message for message, shown in views.items() if shown and shown.duplicates > tried[message].duplicates}
     await note(connection, [Decision(message, Kind.DUPLICATE) for message in doubled])
     for message, one in tried.items():
@@ -201,7 +202,7 @@ async def _resolve(
             views[message] = view(told, is_superseded=True)
             sick.append((message, row["media_id"], str(failure.code), failure.detail))
     if sick:
-        await connection.execute(_HEAL, *zip(*sick, strict=True))
+        await connection.execute(_HEAL, *columns(sick))
         doubts = await connection.fetch(_DOUBTS, in_doubt)
     healed = {message for message, *_ in sick}
     # Any other that no evidence had moved stands on its ground already.
@@ -214,7 +215,7 @@ async def _resolve(
 async def _put(connection: Connection, doubts: Iterable[asyncpg.Record]) -> dict[UUID, int]:
     """Write what messages show without evidence, and return the threads of the queued ones, with their priority."""
     rows = [_grounded(row) for row in doubts]
-    queued = await connection.fetch(_GROUND, *zip(*rows, strict=True)) if rows else []
+    queued = await connection.fetch(_GROUND, *columns(rows)) if rows else []
     return {row["conversation_id"]: row["priority"] for row in sorted(queued, key=lambda row: row["priority"])}
 
 
