@@ -19,6 +19,8 @@ from tests.nursery import ran
 
 from picha.gateway.inbox.pages import PAGES
 from picha.gateway.inbox.route import Page
+from picha.gateway.store.embedded import EmbeddedPostgres
+from picha.gateway.store.pool import Pool, open_pool
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 # Which thing of a workspace's the id in a path names.
@@ -300,3 +302,30 @@ async def test_what_people_send_counts_under_the_cap_of_their_workspace(picha: T
 
     assert (told.status, told.document["code"]) == (422, "RATE_LIMITED")
     assert "may send 0 messages a day" in told.document["message"]
+
+
+async def test_an_open_page_hears_of_a_message_by_its_name_also_while_very_much_changes(
+    picha: Talk, asha: Person
+) -> None:
+    workspace = (await picha.api("GET", "/karibu/x-api-key")).document["workspace_id"]
+
+    async def churn(pool: Pool) -> None:
+        # As a statement does that changes more than it can name.
+        while True:
+            await pool.execute("SELECT pg_notify('picha_inbox', $1)", workspace)
+            await asyncio.sleep(0.01)
+
+    async with (
+        open_pool(EmbeddedPostgres(picha.house.home).dsn) as pool,
+        picha.session.get(f"{picha.ready.inbox_url}/live", headers={"Cookie": asha.cookie}) as stream,
+    ):
+        assert await stream.content.readuntil(b"event: refresh")
+        churning = asyncio.create_task(churn(pool))
+        try:
+            heard = await picha.hear(picha.stranger(), type="text", text="Hello?")
+
+            async with asyncio.timeout(30):
+                while heard["id"].encode() not in await stream.content.readline():
+                    pass
+        finally:
+            churning.cancel()

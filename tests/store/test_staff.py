@@ -286,12 +286,27 @@ async def test_changes_of_a_watched_workspace_are_heard_and_of_others_nothing(gr
 async def test_a_listener_who_is_far_behind_is_told_that_anything_may_have_changed(ground: Ground) -> None:
     changes = Changes(ground.pool, SystemClock())
     with changes.ear(ground.app.workspace_id) as ear:
-        for _ in range(300):
-            changes.heard("picha_inbox", f"{ground.app.workspace_id} {ground.ids.uuid()}")
+        told = [changed(ground, changes, ground.app.workspace_id) for _ in range(300)]
 
-        assert ear.take() == ([], True)
+        named, is_lost = ear.take()
+        assert is_lost
+        assert len(named) <= 200
+        assert told[-1] in named
         changes.heard("picha_inbox", f"{ground.app.workspace_id} {ground.sender}:{ground.account}")
         assert ear.take() == ([Change(ground.sender, ground.account)], False)
+
+
+async def test_what_is_named_is_heard_by_its_name_also_where_anything_may_have_changed_beside_it(
+    ground: Ground,
+) -> None:
+    changes, ours = Changes(ground.pool, SystemClock()), ground.app.workspace_id
+    with changes.ear(ours) as ear:
+        changes.heard("picha_inbox", str(ours))
+        one = changed(ground, changes, ours)
+        changes.heard("picha_inbox", str(ours))
+
+        assert ear.take() == ([one], True)
+        assert ear.take() == ([], False)
 
 
 def changed(ground: Ground, changes: Changes, workspace: UUID) -> Change:

@@ -77,7 +77,8 @@ async def _frames(visit: Visit) -> AsyncIterator[bytes]:
                 return
             told, is_lost = ear.take()
             others = [one for one in told if not (isinstance(one, Presence) and one.person == person.id)]
-            for frame in [_frame("refresh", {})] if is_lost else [_told(one) for one in others]:
+            frames = [_told(one) for one in others] + ([_frame("refresh", {})] if is_lost else [])
+            for frame in frames:
                 said_at = means.clock.monotonic()
                 yield frame
             if means.clock.monotonic() - said_at >= HEARTBEAT_S:

@@ -34,7 +34,7 @@ ON CONFLICT (workspace_id) DO UPDATE SET until = greatest(inbox_watch.until, exc
 _TELL = "SELECT pg_notify($1, $2)"
 _WATCH_AGAIN_S = 60.0
 _PROBE_S = 15.0
-# How much a listener may be behind before it is told that anything may have changed.
+# How much a listener may be behind before it is told that anything may have changed; what came last is named anyway.
 _WAITING_MAX = 200
 # How much is kept for who made a mark, and how long a mark is good: whoever made it is surely watching until then.
 _KEPT_MAX = 1000
@@ -59,7 +59,7 @@ class Presence:
 
 
 class Ear:
-    """What one listener has not taken yet; `is_lost` tells that anything may have changed."""
+    """What one listener has not taken yet, and whether anything may have changed beside what it names."""
 
     def __init__(self) -> None:
         self.ring = asyncio.Event()
@@ -67,11 +67,16 @@ class Ear:
         self._is_lost = False
 
     def tell(self, told: Change | Presence | None) -> None:
-        """Put something where `take` finds it; None is that something may have been told that nobody hears."""
-        if told is None or len(self._waiting) >= _WAITING_MAX:
-            self._waiting.clear()
+        """Put something where `take` finds it; None is that something may have been told that nobody hears.
+
+        What is named stays named: while very much changes, a customer's message is seen no later for that.
+        """
+        if told is None:
             self._is_lost = True
-        elif not self._is_lost:
+        else:
+            if len(self._waiting) >= _WAITING_MAX:
+                self._waiting.clear()
+                self._is_lost = True
             self._waiting[told] = None
         self.ring.set()
 
