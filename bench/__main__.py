@@ -28,7 +28,9 @@ def heard(ground: Ground, *, rounds: int, scale: int) -> Iterator[Figure | heari
 
 
 _TOLD: dict[str, Callable[[Ground, argparse.Namespace], Iterator[str]]] = {
-    "growth": lambda ground, asked: growth.report(ground, scale=4 if asked.quick else 1),
+    "growth": lambda ground, asked: growth.report(
+        ground, rounds=1 if asked.quick else 3, scale=4 if asked.quick else 1
+    ),
     "endurance": lambda ground, asked: endurance.report(ground, minutes=asked.minutes),
     "inbox": lambda ground, asked: inbox.report(ground, scale=10 if asked.quick else 1),
 }

@@ -135,6 +135,8 @@ class Graph(asyncio.Protocol):
         )
 
     def answer(self, head: bytes) -> bytes:
+        if b"/message_templates" in head.partition(b"\r\n")[0]:
+            return b'{"data": []}'
         wamid = f"wamid.{_STARTED}.{next(self.numbers)}"
         if self._sent is not None and head.startswith(b"POST "):
             self._sent.put_nowait((head.split(b"/")[2].decode(), wamid))

@@ -112,6 +112,17 @@ async def test_a_number_that_is_asked_about_again_and_again_is_counted_while_its
         await desk.send()
 
 
+async def test_a_number_with_much_room_is_not_counted_for_every_send(desk: Desk) -> None:
+    await desk.ground.pool.execute("UPDATE sender SET per_second = 1e8")
+    await desk.send()
+    async with AsyncExitStack() as stack:
+        await desk.stalled(stack)
+        desk.clock.advance(timedelta(seconds=4))
+
+        assert isinstance(await desk.send(), Receipt)
+        assert not desk.accept._backlog._counting
+
+
 async def test_a_number_past_its_limit_takes_no_more_and_takes_more_as_soon_as_it_is_not(desk: Desk) -> None:
     taken: list[UUID] = []
     for _ in range(2):

@@ -271,3 +271,37 @@ async def test_a_message_touches_as_many_pages_with_many_stored_as_with_few_what
     # A deeper index takes a page more a look-up. To look at every stored message takes hundreds of pages more.
     grown = {table: (few, with_many[table]) for table, few in with_few.items()}
     assert all(many < 1.5 * few + 2 * BATCH for few, many in grown.values()), grown
+
+
+async def send_one(ground: Ground) -> None:
+    """Hand over the next message of the only conversation in which some wait, which is due at once."""
+    await ground.pool.execute("UPDATE pair SET opens_at = NULL, next_due = now() WHERE next_due IS NOT NULL")
+    lease = (await lanes.take(ground.pool, lanes.SEND, ground.ids.uuid(), most=1))[0]
+    [one], _ = await outbox.sends(ground.pool, ground.sender, busy=(), most=BATCH)
+    attempt = ground.ids.uuid()
+    assert await begin(ground.pool, [Beginning(lease, one.id, attempt)]) == [True]
+    await settle(ground.pool, [Settlement(one.id, attempt, Accepted(f"wamid.{attempt}"))], PAIR_PACE)
+    await lanes.release(ground.pool, lease)
+
+
+async def touched_by_a_send(ground: Ground, waiting: int) -> int:
+    """Return how many pages of messages the last of some sends touches, with so many more behind it."""
+    file = await ground.picture()
+    await admit(ground.pool, [await ground.new_send(file=file) for _ in range(waiting)])
+    for _ in range(UNTIL_PLANS_ARE_KEPT):
+        await send_one(ground)
+    before = await pages(ground.pool)
+    await send_one(ground)
+    return (await pages(ground.pool) - before)["message"]
+
+
+async def test_a_send_touches_as_many_pages_however_many_wait_behind_it_in_its_conversation(
+    calm_ground: Ground,
+) -> None:
+    await calm_ground.customer_writes()
+    few = await touched_by_a_send(calm_ground, UNTIL_PLANS_ARE_KEPT + 3)
+
+    many = await touched_by_a_send(calm_ground, 1_000)
+
+    assert few > 0
+    assert many < few + 30
