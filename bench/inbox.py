@@ -34,11 +34,11 @@ _PICTURE = re.compile(rb'src="(/inbox/pictures/[^"]+)"')
 def report(ground: Ground, *, scale: int) -> Iterator[str]:
     """Fill the ground, and measure every page on it."""
     fill(ground, scale=scale)
-    stored = ground.sql("SELECT count(*) FILTER (WHERE last_message_at IS NOT NULL) FROM conversation")[0][0]
-    yield f"{stored:,} conversations, {ground.sql('SELECT count(*) FROM message')[0][0]:,} messages"
+    stored = ground.sql("SELECT count(*) FROM message")[0][0]
+    yield f"{scrolling.threads(ground):,} conversations, {stored:,} messages"
     cookie = asyncio.run(signed_in(ground))
     missed = []
-    for figure in _measured(ground, cookie, stored):
+    for figure in _measured(ground, cookie):
         yield figure.line()
         if not figure.is_kept:
             missed.append(figure.line())
@@ -46,7 +46,7 @@ def report(ground: Ground, *, scale: int) -> Iterator[str]:
         raise AssertionError("\n".join(("more than what is promised:", *missed)))
 
 
-def _measured(ground: Ground, cookie: str, threads: int) -> Iterator[Spans | scrolling.Frames]:
+def _measured(ground: Ground, cookie: str) -> Iterator[Spans | scrolling.Frames]:
     with running(ground, "showing", "api", "worker") as programs:
         for name, path in _pages(ground):
             before = cpu(ground.postgres, programs["api"])
@@ -58,7 +58,7 @@ def _measured(ground: Ground, cookie: str, threads: int) -> Iterator[Spans | scr
         yield Spans("a sign-out, until its open page hears no more", _signed_out(ground), _OUT)
         for kind, took in arriving.seen(ground, cookie):
             yield Spans(f"{kind}, until a browser shows it", took, _LIVE)
-        yield from scrolling.measured(ground, cookie, threads)
+        yield from scrolling.measured(ground, cookie)
 
 
 def _pages(ground: Ground) -> Iterator[tuple[str, Callable[[int], str]]]:

@@ -59,18 +59,25 @@ class Frames:
         )
 
 
-def measured(ground: Ground, cookie: str, threads: int) -> Iterator[Frames]:
-    """Scroll down to the last of so many conversations, then up and down among them all."""
+def threads(ground: Ground) -> int:
+    """Return how many conversations there are in which something was said."""
+    found: int = ground.sql("SELECT count(*) FROM conversation WHERE last_message_at IS NOT NULL")[0][0]
+    return found
+
+
+def measured(ground: Ground, cookie: str) -> Iterator[Frames]:
+    """Scroll down to the last of the conversations, then up and down among them all."""
+    there = threads(ground)
     with page_of(ground, cookie, "/inbox") as page:
         page.locator("#list-scroll").hover()
         page.evaluate(_WATCH)
-        rows = _down(page, threads)
-        yield Frames("the list scrolled down", page.evaluate(_FRAMES), rows, threads)
+        rows = _down(page, there)
+        yield Frames("the list scrolled down", page.evaluate(_FRAMES), rows, there)
         for step in (-1, 1) * 40:
             page.mouse.wheel(0, 20 * step * _STEP_PX)
             time.sleep(_STEP_S)
         gaps = page.evaluate(_FRAMES)
-        yield Frames("the same list scrolled through", gaps, int(page.evaluate(_ROWS)), threads)
+        yield Frames("the same list scrolled through", gaps, int(page.evaluate(_ROWS)), there)
 
 
 def _down(page: Page, threads: int) -> int:

@@ -8,7 +8,7 @@ have changed.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,7 +34,7 @@ ON CONFLICT (workspace_id) DO UPDATE SET until = greatest(inbox_watch.until, exc
 _TELL = "SELECT pg_notify($1, $2)"
 _WATCH_AGAIN_S = 60.0
 _PROBE_S = 15.0
-# How much a listener may be behind before it is told that anything may have changed; what came last is named anyway.
+# How much a listener may be behind before it is told that anything may have changed.
 _WAITING_MAX = 200
 # How much is kept for who made a mark, and how long a mark is good: whoever made it is surely watching until then.
 _KEPT_MAX = 1000
@@ -58,6 +58,12 @@ class Presence:
     name: str
 
 
+def _pressing(told: Collection[Change | Presence]) -> list[Change | Presence]:
+    """Return what is not to wait until somebody looks at everything: who writes, and messages with their threads."""
+    spoken = {one.conversation for one in told if isinstance(one, Presence) or one.message}
+    return [one for one in told if one.conversation in spoken]
+
+
 class Ear:
     """What one listener has not taken yet, and whether anything may have changed beside what it names."""
 
@@ -67,22 +73,24 @@ class Ear:
         self._is_lost = False
 
     def tell(self, told: Change | Presence | None) -> None:
-        """Put something where `take` finds it; None is that something may have been told that nobody hears.
-
-        What is named stays named: while very much changes, a customer's message is seen no later for that.
-        """
-        if told is None:
-            self._is_lost = True
-        else:
-            if len(self._waiting) >= _WAITING_MAX:
-                self._waiting.clear()
-                self._is_lost = True
+        """Put something where `take` finds it; None is that something may have been told that nobody hears."""
+        if told is not None:
             self._waiting[told] = None
+        if told is None or len(self._waiting) > _WAITING_MAX:
+            self._is_lost = True
+            self._waiting = dict.fromkeys(_pressing(self._waiting))
+        if len(self._waiting) > _WAITING_MAX:
+            self._waiting.clear()
         self.ring.set()
 
     def take(self) -> tuple[list[Change | Presence], bool]:
-        """Return what was told since the last time, and whether anything may have changed beside."""
-        taken, is_lost = list(self._waiting), self._is_lost
+        """Return what was told since the last time, and whether anything may have changed beside.
+
+        While very much changes, a message is named all the same, with its thread: it is to be seen at once. Threads in
+        which none was named are found by who looks at everything.
+        """
+        is_lost = self._is_lost
+        taken = _pressing(self._waiting) if is_lost else list(self._waiting)
         self._waiting.clear()
         self._is_lost = False
         self.ring.clear()
