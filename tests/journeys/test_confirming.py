@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from tests.journeys.running import Talk, picture, until
+from tests.journeys.test_numbers import tell
 
 from picha.gateway.store.embedded import EmbeddedPostgres
 from picha.gateway.store.ledger import forget
@@ -186,10 +187,13 @@ async def test_a_person_sends_again_what_was_given_up(picha: Talk, pool: Pool, c
     message_id = await lost_for_good(picha, pool, customer, {"drop": "before"})
     await pool.execute(GIVEN_UP, message_id)
     await picha.becomes(message_id, "failed")
+    # Paused, so that it is still queued when the answer is written.
+    await tell(picha, "pause")
 
     answer = await resend(picha, message_id)
 
     assert (answer.status, answer.data["phase"], answer.data["error_code"]) == (202, "queued", None)
+    await tell(picha, "resume")
     message = await picha.becomes(message_id, "read")
     assert message["attempts"] == 2
     assert len(await effects(picha, customer)) == 1
