@@ -105,7 +105,7 @@ class Backlog:
                 del self._counting[sender]
 
     def _fills_in(self, number: Number | None) -> float:
-        """Return within how many seconds half of a number's room cannot be filled."""
+        """Return how many seconds it takes at the least, up to a most, until half of a number's room is filled."""
         room = -self._over_s(number) * number.per_second if number else 0.0
         return min(room / _FILLED_PER_SECOND / 2, _FILLED_MOST_S)
 
