@@ -1,6 +1,7 @@
 """What the SDK makes of servers that are no gateway, or break off: an exception that says so, in time."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -9,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from picha.karibu.errors import encode_ok
-from picha.sdk import AsyncClient, Client, NoAnswerError, StrangeAnswerError
+from picha.karibu.errors import Code, ErrorItem, encode_error, encode_ok
+from picha.sdk import AsyncClient, Client, NoAnswerError, RefusedError, StrangeAnswerError
 from picha.sdk.line import ANSWER_MAX_BYTES
 
 Manner = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -345,3 +346,36 @@ main()
     assert done.returncode == 1
     assert "pip install 'picha[server]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+REFUSED = encode_error([ErrorItem(Code.UNAUTHORIZED, "Not with this key.")], "r")
+UNAUTHORIZED = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+
+
+async def test_a_client_that_is_closed_leaves_no_connection_open_over_which_a_body_still_goes() -> None:
+    end, answered = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        # Its body is not read, and its connection stays open.
+        writer.write(UNAUTHORIZED % (len(REFUSED), REFUSED))
+        await end.wait()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        answered.set()
+
+    def upload() -> None:
+        with Client(url, KEY) as client, pytest.raises(RefusedError):
+            client.upload(image=bytes(16 * 2**20))
+        # What is left open is complained of when it is thrown away.
+        gc.collect()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        await asyncio.to_thread(upload)
+    finally:
+        end.set()
+        server.close()
+        await answered.wait()

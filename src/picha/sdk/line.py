@@ -1,11 +1,15 @@
 """The line to one gateway: does what errands ask for, over HTTP."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp import AddrInfoType
 from yarl import URL
 
 from picha import __version__
@@ -24,6 +28,8 @@ CONNECT_S = 10.0
 """How long connecting may take."""
 
 _PIECE = 64 * 1024
+# How often, and how long apart, it is looked whether connections are closed.
+_LOOKS, _LOOK_S = 1000, 0.001
 _AGENT = f"picha-sdk/{__version__}"
 
 
@@ -36,6 +42,7 @@ class Line:
             raise ValueError("The key is one word of visible ASCII characters, such as `picha keys create` prints.")
         self._key, self._timeout_s = Secret(key), timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def drive(self, errand: Errand[T]) -> T:
         """Do all that an errand asks for, and return what it comes to."""
@@ -68,10 +75,24 @@ class Line:
             errand.close()
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections, also one over which a body goes that nobody reads to its end."""
         session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        if session is None:
+            return
+        await session.close()
+        for one in list(self._sockets):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        # The event loop closes them, a moment later, and whoever closes the client may stop it then.
+        for _ in range(_LOOKS):
+            if all(one.fileno() == -1 for one in list(self._sockets)):
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        one = socket.socket(*address[:3])
+        self._sockets.add(one)
+        return one
 
     async def _opened(self, call: Call[Any], *, goes_on: bool) -> Opened:
         response = None
@@ -97,7 +118,10 @@ class Line:
             # Where to go and what to trust is told by the caller, not by the environment; an answer is read as it is,
             # and what it asks to be remembered is not.
             self._session = aiohttp.ClientSession(
-                trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(socket_factory=self._socket),
+                trust_env=False,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         total = None if goes_on else call.timeout_s or self._timeout_s
         first = self._timeout_s if goes_on else None
