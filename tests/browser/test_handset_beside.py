@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -170,6 +172,33 @@ def test_webhooks_are_spoilt_by_switches_and_all_is_well_again_at_once(phone: Ha
     expect(panel.get_by_role("button", name="All well again")).to_be_disabled()
     assert phone.sandbox.control("GET", "/trouble") == {"trouble": None}
     assert phone.sandbox.control("GET", "/faults") == {"items": []}
+
+
+def test_each_switch_makes_the_trouble_that_it_is_called_after(phone: Handset) -> None:
+    panel = phone.view("Break")
+
+    def trouble() -> Any:
+        return phone.sandbox.control("GET", "/trouble")["trouble"] or {}
+
+    def is_made(name: str, value: object) -> bool:
+        return bool(trouble().get(name) == value)
+
+    for title, name, value in (
+        ("Twice", "duplicate", 1),
+        ("Out of order", "reorder", 1),
+        ("Lost", "drop", 1),
+        ("Late", "delay_ms", [500, 3000]),
+        ("In batches", "batch", 10),
+        ("Too early", "early_status", 1),
+        ("Read at once", "skip_delivered", 1),
+        ("Failed after all", "failed_after_delivered", 1),
+        ("Of strangers", "unknown_wamid", 1),
+    ):
+        switch = panel.get_by_role("switch", name=re.compile(f"^{title}"))
+        switch.check()
+        until(partial(is_made, name, value))
+        switch.uncheck()
+        until(lambda: not trouble())
 
 
 def test_trouble_that_another_program_makes_shows_too(phone: Handset) -> None:

@@ -87,6 +87,15 @@ def test_a_link_lets_in_once_and_says_so_the_second_time(open_window: Callable[.
     answered(second, 410)
 
 
+def test_the_link_that_up_printed_lets_in_once(window: Window, inside: Callable[..., Window], house: House) -> None:
+    assert inside().page.goto(house.ready.inbox_url)
+
+    window.page.goto(house.ready.sign_in_url)
+
+    assert window.page.locator("h1").inner_text() == "This link was used"
+    answered(window, 410)
+
+
 def test_signing_out_sends_every_open_page_to_the_door_within_five_seconds(window: Window, house: House) -> None:
     window.page.goto(users(house, "add", "Baraka"))
     window.page.get_by_role("button", name="Open the inbox").click()

@@ -116,6 +116,8 @@ def test_what_is_unknown_is_sent_again_by_who_says_so_twice(inside: Callable[...
 
     expect(page.locator(".story-line").filter(has_text="as a person asks")).to_be_visible()
     expect(page.locator(".story-line").filter(has_text="The customer read it")).to_be_visible()
+    # Both attempts stand there, the first with what is not known of it.
+    expect(page.locator(".story-line").filter(has_text="Handing it to WhatsApp")).to_have_count(2)
     page.keyboard.press("Escape")
     expect(page.locator(".msg.is-mine .tick-read")).to_be_visible()
     expect(page.locator(".msg-trouble")).to_have_count(0)

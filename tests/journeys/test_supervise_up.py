@@ -125,6 +125,19 @@ async def test_the_ready_line_tells_all_that_a_program_needs(house: Running) -> 
             assert set(await answer.json()) >= {"now", "frozen"}
 
 
+async def test_a_person_is_told_where_to_sign_in_and_where_the_customer_is(
+    house: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    welcome.greet(house.ready, home=house.home, logs=house.home / "logs")
+
+    said = capsys.readouterr().out
+    assert f"{house.ready.sign_in_url} (once, within a day)" in said
+    assert house.ready.inbox_url in said
+    assert house.ready.handset_url in said
+
+
 async def test_the_home_is_closed_to_others_and_ignored_by_git(house: Running) -> None:
     assert house.home.stat().st_mode & 0o777 == 0o700
     assert (house.home / "keys").stat().st_mode & 0o777 == 0o600

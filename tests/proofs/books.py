@@ -57,7 +57,13 @@ class Books:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing more is to come from Meta's side: of every effect its last status was taken or given up."""
+        """Whether nothing more is to come from Meta's side: of every effect its last status was taken or given up.
+
+        The effects were read first: what the gateway knows of and they lack came while the books were read.
+        """
+        missing = {one["wamid"] for one in self.attempts if one["wamid"]} - {one["wamid"] for one in self.effects}
+        if missing and not self.has_forgotten:
+            return False
         ended = {one["about"] for one in self.deliveries if one["status"] in ENDS}
         going = {one["wamid"] for one in self.effects} - ended
         # Of what the sandbox has forgotten, the end came long ago.
